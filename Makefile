@@ -1,0 +1,98 @@
+# The commands of this project. `make help` lists them.
+# A folder is made ready once for each state of the lock files; a stamp inside .venv says which state that is.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+ARGS ?=
+
+python := .venv/bin/python
+pip := $(python) -m pip --disable-pip-version-check --no-input --quiet
+install := $(pip) install --require-hashes --no-warn-script-location
+
+# The folder is part of the key: a moved clone is set up again, since scripts of a virtual environment name their place.
+sources := requirements.lock requirements-node.lock package-lock.json pyproject.toml hatch_build.py scripts/browser_libraries.py
+state := $(shell { pwd; cat $(sources); } | cksum | cut -d ' ' -f 1)
+dev_state := $(shell { pwd; cat $(sources) requirements-dev.lock; } | cksum | cut -d ' ' -f 1)
+ready := .venv/.ready-$(state)
+dev_ready := .venv/.dev-ready-$(dev_state)
+
+export PYTHON
+
+##@ Use it
+
+.PHONY: run
+run: $(ready) ## Set up what is missing and serve on http://127.0.0.1:8417 (more options: make run ARGS="--help")
+	@exec .venv/bin/authdeck serve $(ARGS)
+
+.PHONY: demo
+demo: $(ready) ## The same on a temporary home, with simulated providers and made-up accounts, offline
+	@exec .venv/bin/authdeck demo $(ARGS)
+
+##@ Work on it
+
+.PHONY: test
+test: setup check ## Set up what the tests need (Chromium included), check, and run all tests
+	@$(python) -m pytest --cov --cov-report=term $(ARGS)
+
+.PHONY: setup
+setup: $(dev_ready) ## Set up what the tests and checks need, and nothing else
+	@scripts/install-chromium
+
+.PHONY: check
+check: $(dev_ready) ## Formatting, lint, types, import contracts, message catalogues
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	$(python) -m mypy
+	.venv/bin/lint-imports
+	$(python) -m authdeck.wording.extract --check
+
+.PHONY: format
+format: $(dev_ready) ## Format the code and mend what ruff can mend
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+
+.PHONY: bench
+bench: $(dev_ready) ## All benchmarks; each prints its method, its figure and a ratio (one: make bench ARGS=startup)
+	@$(python) -m bench $(ARGS)
+
+.PHONY: screenshots
+screenshots: setup ## Take the pictures of docs/images/ from the demo
+	@$(python) scripts/screenshots.py $(ARGS)
+
+.PHONY: lock
+lock: .venv ## Write all lock files anew, keeping the versions that still fit (newest instead: make lock ARGS=--upgrade)
+	@PYTHON=$(python) scripts/lock $(ARGS)
+
+.PHONY: clean
+clean: ## Remove everything that the other commands made here; accounts live elsewhere and stay
+	rm -rf .venv .make .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage .coverage.* htmlcov
+	rm -rf dist build src/authdeck/web/static/vendor tests/browser/vendor
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: help
+help: ## This list
+	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+# Steps on the way
+
+.venv:
+	@python=$$(scripts/find-python) && echo "Making a virtual environment in .venv with $$("$$python" --version)" && "$$python" -m venv .venv || { rm -rf .venv; exit 1; }
+
+$(ready): | .venv
+	@echo "Installing the locked dependencies (once; they are checked against their hashes)"
+	@$(install) -r requirements.lock
+	@$(call libraries,)
+	@$(call project)
+	@rm -f .venv/.ready-* && touch $@
+
+$(dev_ready): | .venv
+	@echo "Installing the locked dependencies of tests and checks (once)"
+	@$(install) -r requirements-dev.lock
+	@$(call libraries,--dev)
+	@$(call project)
+	@rm -f .venv/.ready-* .venv/.dev-ready-* && touch $(ready) $@
+
+# npm comes as a Python package where it is needed and not on PATH. The project itself needs no download: its build tool is locked too.
+libraries = $(python) scripts/browser_libraries.py --check $(1) || { \
+	command -v npm >/dev/null || $(install) -r requirements-node.lock; $(python) scripts/browser_libraries.py $(1); }
+project = $(pip) install --no-deps --no-build-isolation --editable .

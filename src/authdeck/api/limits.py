@@ -1,0 +1,81 @@
+"""A body larger than the limit is refused before it is read: by its declared length, else when the count runs over.
+
+It is a kind of route and not a middleware, so that the gate has let the caller in before anything is said.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from fastapi import Request
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import Message, Receive
+
+from authdeck.errors import DeckError
+from authdeck.settings import Settings
+
+PLAIN_LIMIT: Final = 1024 * 1024
+"""Bytes of a request that carries no files."""
+
+FILES_AT_ONCE: Final = 4
+"""An import may carry this many times the limit of one file."""
+
+
+class Limited(APIRoute):
+    """Answers 413 ``upload_too_large``, naming the limit in bytes."""
+
+    def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:
+        answer: Callable[[Request], Any] = super().get_route_handler()
+
+        async def limited(request: Request) -> Response:
+            limit = self.limit(request.app.state.parts.desk.settings)
+            if _declared(request) > limit:
+                raise too_large(limit)
+            try:
+                response: Response = await answer(Request(request.scope, _counted(request.receive, limit)))
+            except _RanOver as error:
+                raise too_large(error.limit) from None
+            return response
+
+        return limited
+
+    def limit(self, settings: Settings) -> int:
+        del settings
+        return PLAIN_LIMIT
+
+
+class LimitedImport(Limited):
+    def limit(self, settings: Settings) -> int:
+        return settings.upload_limit * FILES_AT_ONCE
+
+
+class _RanOver(HTTPException):
+    """An ``HTTPException``, since only those pass through FastAPI's own reading of a body."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(413)
+        self.limit: Final = limit
+
+
+def too_large(limit: int) -> DeckError:
+    return DeckError("upload_too_large", status=413, limit=limit)
+
+
+def _declared(request: Request) -> int:
+    length = request.headers.get("content-length", "")
+    return int(length) if length.isdecimal() else 0
+
+
+def _counted(receive: Receive, limit: int) -> Receive:
+    count = 0
+
+    async def counting() -> Message:
+        nonlocal count
+        message = await receive()
+        count += len(message.get("body", b""))
+        if count > limit:
+            raise _RanOver(limit)
+        return message
+
+    return counting

@@ -1,0 +1,362 @@
+"""The shapes that the outside relies on (DESIGN §6), and how each is made from what we keep.
+
+More fields may come; those named here stay.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, PlainSerializer
+
+from authdeck import health, wording
+from authdeck.account import Account
+from authdeck.clock import rfc3339
+from authdeck.directory import Directory, Entry
+from authdeck.event import RequestEvent
+from authdeck.hold import Reason
+from authdeck.import_plan import Outcome
+from authdeck.operations.import_files import ImportReport, ImportRow
+from authdeck.storage.reading.audit import AuditEntry
+from authdeck.storage.reading.revisions import StoredRevision
+from authdeck.storage.reading.upstreams import ApprovedOrigin
+
+T = TypeVar("T")
+
+Time = Annotated[datetime, PlainSerializer(rfc3339, return_type=str)]
+"""RFC 3339, UTC."""
+
+
+class Shape(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Listing(Shape, Generic[T]):
+    """A list: ``total`` is ``null`` where counting would cost too much; ``next`` is the cursor of the next page."""
+
+    items: list[T]
+    next: str | None = None
+    total: int | None = None
+    facets: dict[str, dict[str, int]] = {}
+
+
+class ReasonShape(Shape):
+    """Why an account is not used. ``clear`` is the code of what ends it, ``clear_sentence`` says so in words."""
+
+    owner: str
+    code: str
+    sentence: str
+    since: Time | None
+    until: Time | None
+    scope: str | None
+    evidence: int | None
+    clear: str
+    clear_sentence: str
+
+
+class ModelAliasShape(Shape):
+    model: str
+    alias: str
+    keep_original: bool
+
+
+class AccountShape(Shape):
+    """``proxy`` is scheme, host and port; ``headers`` says only whether there are any. ``revision`` is the auth file's."""
+
+    auth_index: str
+    aliases: list[str]
+    file_name: str
+    provider: str
+    kind: str
+    label: str
+    email: str | None
+    plan: str | None
+    project_id: str | None
+    note: str
+    priority: int
+    weight: int
+    prefix: str | None
+    enabled: bool
+    locked: bool
+    health: str
+    reasons: list[ReasonShape]
+    last_request_at: Time | None
+    last_success_at: Time | None
+    created_at: Time | None
+    updated_at: Time | None
+    version: int
+    organization: str | None
+    subject: str | None
+    identity_strength: str
+    base_url: str | None
+    models: list[str]
+    excluded_models: list[str]
+    model_aliases: list[ModelAliasShape]
+    disable_cooling: bool | None
+    request_retry: int | None
+    websockets: bool | None
+    using_api: bool | None
+    proxy: str | None
+    headers: bool
+    refresh_by: str
+    revision: int
+    generation: int
+    expires_at: Time | None
+
+
+class TrashedShape(AccountShape):
+    trashed_at: Time | None
+    trashed_by: str
+    purge_at: Time | None
+
+
+class Because(Shape):
+    """A code with its sentence and the parameters that fill it."""
+
+    code: str
+    sentence: str
+    details: dict[str, Any]
+
+
+class ImportRowShape(Shape):
+    """``source`` is the detected format, ``stored_as`` the file name where it differs from the one given."""
+
+    source: str | None
+    file_name: str
+    outcome: str
+    auth_index: str | None
+    reason: Because | None
+    stored_as: str | None
+    notes: list[Because]
+
+
+class ImportShape(Shape):
+    items: list[ImportRowShape]
+    preview: bool
+    batch: str | None
+    counts: dict[str, int]
+
+
+class RevisionShape(Shape):
+    """``current`` marks the one in force; ``why`` is imported, logged_in, refreshed, edited or restored."""
+
+    number: int
+    parent: int | None
+    generation: int
+    current: bool
+    why: str
+    source: str
+    actor: str
+    at: Time
+    changed_fields: list[str]
+    expires_at: Time | None
+
+
+class TokensShape(Shape):
+    input: int | None
+    output: int | None
+    cached: int | None
+    reasoning: int | None
+
+
+class FailureShape(Shape):
+    kind: str
+    code: str
+    summary: str
+
+
+class AttemptShape(Shape):
+    auth_index: str
+    status: int | None
+    kind: str | None
+    ms: float
+
+
+class RequestShape(Shape):
+    id: str
+    at: Time
+    auth_index: str | None
+    file_name: str | None
+    provider: str | None
+    model: str | None
+    prefix: str | None
+    project: str | None
+    client_key: str | None
+    endpoint: str
+    status: int
+    latency_ms: float
+    ttfb_ms: float | None
+    streamed: bool
+    tokens: TokensShape
+    failure: FailureShape | None
+    attempts: list[AttemptShape]
+
+
+class UpstreamShape(Shape):
+    origin: str
+    private: bool
+    plain_http: bool
+    approved_by: str
+    approved_at: Time
+
+
+class AuditShape(Shape):
+    writer: str
+    seq: int
+    at: Time
+    actor: str
+    what: str
+    target: str
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+    batch: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Eyes:
+    """What a shape depends on besides the thing shown: the moment, the terms in force, and the reader's language."""
+
+    directory: Directory
+    now: datetime
+    locale: str
+
+    def because(self, code: str, params: Mapping[str, Any]) -> Because:
+        return Because(code=code, sentence=wording.sentence(code, params, self.locale), details=dict(params))
+
+    def reason(self, reason: Reason) -> ReasonShape:
+        return ReasonShape(
+            owner=reason.owner,
+            code=reason.code,
+            sentence=wording.sentence(reason.code, reason.params, self.locale),
+            since=reason.since,
+            until=reason.until,
+            scope=reason.scope,
+            evidence=reason.evidence,
+            clear=reason.clear,
+            clear_sentence=wording.sentence(f"clear_{reason.clear}", reason.params, self.locale),
+        )
+
+    def reasons(self, entry: Entry) -> list[ReasonShape]:
+        return [self.reason(reason) for reason in self.directory.reasons(entry, self.now)]
+
+    def account(self, entry: Entry) -> AccountShape:
+        return AccountShape(**self._account(entry))
+
+    def trashed(self, account: Account, by: str, purge_at: datetime | None) -> TrashedShape:
+        fields = self._account(Entry(account))
+        return TrashedShape(**fields, trashed_at=account.trashed_at, trashed_by=by, purge_at=purge_at)
+
+    def import_report(self, report: ImportReport) -> ImportShape:
+        return ImportShape(
+            items=[self._import_row(row) for row in report.items],
+            preview=report.preview,
+            batch=report.batch,
+            counts={outcome.value: report.count(outcome) for outcome in Outcome},
+        )
+
+    def _import_row(self, row: ImportRow) -> ImportRowShape:
+        return ImportRowShape(
+            source=row.source,
+            file_name=row.file_name,
+            outcome=row.outcome.value,
+            auth_index=row.auth_index,
+            reason=None if row.reason is None else self.because(*row.reason),
+            stored_as=row.stored_as,
+            notes=[self.because(code, params) for code, params in row.notes],
+        )
+
+    def _account(self, entry: Entry) -> dict[str, Any]:
+        account, settings = entry.account, entry.account.settings
+        return {
+            "auth_index": account.auth_index,
+            "aliases": list(account.aliases),
+            "file_name": account.file_name,
+            "provider": account.provider.value,
+            "kind": account.kind.value,
+            "label": account.label,
+            "email": account.email,
+            "plan": account.plan,
+            "project_id": settings.project_id,
+            "note": settings.note,
+            "priority": settings.priority,
+            "weight": settings.weight,
+            "prefix": settings.prefix,
+            "enabled": health.is_enabled(entry.holds, self.now),
+            "locked": account.locked,
+            "health": self.directory.health(entry, self.now).value,
+            "reasons": self.reasons(entry),
+            "last_request_at": account.last_request_at,
+            "last_success_at": account.last_success_at,
+            "created_at": account.created_at,
+            "updated_at": account.updated_at,
+            "version": account.version,
+            "organization": account.organization,
+            "subject": account.subject,
+            "identity_strength": account.identity_strength,
+            "base_url": account.base_url,
+            "models": list(account.models),
+            "excluded_models": list(settings.excluded_models),
+            "model_aliases": [
+                ModelAliasShape(model=alias.model, alias=alias.alias, keep_original=alias.keep_original)
+                for alias in settings.model_aliases
+            ],
+            "disable_cooling": settings.disable_cooling,
+            "request_retry": settings.request_retry,
+            "websockets": settings.websockets,
+            "using_api": settings.using_api,
+            "proxy": account.proxy_display,
+            "headers": account.has_headers,
+            "refresh_by": account.refresh_by.value,
+            "revision": account.revision,
+            "generation": account.generation,
+            "expires_at": account.expires_at,
+        }
+
+
+def request_shape(event: RequestEvent) -> RequestShape:
+    return RequestShape(
+        id=event.id.hex(),
+        at=datetime.fromtimestamp(event.at_ms // 1000, UTC).replace(microsecond=event.at_ms % 1000 * 1000),
+        auth_index=event.auth_index,
+        file_name=event.file_name,
+        provider=event.provider,
+        model=event.model,
+        prefix=event.prefix,
+        project=event.project,
+        client_key=event.client_key,
+        endpoint=event.endpoint,
+        status=event.status,
+        latency_ms=event.latency_ms,
+        ttfb_ms=event.ttfb_ms,
+        streamed=event.streamed,
+        tokens=TokensShape.model_validate(event.tokens, from_attributes=True),
+        failure=None if event.failure is None else FailureShape.model_validate(event.failure, from_attributes=True),
+        attempts=[AttemptShape.model_validate(attempt, from_attributes=True) for attempt in event.attempts],
+    )
+
+
+def revision_shapes(revisions: Iterable[StoredRevision], current: int) -> list[RevisionShape]:
+    return [
+        RevisionShape(
+            number=revision.number,
+            parent=revision.parent,
+            generation=revision.generation,
+            current=revision.number == current,
+            why=revision.why,
+            source=revision.source,
+            actor=revision.actor,
+            at=revision.at,
+            changed_fields=list(revision.changed_fields),
+            expires_at=revision.expires_at,
+        )
+        for revision in revisions
+    ]
+
+
+def upstream_shape(origin: ApprovedOrigin) -> UpstreamShape:
+    return UpstreamShape.model_validate(origin, from_attributes=True)
+
+
+def audit_shape(entry: AuditEntry) -> AuditShape:
+    return AuditShape.model_validate(entry, from_attributes=True)

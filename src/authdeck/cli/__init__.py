@@ -1,0 +1,67 @@
+"""The command line: one file a noun, each a thin client of the management API.
+
+Modules that cost time are imported inside the commands that need them, so that ``authdeck --help`` stays quick.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from authdeck import __version__
+from authdeck.cli import (
+    accounts,
+    demo,
+    doctor,
+    import_,
+    keys,
+    operators,
+    requests,
+    serve,
+    terms,
+    trash,
+    upstreams,
+)
+from authdeck.cli.failure import Failure, explain
+from authdeck.errors import DeckError
+
+app = typer.Typer(
+    name="authdeck",
+    help="Keeps the auth files of your AI accounts safe, knows the state of each, and serves requests through the right one.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+for noun in (accounts, keys, operators, requests, terms, trash, upstreams):
+    app.add_typer(noun.app)
+for verb in (serve.serve, serve.sign_in_link, serve.migrate, demo.demo, import_.import_, doctor.doctor):
+    app.command()(verb)
+
+
+@app.callback()
+def everywhere(
+    home: Annotated[
+        Path | None, typer.Option(help="Data folder. Also AUTHDECK_HOME.", show_default=False, file_okay=False)
+    ] = None,
+) -> None:
+    """Set what every command uses."""
+    if home is not None:
+        os.environ["AUTHDECK_HOME"] = str(home)
+
+
+@app.command()
+def version() -> None:
+    """Say which authdeck this is."""
+    typer.echo(f"authdeck {__version__}")
+
+
+def main() -> None:
+    """Run the command. A failure is one sentence and a code on stderr, and exit code 1; usage mistakes end with 2."""
+    try:
+        app()
+    except (DeckError, Failure) as error:
+        typer.echo(explain(error), err=True)
+        sys.exit(1)

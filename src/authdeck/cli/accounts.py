@@ -1,0 +1,204 @@
+"""``authdeck accounts``: find, show, change, switch off and on, lock, delete and bring back."""
+
+from typing import Annotated, Any
+
+import typer
+
+from authdeck.cli import show
+from authdeck.cli.management import management, segment
+from authdeck.cli.show import AsJson
+
+app = typer.Typer(name="accounts", help="Find and change accounts.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(help="auth_index, file name, or another alias.", show_default=False)]
+
+_COLUMNS = (
+    ("auth_index", "auth_index"),
+    ("File", "file_name"),
+    ("Provider", "provider"),
+    ("Plan", "plan"),
+    ("State", "health"),
+    ("Priority", "priority"),
+    ("Prefix", "prefix"),
+    ("Why not used", "why"),
+)
+
+
+@app.command("list")
+def list_(
+    search: Annotated[str, typer.Option(help="Part of any name; with * a pattern.")] = "",
+    provider: Annotated[str | None, typer.Option(help="codex, claude, …")] = None,
+    state: Annotated[list[str] | None, typer.Option(help="available, cooling, … May be given several times.")] = None,
+    problem: Annotated[bool, typer.Option("--problem", help="Only those that need attention.")] = False,
+    plan: str | None = None,
+    sort: Annotated[str, typer.Option(help="risk, name, note, plan, priority, recent, created; - before it turns it round.")] = "risk",
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 1000,
+    json: AsJson = False,
+) -> None:
+    """List accounts, those with problems first."""
+    asked = {
+        "search": search, "provider": provider, "state": state, "problem": problem, "plan": plan, "sort": sort
+    }  # fmt: skip
+    with management() as api:
+        found = api.pages("/accounts", asked, limit)
+    if json:
+        show.as_json(found)
+        return
+    show.table(_COLUMNS, map(_row, found["items"]), empty="No account matches. `authdeck import FOLDER` brings some in.")
+    if len(found["items"]) < found["total"]:
+        typer.echo(f"{len(found['items'])} of {found['total']} accounts.")
+
+
+@app.command("show")
+def show_(name: Name, json: AsJson = False) -> None:
+    """Show one account, with every reason why it is not used."""
+    with management() as api:
+        account = api.get(f"/accounts/{segment(name)}")
+    if json:
+        show.as_json(account)
+    else:
+        _describe(account)
+
+
+@app.command()
+def edit(
+    name: Name,
+    file_name: Annotated[str | None, typer.Option(help="A new name; the old one stays as an alias.")] = None,
+    label: str | None = None,
+    note: str | None = None,
+    priority: Annotated[int | None, typer.Option(help="Higher is served first.")] = None,
+    weight: Annotated[int | None, typer.Option(help="Share within a priority.")] = None,
+    project_id: str | None = None,
+    prefix: Annotated[str | None, typer.Option(help="Routing name: /p/PREFIX/… reaches just these accounts.")] = None,
+    refresh_by: Annotated[str | None, typer.Option(help="authdeck or other.")] = None,
+    clear: Annotated[list[str] | None, typer.Option(metavar="FIELD", help="Empty this field.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Change settings of an account. What is not named stays."""
+    given = {
+        "file_name": file_name, "label": label, "note": note, "priority": priority, "weight": weight,
+        "project_id": project_id, "prefix": prefix, "refresh_by": refresh_by,
+    }  # fmt: skip
+    changes: dict[str, Any] = {field: value for field, value in given.items() if value is not None}
+    changes |= dict.fromkeys(clear or ())
+    if not changes:
+        raise typer.BadParameter("Name at least one field to change, such as --note or --priority.")
+    with management() as api:
+        read = api.get(f"/accounts/{segment(name)}")
+        account = api.patch(f"/accounts/{read['auth_index']}", json=changes, version=read["version"])
+    _done(account, f"Changed {', '.join(changes)} of {account['file_name']}.", json=json)
+
+
+@app.command()
+def disable(
+    name: Name,
+    reason: Annotated[str, typer.Option(help="Why, for whoever finds it switched off.")] = "",
+    until: Annotated[str | None, typer.Option(help="A time such as 2026-12-01T08:00:00Z; else until enabled.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Stop serving with an account. No automation switches it on again."""
+    with management() as api:
+        body = {"reason": reason, "until": until}
+        account = api.put(f"/accounts/{segment(name)}/disablement", json=body)
+    _done(account, f"Disabled {account['file_name']}.", json=json)
+
+
+@app.command()
+def enable(name: Name, json: AsJson = False) -> None:
+    """Serve with an account again."""
+    with management() as api:
+        account = api.delete(f"/accounts/{segment(name)}/disablement")
+    _done(account, f"Enabled {account['file_name']}.", json=json)
+
+
+@app.command()
+def lock(name: Name, json: AsJson = False) -> None:
+    """Keep automation's hands off an account."""
+    with management() as api:
+        account = api.put(f"/accounts/{segment(name)}/lock")
+    _done(account, f"Locked {account['file_name']}.", json=json)
+
+
+@app.command()
+def unlock(name: Name, json: AsJson = False) -> None:
+    """Let automation look after an account again."""
+    with management() as api:
+        account = api.delete(f"/accounts/{segment(name)}/lock")
+    _done(account, f"Unlocked {account['file_name']}.", json=json)
+
+
+@app.command()
+def delete(name: Name) -> None:
+    """Put an account into the trash, whole."""
+    with management() as api:
+        account = api.get(f"/accounts/{segment(name)}")
+        api.delete(f"/accounts/{account['auth_index']}", version=account["version"])
+    typer.echo(f"Moved {account['file_name']} to the trash.")
+    typer.echo(f"`authdeck accounts restore {account['auth_index']}` brings it back.")
+
+
+@app.command()
+def restore(auth_index: Annotated[str, typer.Argument(show_default=False)], json: AsJson = False) -> None:
+    """Bring an account back from the trash, with its auth_index and history."""
+    with management() as api:
+        account = api.post(f"/trash/{segment(auth_index)}/restoration")
+    _done(account, f"Restored {account['file_name']}.", json=json)
+
+
+@app.command()
+def refresh(name: Name, json: AsJson = False) -> None:
+    """Get an account new tokens from its provider now."""
+    with management() as api:
+        done = api.post(f"/accounts/{segment(name)}/refresh")
+    if json:
+        show.as_json(done)
+    else:
+        typer.echo(f"{done['account']['file_name']}: {done['outcome']}" + (f" ({done['code']})" if done["code"] else ""))
+    if done["outcome"] != "ok":
+        raise typer.Exit(1)
+
+
+def _row(account: dict[str, Any]) -> dict[str, Any]:
+    first, *more = [reason["sentence"] for reason in account["reasons"]] or [""]
+    return {**account, "why": first + (f" (and {len(more)} more)" if more else "")}
+
+
+def _done(account: dict[str, Any], sentence: str, *, json: bool) -> None:
+    if json:
+        show.as_json(account)
+    else:
+        typer.echo(sentence)
+
+
+def _describe(account: dict[str, Any]) -> None:
+    show.fields(
+        [
+            ("File", account["file_name"]),
+            ("auth_index", account["auth_index"]),
+            ("Aliases", account["aliases"]),
+            ("Provider", f"{account['provider']}, {account['kind']}"),
+            ("E-mail", account["email"]),
+            ("Label", account["label"]),
+            ("Plan", account["plan"]),
+            ("State", account["health"]),
+            ("Enabled", account["enabled"]),
+            ("Locked", account["locked"]),
+            ("Priority", account["priority"]),
+            ("Weight", account["weight"]),
+            ("Prefix", account["prefix"]),
+            ("Project", account["project_id"]),
+            ("Note", account["note"]),
+            ("Base URL", account["base_url"]),
+            ("Proxy", account["proxy"]),
+            ("Refreshed by", account["refresh_by"]),
+            ("Token ends", show.moment(account["expires_at"])),
+            ("Last request", show.moment(account["last_request_at"])),
+            ("Added", show.moment(account["created_at"])),
+            ("Version", account["version"]),
+        ]
+    )
+    if account["reasons"]:
+        typer.echo("\nNot used because:")
+    for reason in account["reasons"]:
+        ends = f" Until {show.moment(reason['until'])}." if reason["until"] else ""
+        typer.echo(f"  {reason['owner']}: {reason['sentence']}{ends} {reason['clear_sentence']}")

@@ -1,0 +1,184 @@
+"""``authdeck import``: take over auth files from folders and single files."""
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from authdeck.cli import show
+from authdeck.cli.management import File, Management, management
+from authdeck.cli.show import AsJson
+
+CHUNK: Final = 100
+"""Files of one request."""
+
+OUTCOMES: Final = ("new", "updated", "unchanged", "conflict", "rejected")
+
+_COLUMNS = (
+    ("File", "file_name"),
+    ("Outcome", "outcome"),
+    ("auth_index", "auth_index"),
+    ("Source", "source"),
+    ("", "detail"),
+)
+
+
+@dataclass(slots=True)
+class Report:
+    """What became of every file, and what was passed over because it is no auth file."""
+
+    items: list[dict[str, Any]] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        found = Counter(row["outcome"] for row in self.items)
+        return {outcome: found[outcome] for outcome in OUTCOMES}
+
+    @property
+    def is_clean(self) -> bool:
+        return not (self.counts["rejected"] or self.counts["conflict"])
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """Files to send together. ``path`` is the folder given, from which aliases are computed; single files have none."""
+
+    path: Path | None
+    files: Sequence[Path]
+
+
+def import_(
+    paths: Annotated[
+        list[Path], typer.Argument(help="Folders of auth files, or single files.", exists=True, show_default=False)
+    ],
+    preview: Annotated[bool, typer.Option("--preview", help="Say what would happen; write nothing.")] = False,
+    refresh_by: Annotated[
+        str | None, typer.Option(help="Who refreshes these sign-ins from now on: authdeck, or other.")
+    ] = None,
+    on_conflict: Annotated[str, typer.Option(help="skip, keep_both or replace.")] = "skip",
+    apply_settings: Annotated[
+        bool, typer.Option("--apply-settings", help="Known accounts take over the settings in their files.")
+    ] = False,
+    cliproxy_auth_dir: Annotated[
+        str | None, typer.Option(help="The folder as CLIProxyAPI sees it, where that differs (a container's mount).")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Import auth files. One row a file; a bad one never stops the others. Importing again changes nothing.
+
+    Ends with 1 when a file was rejected or is in conflict.
+    """
+    report = Report()
+    folders = [_folder(path, report) for path in paths]
+    asked = {
+        "preview": preview or None,
+        "refresh_by": refresh_by,
+        "on_conflict": on_conflict,
+        "settings": "apply" if apply_settings else None,
+    }
+    with management() as api, _progress(sum(len(folder.files) for folder in folders), quiet=json) as advance:
+        for folder in folders:
+            home = cliproxy_auth_dir or (folder.path and str(folder.path.absolute()))
+            for chunk in _chunks(folder.files, api.upload_limit, report):
+                _send(api, chunk, {**asked, "cliproxy_auth_dir": home}, report)
+                advance(len(chunk))
+    _tell(report, preview=preview, json=json)
+    if not json and not preview and refresh_by != "other" and any(folder.path for folder in folders):
+        typer.echo("authdeck refreshes these sign-ins now: stop any other program that uses them.", err=True)
+    if not report.is_clean:
+        raise typer.Exit(1)
+
+
+def _folder(path: Path, report: Report) -> Folder:
+    """A folder's direct ``*.json`` files, by name; whatever else lies in it is named as skipped."""
+    if not path.is_dir():
+        return Folder(None, [path])
+    entries = sorted(path.iterdir())
+    files = [entry for entry in entries if entry.suffix.lower() == ".json" and entry.is_file()]
+    report.skipped += [str(entry) for entry in entries if entry not in set(files)]
+    return Folder(Path(os.path.normpath(path.absolute())), files)
+
+
+def _chunks(files: Sequence[Path], limit: int, report: Report) -> Iterator[list[File]]:
+    """Files read and put together so that no request gets too large. What can't be sent is a rejected row."""
+    chunk: list[File] = []
+    for path in files:
+        content = _read(path, limit, report)
+        if content is None:
+            continue
+        if len(chunk) == CHUNK or (chunk and sum(len(other) for _, other in chunk) + len(content) > 2 * limit):
+            yield chunk
+            chunk = []
+        chunk.append((path.name, content))
+    if chunk:
+        yield chunk
+
+
+def _read(path: Path, limit: int, report: Report) -> bytes | None:
+    try:
+        if path.stat().st_size > limit:
+            report.items.append(_rejected(path, "file_too_large", f"Larger than {limit:,} bytes."))
+            return None
+        return path.read_bytes()
+    except OSError as error:
+        report.items.append(_rejected(path, "file_unreadable", f"Can't be read: {error.strerror}."))
+        return None
+
+
+def _rejected(path: Path, code: str, sentence: str) -> dict[str, Any]:
+    reason = {"code": code, "sentence": sentence, "details": {}}
+    return {
+        "source": None,
+        "file_name": path.name,
+        "outcome": "rejected",
+        "auth_index": None,
+        "reason": reason,
+        "stored_as": None,
+        "notes": [],
+    }
+
+
+def _send(api: Management, chunk: Sequence[File], asked: dict[str, Any], report: Report) -> None:
+    report.items += api.post("/imports", params=asked, files=chunk)["items"]
+
+
+def _tell(report: Report, *, preview: bool, json: bool) -> None:
+    if json:
+        show.as_json(
+            {"items": report.items, "preview": preview, "counts": report.counts, "skipped": report.skipped}
+        )
+        return
+    show.table(_COLUMNS, map(_row, report.items), empty="No auth file found: nothing ends with .json.")
+    for name in report.skipped:
+        typer.echo(f"Skipped {name}: not a .json file.")
+    told = ", ".join(f"{count} {outcome}" for outcome, count in report.counts.items() if count) or "nothing"
+    typer.echo(f"{'Preview, nothing written: ' if preview else ''}{told}.")
+
+
+def _row(row: dict[str, Any]) -> dict[str, Any]:
+    notes: Iterable[dict[str, Any]] = [*([row["reason"]] if row["reason"] else []), *row["notes"]]
+    told = [note["sentence"] for note in notes]
+    if row["stored_as"]:
+        told.insert(0, f"Stored as {row['stored_as']}.")
+    return {**row, "detail": " ".join(told)}
+
+
+@contextmanager
+def _progress(total: int, *, quiet: bool) -> Iterator[Any]:
+    """A bar on stderr while a person watches and there is enough to watch."""
+    if quiet or total <= CHUNK or not sys.stderr.isatty():
+        yield lambda _count: None
+        return
+    from rich.console import Console  # noqa: PLC0415 - only where a bar is drawn
+    from rich.progress import Progress  # noqa: PLC0415
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("Importing", total=total)
+        yield lambda count: progress.advance(task, count)

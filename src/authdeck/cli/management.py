@@ -1,0 +1,115 @@
+"""The management API as the command line uses it: of the server that runs for this home, else of the home itself.
+
+Both answer the same requests through the same gate; only the way there differs. Without a server the home is opened
+(which takes its lock) and the very same app is called inside this process.
+"""
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from authdeck.cli.failure import Failure
+
+if TYPE_CHECKING:
+    from httpx2 import AsyncClient, Response
+
+    from authdeck.settings import Settings
+
+TIMEOUT: Final = 120.0
+"""Seconds; an import of a hundred files or a refresh takes a part of that."""
+
+MAX_PAGE: Final = 200
+
+File = tuple[str, bytes]
+"""A file's name and its bytes."""
+
+
+class Management:
+    """One request after the other; each returns the decoded JSON, or raises ``Failure`` in the server's own words."""
+
+    def __init__(self, client: "AsyncClient", loop: asyncio.Runner) -> None:
+        self._client: Final = client
+        self._loop: Final = loop
+
+    def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:
+        return self._ask("GET", path, params=params)
+
+    def post(
+        self,
+        path: str,
+        *,
+        json: Any = None,
+        params: Mapping[str, Any] | None = None,
+        files: Sequence[File] | None = None,
+    ) -> Any:
+        return self._ask("POST", path, json=json, params=params, files=files)
+
+    def put(self, path: str, *, json: Any = None) -> Any:
+        return self._ask("PUT", path, json=json)
+
+    def patch(self, path: str, *, json: Any, version: int) -> Any:
+        return self._ask("PATCH", path, json=json, version=version)
+
+    def delete(self, path: str, *, params: Mapping[str, Any] | None = None, version: int | None = None) -> Any:
+        return self._ask("DELETE", path, params=params, version=version)
+
+    def pages(self, path: str, params: Mapping[str, Any], limit: int) -> dict[str, Any]:
+        """A list of up to ``limit`` items, asked for page by page, as if it were one page."""
+        found: dict[str, Any] = self.get(path, {**params, "page_size": min(limit, MAX_PAGE)})
+        while found["next"] and len(found["items"]) < limit:
+            size = min(limit - len(found["items"]), MAX_PAGE)
+            more = self.get(path, {**params, "page_size": size, "cursor": found["next"]})
+            found = {**more, "items": found["items"] + more["items"]}
+        return found
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        files: Sequence[File] | None = None,
+        version: int | None = None,
+    ) -> Any:
+        headers = {} if version is None else {"if-match": f'"{version}"'}
+        given = {name: value for name, value in (params or {}).items() if value not in (None, "", [])}
+        parts = [("file", file) for file in files] if files is not None else None
+        asking = self._client.request(method, path, params=given, json=json, files=parts, headers=headers)
+        return _read(self._loop.run(asking))
+
+
+@contextmanager
+def management() -> Iterator[Management]:
+    """The API, for as long as the block lasts. Raises ``DeckError`` where neither a server nor the home answers."""
+    from authdeck.cli.reach import client_of  # noqa: PLC0415 - opening a home needs everything, --help nothing
+    from authdeck.settings import load  # noqa: PLC0415
+
+    settings: Settings = load()
+    with asyncio.Runner() as loop:
+        way = client_of(settings)
+        client = loop.run(way.__aenter__())
+        try:
+            yield Management(client, loop)
+        finally:
+            loop.run(way.__aexit__(None, None, None))
+
+
+def segment(name: str) -> str:
+    """A name as one segment of a path."""
+    return quote(name, safe="@")
+
+
+def _read(response: "Response") -> Any:
+    if response.status_code == 204:  # noqa: PLR2004 - no content
+        return None
+    try:
+        body = response.json()
+    except ValueError:
+        raise Failure("answer_unreadable", f"The server answered {response.status_code} without JSON.") from None
+    if response.is_success:
+        return body
+    error = body.get("error", {})
+    raise Failure(error.get("code", "internal"), error.get("message", f"The server answered {response.status_code}."))

@@ -1,0 +1,87 @@
+"""What ``/metrics`` tells: the collectors, all in one place and in one registry.
+
+Labels are closed lists (providers, status classes, outcomes, health), so that the number of series stays bounded; no
+account, key or model is a label.
+"""
+
+from collections import Counter as Tally
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, ProcessCollector
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
+
+REGISTRY: Final = CollectorRegistry()
+
+REQUESTS: Final = Counter(
+    "authdeck_requests",
+    "Client requests that ended, by the provider that served them (none: no account was tried) and status class.",
+    ["provider", "status"],
+    registry=REGISTRY,
+)
+LATENCY: Final = Histogram(
+    "authdeck_request_seconds",
+    "Seconds from a request's first byte in to its answer's last byte out.",
+    ["provider"],
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300),
+    registry=REGISTRY,
+)
+REFRESHES: Final = Counter(
+    "authdeck_refreshes",
+    "Token refreshes that ended, by provider and outcome (ok, refused, failed, unknown).",
+    ["provider", "outcome"],
+    registry=REGISTRY,
+)
+ACCOUNTS: Final = Gauge(
+    "authdeck_accounts",
+    "Live accounts now, by provider and health.",
+    ["provider", "health"],
+    registry=REGISTRY,
+)
+
+ProcessCollector(registry=REGISTRY)
+
+
+class _Events(Collector):
+    """Counted by the recorder, copied when somebody asks."""
+
+    def __init__(self) -> None:
+        self.counts: Mapping[str, int] = {}
+
+    def collect(self) -> Iterator[Metric]:
+        family = CounterMetricFamily(
+            "authdeck_events",
+            "Request events by fate: stored; late (not durable within 250 ms of the answer's end); dropped; refused.",
+            labels=["fate"],
+        )
+        for fate, count in self.counts.items():
+            family.add_metric([fate], count)
+        yield family
+
+
+_EVENTS: Final = _Events()
+REGISTRY.register(_EVENTS)
+
+
+def request_ended(provider: str | None, status: int, seconds: float) -> None:
+    """Count one client request."""
+    named = provider or "none"
+    REQUESTS.labels(named, f"{status // 100}xx").inc()
+    LATENCY.labels(named).observe(seconds)
+
+
+def refresh_ended(provider: str, outcome: str) -> None:
+    REFRESHES.labels(provider, outcome).inc()
+
+
+def events_are(counts: Mapping[str, int]) -> None:
+    """Take over the recorder's counts, by fate."""
+    _EVENTS.counts = dict(counts)
+
+
+def accounts_are(states: Iterable[tuple[str, str]]) -> None:
+    """Set the gauge to what there is now: one (provider, health) an account."""
+    ACCOUNTS.clear()
+    for (provider, health), count in Tally(states).items():
+        ACCOUNTS.labels(provider, health).set(count)

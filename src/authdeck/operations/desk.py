@@ -1,0 +1,49 @@
+"""The desk: everything an operation works with, wired once in ``server.py``."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from authdeck.clock import Clock
+from authdeck.directory import Directory
+from authdeck.operations.changes import ChangeFeed
+from authdeck.settings import Settings
+from authdeck.storage.database import Change, Database, ReadConnection, WriteConnection
+from authdeck.upstream.calls import Calls
+from authdeck.vault.vault import Vault
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """``boot`` names this process's run. Operations are functions whose first argument is the desk."""
+
+    settings: Settings
+    clock: Clock
+    boot: str
+    database: Database
+    vault: Vault
+    feed: ChangeFeed
+    directory: Directory
+    calls: Calls
+
+    def now(self) -> datetime:
+        return self.clock.now()
+
+    async def read(self, work: Callable[[ReadConnection], T]) -> T:
+        return await self.database.read(work)
+
+    async def write(self, work: Callable[[WriteConnection], T]) -> T:
+        """Commit ``work``; what it changed is in force in this process before this returns."""
+        changes: list[Change] = []
+
+        def working(connection: WriteConnection) -> T:
+            result = work(connection)
+            changes.extend(connection.changes)
+            return result
+
+        result = await self.database.write(working)
+        await self.feed.publish(changes)
+        return result

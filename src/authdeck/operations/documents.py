@@ -1,0 +1,51 @@
+"""Reading an account's auth file and its revisions: redacted by default, opened only where a person asked."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from authdeck.access import Actor
+from authdeck.acts import Act
+from authdeck.formats.document import redacted
+from authdeck.operations import seals
+from authdeck.operations.desk import Desk
+from authdeck.operations.records import record
+from authdeck.storage.reading import accounts, revisions
+from authdeck.storage.reading.revisions import StoredRevision
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """An auth file as shown: ``revision`` is its number, ``content`` the parsed JSON with secrets as ``***``."""
+
+    auth_index: str
+    file_name: str
+    revision: int
+    content: Any
+
+
+async def redacted_document(desk: Desk, auth_index: str) -> Document:
+    """Raises ``DeckError('sealed_…')`` where the auth file can't be opened."""
+    account = await desk.read(lambda connection: accounts.by_index(connection, auth_index))
+    revision = await desk.read(lambda connection: revisions.current(connection, auth_index))
+    content = json.loads(seals.open_file(desk.vault, revision))
+    return Document(auth_index, account.file_name, revision.number, redacted(content))
+
+
+async def revealed_bytes(desk: Desk, auth_index: str, actor: Actor) -> tuple[str, bytes]:
+    """File name and bytes as they came, for a person who asked. The audit entry is committed first."""
+    account = await desk.read(lambda connection: accounts.by_index(connection, auth_index))
+    revision = await desk.read(lambda connection: revisions.current(connection, auth_index))
+    content = seals.open_file(desk.vault, revision)
+    await desk.write(
+        lambda connection: record(
+            desk, connection, actor, Act.DOCUMENT_REVEALED, auth_index, after={"revision": revision.number}
+        )
+    )
+    return account.file_name, content
+
+
+async def history(desk: Desk, auth_index: str) -> Sequence[StoredRevision]:
+    """Its revisions, newest first, still sealed."""
+    return await desk.read(lambda connection: revisions.of_account(connection, auth_index))

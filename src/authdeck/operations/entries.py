@@ -1,0 +1,81 @@
+"""Accounts as they are now: looking one up, keeping the directory and the pool current, marking one unreadable."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from authdeck.account import Provider
+from authdeck.directory import Directory, Entry
+from authdeck.errors import Conflict, NotFound
+from authdeck.operations.desk import Desk
+from authdeck.operations.records import changed
+from authdeck.pool import Pool
+from authdeck.storage.database import WriteConnection
+from authdeck.storage.reading import accounts, terms
+from authdeck.storage.writing import accounts as writing
+
+
+def by_name(desk: Desk, name: str) -> Entry:
+    """The live account meant by an auth_index, a file name or an alias, from memory.
+
+    Raises ``NotFound('account_not_found')`` and ``Conflict('alias_ambiguous')``.
+    """
+    if (entry := desk.directory.get(name)) is not None:
+        return entry
+    found = desk.directory.named(name)
+    if len(found) > 1:
+        raise Conflict("alias_ambiguous", name=name, candidates=[entry.account.auth_index for entry in found])
+    if not found:
+        raise NotFound("account_not_found", name=name)
+    return found[0]
+
+
+class Mirror:
+    """Keeps the directory and the pool equal to the database, by the change feed."""
+
+    def __init__(self, desk: Desk, pool: Pool) -> None:
+        self._desk = desk
+        self._readers: tuple[Directory | Pool, ...] = (desk.directory, pool)
+        desk.feed.subscribe_many("account", self._accounts)
+        desk.feed.subscribe("terms", self._terms)
+
+    async def load(self) -> None:
+        """Everything, once, before the port opens."""
+        for entry in await self._desk.read(accounts.live):
+            for reader in self._readers:
+                reader.apply(entry)
+        await self._terms("")
+
+    async def _accounts(self, indexes: Sequence[str]) -> None:
+        found = await self._desk.read(lambda connection: accounts.entries(connection, indexes))
+        for auth_index in indexes:
+            entry = found.get(auth_index)
+            for reader in self._readers:
+                if entry is None:
+                    reader.remove(auth_index)
+                else:
+                    reader.apply(entry)
+
+    async def _terms(self, _provider: str) -> None:
+        acknowledged = await self._desk.read(terms.acknowledged)
+        for reader in self._readers:
+            reader.acknowledge(Provider(name) for name in acknowledged)
+
+
+async def mark_unreadable(desk: Desk, auth_index: str, code: str | None) -> None:
+    """Make it a visible state that the sealed auth file can't be opened; ``None`` takes it away."""
+
+    def work(connection: WriteConnection) -> None:
+        account = accounts.by_index(connection, auth_index)
+        writing.mark_unreadable(connection, account.key, code)
+        changed(desk, connection, "account", auth_index)
+
+    await desk.write(work)
+
+
+async def remember_requests(desk: Desk, seen: dict[str, tuple[datetime, datetime | None]]) -> None:
+    """Write down when accounts were last used and last succeeded. Called every few seconds, not on an answer's path."""
+
+    def work(connection: WriteConnection) -> None:
+        writing.remember_requests(connection, ((index, *times) for index, times in seen.items()))
+
+    await desk.write(work)

@@ -1,0 +1,247 @@
+"""Taking in auth files: one row of the report for each account offered, one bad file never stops the others.
+
+First every file is read and validated, without the database. Then, chunk by chunk in one short transaction each, storage
+is asked what it knows, ``import_plan.decide`` (pure) says what becomes of the row, and it is stored. A preview does all
+but store. A crash leaves whole rows or none, and a batch that says how far it came.
+"""
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from authdeck import formats, identity, ids, import_plan, providers
+from authdeck.access import Actor
+from authdeck.account import RefreshBy
+from authdeck.acts import Act
+from authdeck.credential import Draft
+from authdeck.errors import DeckError
+from authdeck.identity import Identity
+from authdeck.import_plan import CHOICES, Decision, Outcome
+from authdeck.operations.desk import Desk
+from authdeck.operations.import_rows import Importing, find, store
+from authdeck.operations.records import record
+from authdeck.storage.database import ReadConnection, WriteConnection
+from authdeck.storage.writing import batches
+
+CHUNK: Final = 100
+"""Rows of one transaction: short enough that a token's commit never waits long behind it."""
+
+OTHER_PROGRAM: Final = "other_program_logged_in"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file as it was given. ``format`` insists on one; ``None`` detects it."""
+
+    file_name: str
+    content: bytes = field(repr=False)
+    format: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What the caller wants done.
+
+    ``on_conflict`` (``skip``, ``keep_both``, ``replace``) holds for every row that ``by_row`` does not name. ``refresh_by``
+    overrides what the files' format suggests. ``cliproxy_auth_dir`` is the folder they lay in, from which CLIProxyAPI
+    computed its indexes. ``apply_settings``: a known account takes the file's settings over.
+    """
+
+    on_conflict: str = "skip"
+    by_row: Mapping[int, str] = field(default_factory=dict)
+    refresh_by: RefreshBy | None = None
+    cliproxy_auth_dir: str | None = None
+    apply_settings: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ImportRow:
+    """What became of one account offered. ``reason`` and ``notes`` are (code, parameters) for their sentences."""
+
+    source: str | None
+    file_name: str
+    outcome: Outcome
+    auth_index: str | None = None
+    reason: import_plan.Note | None = None
+    stored_as: str | None = None
+    notes: tuple[import_plan.Note, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """Rows in the order given. ``batch`` names the record of what was done; a preview has none."""
+
+    items: Sequence[ImportRow]
+    preview: bool
+    batch: str | None
+
+    def count(self, outcome: Outcome) -> int:
+        return sum(row.outcome is outcome for row in self.items)
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """One account of one file, validated; or the reason why it can't be."""
+
+    file_name: str
+    draft: Draft | None = None
+    identity: Identity | None = None
+    refused: DeckError | None = None
+
+
+async def import_files(
+    desk: Desk, sources: Sequence[Source], actor: Actor, *, preview: bool = False, choices: Choices | None = None
+) -> ImportReport:
+    """Take in the files, or with ``preview`` say what would become of them.
+
+    Raises ``DeckError('choice_unknown')``; everything about a file is a row of the report.
+    """
+    chosen = choices or Choices()
+    for choice in (chosen.on_conflict, *chosen.by_row.values()):
+        if choice not in CHOICES:
+            raise DeckError("choice_unknown", status=422, choice=choice, known=list(CHOICES))
+    importing = Importing(desk, actor, None if preview else ids.new_id(), chosen.cliproxy_auth_dir, chosen.apply_settings)
+    rows: list[ImportRow] = []
+    if importing.batch:
+        await desk.write(lambda connection: _begin(importing, connection, len(sources)))
+    for chunk in _chunks(sources):
+        offered = await asyncio.to_thread(_offers, desk, chunk, chosen)
+        if preview:
+            rows += await desk.read(lambda c, o=offered: _previewed(importing, c, o, chosen, len(rows)))  # type: ignore[misc]
+        else:
+            rows += await desk.write(lambda c, o=offered: _stored(importing, c, o, chosen, len(rows)))  # type: ignore[misc]
+    report = ImportReport(rows, preview, importing.batch)
+    if importing.batch:
+        await desk.write(lambda connection: _end(importing, connection, report))
+    return report
+
+
+def _chunks(sources: Sequence[Source]) -> Iterator[Sequence[Source]]:
+    for start in range(0, len(sources), CHUNK):
+        yield sources[start : start + CHUNK]
+
+
+def _offers(desk: Desk, sources: Sequence[Source], chosen: Choices) -> list[Offered]:
+    """Read and validate. Runs on a thread of its own: parsing big files must not hold up the loop."""
+    offered: list[Offered] = []
+    for source in sources:
+        try:
+            drafts = formats.read(source.file_name, source.content, source.format)
+        except DeckError as error:
+            offered.append(Offered(source.file_name, refused=error))
+            continue
+        offered += (_completed(desk, source, draft) for draft in drafts)
+    return offered
+
+
+def _completed(desk: Desk, source: Source, draft: Draft) -> Offered:
+    try:
+        draft = providers.complete(draft, desk.settings.providers)
+    except DeckError as error:
+        return Offered(draft.file_name or source.file_name, refused=error)
+    return Offered(draft.file_name, draft, identity.of(draft))
+
+
+def _previewed(
+    importing: Importing, connection: ReadConnection, offered: Sequence[Offered], chosen: Choices, first: int
+) -> list[ImportRow]:
+    rows = []
+    for number, offer in enumerate(offered, first):
+        row, _, _ = _decided(importing, connection, offer, _choice(chosen, number))
+        rows.append(row)
+        if offer.draft is not None and offer.identity is not None:
+            importing.remember(offer.draft, offer.identity)
+    return rows
+
+
+def _stored(
+    importing: Importing, connection: WriteConnection, offered: Sequence[Offered], chosen: Choices, first: int
+) -> list[ImportRow]:
+    """One chunk, whole: its rows, and the batch's cursor behind them."""
+    rows = []
+    items: list[dict[str, Any]] = []
+    for number, offer in enumerate(offered, first):
+        row, draft, decision = _decided(importing, connection, offer, _choice(chosen, number))
+        key = None
+        if draft is not None and decision is not None and offer.identity is not None:
+            stored = store(importing, connection, draft, offer.identity, decision, _refresh_by(draft, chosen))
+            key = stored.account_key
+            row = replace(row, auth_index=stored.auth_index or row.auth_index, notes=(*row.notes, *stored.notes))
+        rows.append(row)
+        reason = {"code": row.reason[0], "params": dict(row.reason[1])} if row.reason else None
+        items.append(
+            {
+                "row": number,
+                "account": key,
+                "subject": row.file_name,
+                "before": None,
+                "after": None,
+                "sealed": None,
+                "outcome": row.outcome.value,
+                "reason": reason,
+            }
+        )
+    batches.add_items(connection, str(importing.batch), items, cursor=first + len(rows))
+    return rows
+
+
+def _decided(
+    importing: Importing, connection: ReadConnection, offer: Offered, choice: str
+) -> tuple[ImportRow, Draft | None, Decision | None]:
+    """The row as it will be reported, and, where there is something to store, the draft and what to do with it."""
+    if offer.draft is None or offer.identity is None:
+        error = offer.refused or DeckError("internal")
+        return ImportRow(None, offer.file_name, Outcome.REJECTED, reason=(error.code, error.params)), None, None
+    draft = offer.draft
+    if (twin := importing.twin(draft, offer.identity)) is not None:
+        first, is_equal = twin
+        outcome = Outcome.UNCHANGED if is_equal else Outcome.UPDATED
+        return ImportRow(draft.source, draft.file_name, outcome, reason=("same_as_row", {"file_name": first})), None, None
+    found = find(importing, connection, draft, offer.identity)
+    issued = providers.PROVIDERS[draft.provider].tokens(draft.document).issued_at
+    decision = import_plan.decide(draft, found, choice, issued_at=issued)
+    stored_as = decision.stored_as if decision.stored_as != draft.file_name else None
+    notes = (*draft.notes, *decision.notes)
+    row = ImportRow(
+        draft.source, draft.file_name, decision.outcome, decision.auth_index, decision.reason, stored_as, notes
+    )
+    return row, draft, decision
+
+
+def _choice(chosen: Choices, row: int) -> str:
+    return chosen.by_row.get(row, chosen.on_conflict)
+
+
+def _refresh_by(draft: Draft, chosen: Choices) -> RefreshBy:
+    """Files of another program's own login are refreshed by that program, unless the caller says otherwise."""
+    if chosen.refresh_by is not None:
+        return chosen.refresh_by
+    is_shared = any(code == OTHER_PROGRAM for code, _ in draft.notes)
+    return RefreshBy.OTHER if is_shared else RefreshBy.AUTHDECK
+
+
+def _begin(importing: Importing, connection: WriteConnection, files: int) -> None:
+    batches.begin(
+        connection,
+        str(importing.batch),
+        kind="import",
+        actor=importing.actor.name,
+        selection={"files": files},
+        change={},
+        at=importing.desk.now(),
+    )
+
+
+def _end(importing: Importing, connection: WriteConnection, report: ImportReport) -> None:
+    batches.end(connection, str(importing.batch), status="completed", at=importing.desk.now())
+    counts = {outcome.value: report.count(outcome) for outcome in Outcome}
+    record(
+        importing.desk,
+        connection,
+        importing.actor,
+        Act.FILES_IMPORTED,
+        str(importing.batch),
+        after=counts,
+        batch=importing.batch,
+    )

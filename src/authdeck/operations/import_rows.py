@@ -1,0 +1,358 @@
+"""One row of an import inside its transaction: what storage knows of the account offered, and storing what was decided."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from authdeck import formats, ids
+from authdeck.access import Actor, Role
+from authdeck.account import Account, Kind, RefreshBy
+from authdeck.acts import Act
+from authdeck.credential import Draft
+from authdeck.errors import DeckError
+from authdeck.hold import Hold, Owner
+from authdeck.identity import Identity, Strength
+from authdeck.import_plan import Decision, Found, Match, Note, Outcome
+from authdeck.operations import seals, upstreams
+from authdeck.operations.desk import Desk
+from authdeck.operations.records import changed, record
+from authdeck.providers import PROVIDERS
+from authdeck.storage.database import ReadConnection, WriteConnection
+from authdeck.storage.reading import accounts, revisions
+from authdeck.storage.reading.accounts import Named
+from authdeck.storage.reading.revisions import Fingerprint
+from authdeck.storage.reading.upstreams import approved
+from authdeck.storage.writing import accounts as account_writes
+from authdeck.storage.writing import holds
+from authdeck.storage.writing import revisions as revision_writes
+from authdeck.upstream.origins import Approval, Origins, origin_of
+
+
+@dataclass(slots=True)
+class Importing:
+    """One import under way. ``batch`` is ``None`` for a preview, which then remembers here what earlier rows offered."""
+
+    desk: Desk
+    actor: Actor
+    batch: str | None
+    cliproxy_auth_dir: str | None
+    apply_settings: bool
+    _offered: dict[str, tuple[str, frozenset[tuple[str, str]]]] = field(default_factory=dict, repr=False)
+
+    def remember(self, draft: Draft, who: Identity) -> None:
+        if who.text is not None:
+            self._offered.setdefault(who.text, (draft.file_name, _secrets(draft)))
+
+    def twin(self, draft: Draft, who: Identity) -> tuple[str, bool] | None:
+        """The earlier row of a preview that is the same account: its file name, and whether its secrets are the same."""
+        earlier = self._offered.get(who.text) if who.text is not None else None
+        return (earlier[0], earlier[1] == _secrets(draft)) if earlier else None
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Where a row ended. ``notes`` are what only storing could tell."""
+
+    account_key: int | None
+    auth_index: str | None
+    notes: tuple[Note, ...] = ()
+
+
+def find(importing: Importing, connection: ReadConnection, draft: Draft, who: Identity) -> Found:
+    """All that storage knows of the account offered."""
+    desk = importing.desk
+    identity_hash = _identity_hash(desk, who)
+    by_identity = accounts.by_identity(connection, [identity_hash]) if identity_hash else {}
+    prints = _fingerprints(desk, draft)
+    known = revisions.known_fingerprints(connection, [value for _, value in prints])
+    holders = {seen.account for together in known.values() for seen in together}
+    candidates = {named.account.key: named for named in by_identity.values()}
+    candidates |= accounts.by_keys(connection, holders - candidates.keys()) if holders - candidates.keys() else {}
+    matches = [
+        _match(desk, connection, draft, named, identity_hash, prints, known) for named in candidates.values()
+    ]
+    owner = accounts.by_file_name(connection, [draft.file_name.casefold()]).get(draft.file_name.casefold())
+    near = _near(connection, draft, candidates.keys())
+    return Found(
+        matches=matches,
+        near=near,
+        name_owner=owner.account.auth_index if owner else None,
+        taken_names=accounts.names_like(connection, draft.file_name) if owner else frozenset(),
+    )
+
+
+def store(
+    importing: Importing,
+    connection: WriteConnection,
+    draft: Draft,
+    who: Identity,
+    decision: Decision,
+    refresh_by: RefreshBy,
+) -> Stored:
+    """Do what was decided. Nothing is stored for conflicts."""
+    if decision.trash_first is not None:
+        _trash(importing, connection, decision.trash_first)
+    if decision.outcome is Outcome.NEW:
+        return _add(importing, connection, draft, who, decision, refresh_by)
+    if decision.outcome not in {Outcome.UPDATED, Outcome.UNCHANGED} or decision.auth_index is None:
+        return Stored(None, decision.auth_index)
+    account = accounts.by_index(connection, decision.auth_index)
+    _name(importing, connection, account.key, draft, known_as=account.file_name)
+    notes: tuple[Note, ...] = ()
+    if decision.outcome is Outcome.UPDATED:
+        notes = _update(importing, connection, account, draft, who, restore=decision.restore)
+    return Stored(account.key, account.auth_index, notes)
+
+
+# ---- finding ----
+
+
+def _match(
+    desk: Desk,
+    connection: ReadConnection,
+    draft: Draft,
+    named: Named,
+    identity_hash: str | None,
+    prints: Sequence[tuple[str, str]],
+    known: Mapping[str, Sequence[Fingerprint]],
+) -> Match:
+    account = named.account
+    current = _current_document(desk, connection, account)
+    held = frozenset(PROVIDERS[account.provider].secrets(current)) if current is not None else frozenset()
+    offered = _secrets(draft)
+    strongest = _strongest(prints, known, account.key)
+    in_current = bool(offered) and next(iter(PROVIDERS[draft.provider].secrets(draft.document)), None) in held
+    claims = PROVIDERS[account.provider].claims(current) if current is not None else None
+    return Match(
+        auth_index=account.auth_index,
+        same_identity=_same(identity_hash, named.identity_hash),
+        is_current=bool(offered) and offered <= held,
+        seen_in=None if strongest is None or in_current else strongest.revision,
+        shares_token=strongest is not None,
+        trashed=named.trashed,
+        last_refresh=claims.last_refresh if claims else None,
+        issued_at=PROVIDERS[account.provider].tokens(current).issued_at if current is not None else None,
+        settings=account.settings,
+    )
+
+
+def _current_document(desk: Desk, connection: ReadConnection, account: Account) -> Mapping[str, Any] | None:
+    """``None`` where the sealed auth file can't be opened: then any readable one is an improvement."""
+    try:
+        content = seals.open_file(desk.vault, revisions.current(connection, account.auth_index))
+        return formats.canonical(json.loads(content))
+    except DeckError:
+        return None
+
+
+def _strongest(
+    prints: Sequence[tuple[str, str]], known: Mapping[str, Sequence[Fingerprint]], account_key: int
+) -> Fingerprint | None:
+    """The account's trace of the draft's strongest secret, if it ever held it."""
+    if not prints:
+        return None
+    return next((seen for seen in known.get(prints[0][1], ()) if seen.account == account_key), None)
+
+
+def _same(offered: str | None, stored: str | None) -> bool | None:
+    return None if offered is None or stored is None else offered == stored
+
+
+def _near(connection: ReadConnection, draft: Draft, matched: Iterable[int]) -> list[str]:
+    """Live accounts of the same provider and e-mail that are provably or possibly others: shown, never touched."""
+    email = draft.claims.email
+    if not email or draft.kind is Kind.API_KEY:
+        return []
+    same_email = accounts.by_email(connection, [email]).get(email, [])
+    known = set(matched)
+    return [
+        named.account.auth_index
+        for named in same_email
+        if named.account.provider is draft.provider and named.account.key not in known
+    ]
+
+
+def _secrets(draft: Draft) -> frozenset[tuple[str, str]]:
+    return frozenset(PROVIDERS[draft.provider].secrets(draft.document))
+
+
+def _fingerprints(desk: Desk, draft: Draft) -> list[tuple[str, str]]:
+    """(kind, keyed hash) of each secret, strongest first."""
+    secrets = PROVIDERS[draft.provider].secrets(draft.document)
+    return [(kind, desk.vault.keyed_hash("fingerprint", text)) for kind, text in secrets]
+
+
+def _identity_hash(desk: Desk, who: Identity) -> str | None:
+    return desk.vault.keyed_hash("identity", who.text) if who.text is not None else None
+
+
+# ---- storing ----
+
+
+def _add(
+    importing: Importing,
+    connection: WriteConnection,
+    draft: Draft,
+    who: Identity,
+    decision: Decision,
+    refresh_by: RefreshBy,
+) -> Stored:
+    desk = importing.desk
+    auth_index = ids.new_auth_index()
+    apart = decision.apart
+    new = account_writes.NewAccount(
+        auth_index=auth_index,
+        provider=draft.provider,
+        kind=draft.kind,
+        file_name=decision.stored_as or draft.file_name,
+        settings=draft.settings,
+        claims=draft.claims,
+        identity_hash=None if apart else _identity_hash(desk, who),
+        identity_strength=Strength.PARTIAL.value if apart else who.strength.value,
+        identity_proven=False,
+        refresh_by=refresh_by,
+        headers_sealed=seals.seal_headers(desk.vault, auth_index, draft.secret_settings.headers),
+        proxy=seals.seal_proxy(desk.vault, connection, draft.secret_settings.proxy_url, desk.clock),
+        at=desk.now(),
+    )
+    key = account_writes.add(connection, new)
+    _add_revision(importing, connection, key, auth_index, draft, parent=None, generation=1)
+    _name(importing, connection, key, draft, known_as=new.file_name)
+    if draft.disabled:
+        hold = Hold(Owner.OPERATOR, "imported", desk.now(), actor=importing.actor.name)
+        holds.place(connection, key, hold)
+    notes = _approve_upstream(importing, connection, key, draft)
+    changed(desk, connection, "account", auth_index)
+    return Stored(key, auth_index, notes)
+
+
+def _update(
+    importing: Importing, connection: WriteConnection, account: Account, draft: Draft, who: Identity, *, restore: bool
+) -> tuple[Note, ...]:
+    """New tokens for a known account: a generation more. Settings and the operator's holds stay as they are."""
+    desk = importing.desk
+    if restore:
+        _restore(importing, connection, account)
+    _add_revision(
+        importing,
+        connection,
+        account.key,
+        account.auth_index,
+        draft,
+        parent=account.revision,
+        generation=account.generation + 1,
+    )
+    columns = {name: value for name, value in account_writes.labels(draft.claims).items() if value or name == "expires_at"}
+    identity_hash = _identity_hash(desk, who)
+    if account.identity_strength != Strength.FULL.value and identity_hash is not None:
+        columns |= {"identity_hash": identity_hash, "identity_strength": who.strength.value}
+    if importing.apply_settings:
+        columns |= account_writes.setting_columns(draft.settings)
+    account_writes.change(connection, account.key, columns, at=desk.now())
+    for code in holds.open_codes(connection, account.key, Owner.CREDENTIAL):
+        if code != upstreams.NOT_APPROVED:
+            holds.release(connection, account.key, Owner.CREDENTIAL, by=importing.actor.name, at=desk.now(), code=code)
+    notes = _approve_upstream(importing, connection, account.key, draft)
+    changed(desk, connection, "account", account.auth_index)
+    return notes
+
+
+def _add_revision(
+    importing: Importing,
+    connection: WriteConnection,
+    key: int,
+    auth_index: str,
+    draft: Draft,
+    *,
+    parent: int | None,
+    generation: int,
+) -> None:
+    desk = importing.desk
+    number = 1 if parent is None else revision_writes.next_number(connection, key)
+    tokens = PROVIDERS[draft.provider].tokens(draft.document)
+    revision = revision_writes.NewRevision(
+        account_key=key,
+        number=number,
+        parent=parent,
+        generation=generation,
+        why="imported",
+        source=draft.source,
+        actor=importing.actor.name,
+        at=desk.now(),
+        sealed=seals.seal_file(desk.vault, auth_index, number, draft.content),
+        expires_at=tokens.expires_at,
+    )
+    revision_writes.add(connection, revision)
+    revision_writes.add_fingerprints(
+        connection, key, number, _fingerprints(desk, draft), is_new_account=parent is None
+    )
+
+
+def _name(importing: Importing, connection: WriteConnection, key: int, draft: Draft, *, known_as: str) -> None:
+    """Keep what else the account is called: the offered file name where it has another, and its CLIProxyAPI index."""
+    now = importing.desk.now()
+    if draft.file_name.casefold() != known_as.casefold():
+        account_writes.add_alias(connection, key, "file_name", draft.file_name, source="import", since=now)
+    index = None
+    if importing.cliproxy_auth_dir is not None:
+        index = formats.cliproxy_index(importing.cliproxy_auth_dir, draft.file_name, draft.document.get("type", ""))
+    if index is not None:
+        account_writes.add_alias(
+            connection, key, "cliproxyapi_index", index, source=importing.cliproxy_auth_dir or "", since=now
+        )
+
+
+def _approve_upstream(importing: Importing, connection: WriteConnection, key: int, draft: Draft) -> tuple[Note, ...]:
+    """An account with its own base URL serves only where that origin is approved. An admin who imports it approves it."""
+    base_url = draft.claims.base_url
+    origin = origin_of(base_url) if base_url else None
+    if origin is None or _is_approved(importing.desk, connection, str(origin)):
+        return ()
+    if importing.actor.role >= Role.ADMIN:
+        private = _names_private_address(str(origin))
+        upstreams.approve_within(importing.desk, connection, str(origin), importing.actor, private=private)
+        return (("upstream_approved", {"origin": str(origin)}),)
+    hold = Hold(
+        Owner.CREDENTIAL,
+        upstreams.NOT_APPROVED,
+        importing.desk.now(),
+        actor=importing.actor.name,
+        detail={"origin": str(origin)},
+    )
+    holds.place(connection, key, hold)
+    return ((upstreams.NOT_APPROVED, {"origin": str(origin)}),)
+
+
+def _is_approved(desk: Desk, connection: ReadConnection, origin: str) -> bool:
+    known = Origins(desk.settings.providers, own_host=desk.settings.host, own_port=desk.settings.port)
+    known.replace((row.origin, Approval(row.private, row.plain_http)) for row in approved(connection))
+    return known.is_allowed(origin)
+
+
+def _names_private_address(origin: str) -> bool:
+    """Whether the origin itself says that it is private: then approving it is explicit. A name must not turn out so."""
+    host = urlsplit(origin).hostname or ""
+    try:
+        return not ip_address(host).is_global
+    except ValueError:
+        return host == "localhost"
+
+
+def _trash(importing: Importing, connection: WriteConnection, auth_index: str) -> None:
+    desk, account = importing.desk, accounts.by_index(connection, auth_index)
+    account_writes.move_to_trash(
+        connection, account.key, version=account.version, by=importing.actor.name, at=desk.now()
+    )
+    record(desk, connection, importing.actor, Act.ACCOUNT_TRASHED, auth_index, batch=importing.batch)
+    changed(desk, connection, "account", auth_index)
+
+
+def _restore(importing: Importing, connection: WriteConnection, account: Account) -> None:
+    desk = importing.desk
+    account_writes.take_from_trash(
+        connection, account.key, file_name=account.file_name, version=account.version, at=desk.now()
+    )
+    record(desk, connection, importing.actor, Act.ACCOUNT_RESTORED, account.auth_index, batch=importing.batch)

@@ -1,0 +1,243 @@
+"""Recording request events: durable before an answer ends, and never the reason that one does not.
+
+One thread writes. While it commits, the events that come in meanwhile gather; then it takes them all at once. So one
+commit serves as many requests as are waiting, and a quiet gateway waits for its own commit alone.
+"""
+
+import asyncio
+import threading
+from contextlib import suppress
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from typing import Final
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from authdeck.clock import Clock
+from authdeck.errors import DeckError
+from authdeck.event import RequestEvent
+from authdeck.storage import opening
+from authdeck.storage.database import Database, WriteConnection
+from authdeck.storage.writing.requests import Name, mark_gap, store
+
+WAIT: Final = 0.25
+"""Seconds that the end of an answer waits for its event."""
+BOUND: Final = 100_000
+"""Events kept while the store does not take them; later ones are dropped and counted."""
+GROUP: Final = 2_000
+"""Events in one transaction: some 40 ms of work."""
+RETRY_AFTER: Final = 0.5
+CHECKPOINT_EVERY: Final = 1.0
+NAMES_KEPT: Final = 500_000
+
+Gap = tuple[int, int, str, int]
+"""From and until in unix milliseconds, why, how many."""
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Counts:
+    """Since the start: events ``stored``; ``late`` ones, let go before they were stored; ``dropped`` ones, never
+    stored because too many waited; ``refused`` ones, that the store can't hold; ``failures`` of the store.
+    """
+
+    stored: int = 0
+    late: int = 0
+    dropped: int = 0
+    refused: int = 0
+    failures: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    event: RequestEvent
+    stored: asyncio.Future[None]
+
+
+class _Hole:
+    """Events dropped since the last gap row: widened by the event loop, taken by the writer."""
+
+    def __init__(self) -> None:
+        self._lock: Final = threading.Lock()
+        self._hole: Gap | None = None
+
+    def widen(self, at_ms: int) -> None:
+        self.give_back((at_ms, at_ms, "store_failed", 1))
+
+    def give_back(self, hole: Gap | None) -> None:
+        if hole is None:
+            return
+        with self._lock:
+            if self._hole is not None:
+                first, last, _, count = self._hole
+                hole = (min(first, hole[0]), max(last, hole[1]), hole[2], count + hole[3])
+            self._hole = hole
+
+    def take(self) -> Gap | None:
+        with self._lock:
+            hole, self._hole = self._hole, None
+            return hole
+
+
+class Recorder:
+    """``start`` it, ``record`` from the event loop, ``close`` it when no request is under way any more.
+
+    ``counts`` is for metrics. The store may fail for any time: the gateway goes on, what is dropped is counted, and the
+    store gets a gap row once it works again. A damaged SQLite file is set aside and a new one begun.
+    """
+
+    def __init__(self, database: Database, clock: Clock, *, wait: float = WAIT, bound: int = BOUND) -> None:
+        self.counts: Final = Counts()
+        self._database: Final = database
+        self._clock: Final = clock
+        self._wait: Final = wait
+        self._bound: Final = bound
+        self._queue: Final[SimpleQueue[_Waiting | None]] = SimpleQueue()
+        self._taken: Final[list[_Waiting]] = []
+        self._names: Final[dict[Name, int]] = {}
+        self._hole: Final = _Hole()
+        self._closing: Final = threading.Event()
+        self._works = True
+        self._threads: Final = [threading.Thread(target=self._write_all, name="record", daemon=True)]
+        if database.is_sqlite:
+            self._threads.append(threading.Thread(target=self._checkpoint, name="checkpoint", daemon=True))
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def waiting(self) -> int:
+        """Events that are not stored yet."""
+        return self._queue.qsize() + len(self._taken)
+
+    @property
+    def works(self) -> bool:
+        """Whether the last group was stored."""
+        return self._works
+
+    async def record(self, event: RequestEvent) -> None:
+        """Return when the event is durable, or after 250 ms: then it is counted as late, and stored all the same.
+
+        Never raises on account of the store. Returns at once, and drops the event, while too many are waiting.
+        """
+        if self.waiting >= self._bound:
+            self._drop(event)
+            return
+        loop = asyncio.get_running_loop()
+        stored = loop.create_future()
+        self._queue.put(_Waiting(event, stored))
+        timer = loop.call_later(self._wait, self._let_go, stored)
+        try:
+            await stored
+        finally:
+            timer.cancel()
+
+    async def close(self) -> None:
+        """Store what waits. Where the store fails now, give that up and say so in the log."""
+        self._closing.set()
+        self._queue.put(None)
+        for thread in self._threads:
+            await asyncio.to_thread(thread.join)
+
+    def _let_go(self, stored: asyncio.Future[None]) -> None:
+        if not stored.done():
+            self.counts.late += 1
+            stored.set_result(None)
+
+    def _drop(self, event: RequestEvent) -> None:
+        self.counts.dropped += 1
+        self._hole.widen(event.at_ms)
+
+    # ---- on the writer's thread ----
+
+    def _write_all(self) -> None:
+        while self._take():
+            if not self._stored(self._taken[:]) and self._closing.wait(RETRY_AFTER):
+                _log.error("request events lost at the end", count=self.waiting)
+                return
+
+    def _take(self) -> int:
+        """Wait for an event, then take whatever has gathered, up to one group; 0 when closing and nothing is left."""
+        if not self._taken and not self._closing.is_set() and (first := self._queue.get()) is not None:
+            self._taken.append(first)
+        with suppress(Empty):
+            while len(self._taken) < GROUP:
+                if (further := self._queue.get_nowait()) is not None:
+                    self._taken.append(further)
+        return len(self._taken)
+
+    def _stored(self, group: list[_Waiting]) -> bool:
+        """Whether the group is settled: stored, or found to be what no store can hold. The store's own failures keep it."""
+        try:
+            self._commit(group)
+        except DeckError as error:
+            self._failed(error)
+            return False
+        except Exception as error:  # noqa: BLE001 - one event that can't be stored must not stop the others
+            if len(group) > 1:
+                return all(self._stored([one]) for one in group)
+            self._refuse(group, error)
+        return True
+
+    def _commit(self, group: list[_Waiting]) -> None:
+        hole = self._hole.take()
+
+        def work(c: WriteConnection) -> None:
+            store(c, [waiting.event for waiting in group], self._names)
+            if hole is not None:
+                mark_gap(c, *hole)
+
+        try:
+            self._database.write_now(work)
+        except BaseException:
+            self._names.clear()  # some may name rows that were rolled back
+            self._hole.give_back(hole)
+            raise
+        self._works = True
+        self.counts.stored += len(group)
+        self._settle(group)
+        if len(self._names) > NAMES_KEPT:
+            self._names.clear()
+
+    def _refuse(self, group: list[_Waiting], error: Exception) -> None:
+        self.counts.refused += len(group)
+        _log.error("request event refused", request=group[0].event.id.hex(), exc_info=error)
+        self._settle(group)
+
+    def _settle(self, group: list[_Waiting]) -> None:
+        """Take the group off, and wake those who wait for it by one call."""
+        del self._taken[: len(group)]
+        with suppress(RuntimeError):  # the loop has ended: nobody waits
+            group[0].stored.get_loop().call_soon_threadsafe(_wake, group)
+
+    def _failed(self, error: DeckError) -> None:
+        self.counts.failures += 1
+        if self._works:
+            _log.error("request events can't be stored", code=error.code, **error.params)
+        self._works = False
+        if error.code == "storage_damaged" and self._database.is_sqlite:
+            self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        try:
+            aside = opening.begin_anew(self._database, self._clock)
+        except (DeckError, SQLAlchemyError, OSError) as error:
+            _log.error("no new monitoring file", exc_info=error)
+        else:
+            _log.error("damaged monitoring file set aside", file=str(aside))
+
+    # ---- on the checkpoint's thread ----
+
+    def _checkpoint(self) -> None:
+        while not self._closing.wait(CHECKPOINT_EVERY):
+            with suppress(DeckError, SQLAlchemyError):  # the writer meets the same trouble and reports it
+                self._database.checkpoint()
+
+
+def _wake(group: list[_Waiting]) -> None:
+    for waiting in group:
+        if not waiting.stored.done():
+            waiting.stored.set_result(None)

@@ -1,0 +1,55 @@
+"""Where sealed things stand, so that each is bound to its own row, and how auth files and settings are sealed and opened."""
+
+import json
+from collections.abc import Mapping
+from typing import Final
+
+from authdeck.account import SecretSettings
+from authdeck.account_fields import proxy_display
+from authdeck.secret import Secret
+from authdeck.storage.database import WriteConnection
+from authdeck.storage.reading.revisions import StoredRevision, StoredSecrets
+from authdeck.storage.writing.accounts import add_proxy
+from authdeck.vault.vault import Place, Vault
+from authdeck.clock import Clock
+
+_HEADERS: Final = "accounts.headers"
+_PROXIES: Final = "proxies"
+_REVISIONS: Final = "revisions"
+
+
+def seal_file(vault: Vault, auth_index: str, number: int, content: bytes) -> bytes:
+    """Seal an auth file as revision ``number`` of its account."""
+    return vault.seal(content, Place(_REVISIONS, auth_index, number))
+
+
+def open_file(vault: Vault, revision: StoredRevision) -> bytes:
+    """The auth file's bytes as they came. Raises ``DeckError('sealed_…')`` where they can't be opened."""
+    return vault.open(revision.sealed, Place(_REVISIONS, revision.auth_index, revision.number))
+
+
+def seal_headers(vault: Vault, auth_index: str, headers: Mapping[str, Secret]) -> bytes | None:
+    if not headers:
+        return None
+    opened = {name: value.open() for name, value in headers.items()}
+    return vault.seal(json.dumps(opened).encode(), Place(_HEADERS, auth_index))
+
+
+def seal_proxy(vault: Vault, connection: WriteConnection, url: Secret | None, clock: Clock) -> int | None:
+    """The key of the proxy's row, made where it is a new one."""
+    if url is None:
+        return None
+    url_hash = vault.keyed_hash("proxy", url.open())
+    sealed = vault.seal(url.open().encode(), Place(_PROXIES, url_hash))
+    return add_proxy(connection, url_hash=url_hash, sealed=sealed, display=proxy_display(url), at=clock.now())
+
+
+def open_settings(vault: Vault, auth_index: str, stored: StoredSecrets) -> SecretSettings:
+    """The account's proxy and headers, opened."""
+    headers: dict[str, str] = {}
+    if stored.headers is not None:
+        headers = json.loads(vault.open(stored.headers, Place(_HEADERS, auth_index)))
+    proxy = None
+    if stored.proxy is not None and stored.proxy_hash is not None:
+        proxy = Secret(vault.open(stored.proxy, Place(_PROXIES, stored.proxy_hash)).decode())
+    return SecretSettings(proxy, {name: Secret(value) for name, value in headers.items()})

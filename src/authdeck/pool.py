@@ -1,0 +1,457 @@
+"""Which account serves a request: route and prefix, then priority, then turn by turn. Pure, in memory.
+
+Accounts that offer the same models form a group. For each route, prefix and set of groups that may serve a model there
+is one *line*: tiers by priority, and in a tier a ring of ready accounts, a ring of those whose token has run out, and a
+heap of those that wait for a moment. An account met at a ring's head in the wrong state moves then, so that a pick
+costs the same with ten accounts and with a hundred thousand. Times are unix seconds.
+"""
+
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from heapq import heappop, heappush
+from itertools import count
+from typing import Final
+
+from authdeck import models
+from authdeck.account import Account, Provider, RefreshBy
+from authdeck.directory import Entry
+from authdeck.hold import Owner
+from authdeck.models import Offer, Support
+from authdeck.routing import Ask, Route
+
+Routes = Callable[[Account], frozenset[Route]]
+
+BLOCK_LIMIT: Final = 59.0
+"""Seconds: what lasts longer is a hold with evidence, not a memory of this process."""
+
+EXPIRY_MARGIN: Final = 60.0
+"""Seconds before its end at which a token counts as expired."""
+
+_LINES_LIMIT: Final = 512
+_ANSWERS_LIMIT: Final = 4096
+_QUOTA_CODES: Final = ("quota", "usage_limit", "rate_limit", "limit_reached", "cooldown")
+
+
+@dataclass(slots=True)
+class Shortage:
+    """Why nothing can be picked. ``serving`` counts accounts that serve the route and model at all.
+
+    ``reasons`` counts accounts by the code of what keeps each away, ``terms`` are providers whose terms are all that
+    is missing. ``quota`` counts those that wait for a limit whose end is known, ``quota_until`` is the earliest end.
+    """
+
+    serving: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    terms: set[Provider] = field(default_factory=set)
+    quota: int = 0
+    quota_until: float | None = None
+
+    @property
+    def only_terms(self) -> bool:
+        return self.serving > 0 and self.reasons["terms_not_acknowledged"] == self.serving
+
+    @property
+    def only_quota(self) -> bool:
+        return self.serving > 0 and self.quota == self.serving and self.quota_until is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A short pause of an account, or of one model on it, known to this process only.
+
+    ``ends`` is when it is tried again, ``until`` what the provider said. ``is_quota``: a limit was reached.
+    """
+
+    ends: float
+    until: float
+    code: str
+    is_quota: bool
+
+
+class Pool:
+    """All accounts that could serve. Not thread-safe: used on the event loop only.
+
+    ``routes`` says what an account can be asked to do. ``stale`` collects accounts passed over because their token has
+    run out while others were fresh: a good moment to refresh them.
+    """
+
+    def __init__(self, routes: Routes) -> None:
+        self._routes: Final = routes
+        self._members: dict[str, _Member] = {}
+        self._lanes: dict[tuple[Route, str | None], _Lane] = {}
+        self._terms: frozenset[Provider] = frozenset()
+        self._blocks: dict[str, dict[str | None, Block]] = {}
+        self._offered: Counter[str] = Counter()
+        self.stale: deque[Account] = deque(maxlen=64)
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def apply(self, entry: Entry) -> None:
+        """Take in an account as it is now, with its open holds."""
+        self.remove(entry.account.auth_index, forget_blocks=False)
+        account = entry.account
+        if account.trashed_at is not None:
+            return
+        member = _Member(entry, self._routes(account), self._lacks_terms(account))
+        self._members[account.auth_index] = member
+        self._offered.update(member.own_names)
+        for lane in self._lanes_of(member):
+            lane.add(member)
+        for scope, block in self._blocks.get(account.auth_index, {}).items():
+            self._pause(member, scope, block)
+
+    def remove(self, auth_index: str, *, forget_blocks: bool = True) -> None:
+        member = self._members.pop(auth_index, None)
+        if forget_blocks:
+            self._blocks.pop(auth_index, None)
+        if member is None:
+            return
+        self._withdraw(member.own_names)
+        for key in member.lanes:
+            lane = self._lanes[key]
+            lane.remove(member)
+            if not lane.members:
+                del self._lanes[key]
+
+    def acknowledge(self, providers: Iterable[Provider]) -> None:
+        """The providers whose terms are acknowledged now."""
+        self._terms = frozenset(providers)
+        for member in self._members.values():
+            member.lacks_terms = self._lacks_terms(member.account)
+        for lane in self._lanes.values():
+            lane.forget_lines()
+
+    def block(
+        self, auth_index: str, model: str | None, until: float, code: str, now: float, *, is_quota: bool = False
+    ) -> None:
+        """Pause an account, or one model on it, for at most ``BLOCK_LIMIT`` seconds."""
+        member = self._members.get(auth_index)
+        if member is None:
+            return
+        block = Block(min(until, now + BLOCK_LIMIT), until, code, is_quota)
+        self._blocks.setdefault(auth_index, {})[model] = block
+        self._pause(member, model, block)
+
+    def unblock(self, auth_index: str, model: str | None) -> None:
+        """Forget short pauses: the account has just served ``model``."""
+        blocks = self._blocks.get(auth_index)
+        if not blocks:
+            return
+        ended = [blocks.pop(scope, None) for scope in (model, None)]
+        if any(ended) and (member := self._members.get(auth_index)):
+            self.apply(member.entry)
+
+    def pick(self, ask: Ask, now: float) -> Account | Shortage:
+        """The next account in turn, or why there is none. Accounts in ``ask.tried`` are passed over."""
+        lane = self._lanes.get((ask.route, ask.prefix))
+        if lane is None:
+            return Shortage()
+        member = lane.line(ask.model).pick(ask, now, self.stale)
+        return member.account if member else lane.shortage(ask.model, now)
+
+    def get(self, auth_index: str) -> Account | None:
+        member = self._members.get(auth_index)
+        return member.account if member else None
+
+    def split(self, route: Route, model: str) -> tuple[str | None, str]:
+        """``prefix/model`` in two, only if that prefix exists and no account offers the whole name."""
+        prefix, slash, rest = model.partition("/")
+        if slash and rest and (route, prefix) in self._lanes and not self._offered[model]:
+            return prefix, rest
+        return None, model
+
+    def names(self, routes: Iterable[Route], prefix: str | None = None) -> list[str]:
+        """Model names known to be served on any of these routes, sorted."""
+        lanes = [lane for route in routes if (lane := self._lanes.get((route, prefix)))]
+        return sorted({name for lane in lanes for name in lane.names()})
+
+    def prefixes(self) -> list[str]:
+        return sorted({prefix for _, prefix in self._lanes if prefix})
+
+    def _lacks_terms(self, account: Account) -> bool:
+        return account.needs_terms and account.provider not in self._terms
+
+    def _lanes_of(self, member: "_Member") -> Iterable["_Lane"]:
+        for key in member.lanes:
+            lane = self._lanes.get(key)
+            if lane is None:
+                lane = self._lanes[key] = _Lane()
+            yield lane
+
+    def _withdraw(self, names: Iterable[str]) -> None:
+        for name in names:
+            self._offered[name] -= 1
+            if not self._offered[name]:
+                del self._offered[name]
+
+    def _pause(self, member: "_Member", scope: str | None, block: Block) -> None:
+        member.pause(scope, block)
+        for lane in self._lanes_of(member):
+            lane.paused(scope)
+
+
+class _Member:
+    """An account in the pool with what decides whether it is ready."""
+
+    __slots__ = (
+        "_holds", "_pauses", "account", "alive", "auth_index", "entry", "expires", "lacks_terms", "lanes", "offer",
+        "own_names", "priority", "ready_at", "scoped",
+    )  # fmt: skip
+
+    def __init__(self, entry: Entry, routes: frozenset[Route], lacks_terms: bool) -> None:
+        account = entry.account
+        self.entry: Final = entry
+        self.account: Final = account
+        self.auth_index: Final = account.auth_index
+        prefixes = {None, account.settings.prefix or None}
+        self.lanes: Final = [(route, prefix) for route in routes for prefix in prefixes]
+        self.priority: Final = account.settings.priority
+        self.offer: Final = models.offer(account)
+        self.own_names: Final = frozenset((*account.models, *(each.alias for each in account.settings.model_aliases)))
+        self.expires: Final = account.expires_at.timestamp() - EXPIRY_MARGIN if account.expires_at else None
+        self.lacks_terms = lacks_terms
+        self.alive = True
+        self._holds: Final = [(hold, hold.until.timestamp() if hold.until else None) for hold in entry.holds]
+        self._pauses: dict[str | None, Block] = {}
+        self.ready_at = 0.0
+        self.scoped: dict[str, float] = {}
+        for hold, until in self._holds:
+            self._extend(hold.scope, _FOR_EVER if until is None else until)
+
+    def pause(self, scope: str | None, block: Block) -> None:
+        self._pauses[scope] = block
+        self._extend(scope, block.ends)
+
+    def opens_at(self, model: str | None) -> float:
+        """When it may serve: now or past, a moment, or never without a change."""
+        if self.lacks_terms or self.account.unreadable:
+            return _FOR_EVER
+        if self.scoped and model is not None:
+            return max(self.ready_at, self.scoped.get(model, 0.0))
+        return self.ready_at
+
+    def is_stale(self, now: float) -> bool:
+        return self.expires is not None and self.expires <= now
+
+    def reason(self, model: str | None, now: float) -> tuple[str, float | None, bool]:
+        """The strongest reason of not being ready: code, end where known, and whether it is a limit."""
+        if self.lacks_terms:
+            return "terms_not_acknowledged", None, False
+        if self.account.unreadable:
+            return self.account.unreadable, None, False
+        for hold, until in self._holds:
+            if hold.scope in (None, model) and (until is None or until > now):
+                is_quota = hold.owner is Owner.COOLDOWN and any(word in hold.code for word in _QUOTA_CODES)
+                return hold.code, until, is_quota
+        for scope, block in self._pauses.items():
+            if scope in (None, model) and block.ends > now:
+                return block.code, block.until, block.is_quota
+        if self.is_stale(now) and self.account.refresh_by is RefreshBy.OTHER:
+            return "token_expired", None, False
+        return "tried", None, False
+
+    def _extend(self, scope: str | None, until: float) -> None:
+        if scope is None:
+            self.ready_at = max(self.ready_at, until)
+        else:
+            self.scoped[scope] = max(self.scoped.get(scope, 0.0), until)
+
+
+class _Lane:
+    """The accounts of one route and prefix, and the lines formed from them."""
+
+    def __init__(self) -> None:
+        self.members: dict[str, _Member] = {}
+        self._groups: dict[Offer, dict[str, _Member]] = {}
+        self._answers: OrderedDict[str, frozenset[Offer]] = OrderedDict()
+        self._lines: OrderedDict[tuple[frozenset[Offer] | None, str | None], _Line] = OrderedDict()
+        self._apart: set[str] = set()
+        self._shortages: dict[str | None, tuple[float, Shortage]] = {}
+
+    def add(self, member: _Member) -> None:
+        self.members[member.auth_index] = member
+        if member.offer not in self._groups:
+            self._groups[member.offer] = {}
+            self._answers.clear()
+        self._groups[member.offer][member.auth_index] = member
+        for model in member.scoped:
+            self.paused(model)
+        for (offers, _), line in self._lines.items():
+            if offers is None or member.offer in offers:
+                line.add(member)
+        self._shortages.clear()
+
+    def remove(self, member: _Member) -> None:
+        member.alive = False
+        self.members.pop(member.auth_index, None)
+        group = self._groups.get(member.offer)
+        if group is not None:
+            group.pop(member.auth_index, None)
+            if not group:
+                del self._groups[member.offer]
+                self._answers.clear()
+        self._shortages.clear()
+
+    def paused(self, model: str | None) -> None:
+        """A model that an account waits for gets a line of its own: the account goes on serving others."""
+        self._shortages.clear()
+        if model is None:
+            return
+        if len(self._apart) >= _LINES_LIMIT:
+            self._apart.clear()
+            self._lines.clear()
+        self._apart.add(model)
+
+    def forget_lines(self) -> None:
+        self._shortages.clear()
+        self._lines.clear()
+
+    def shortage(self, model: str | None, now: float) -> Shortage:
+        """Why nothing is ready. Looks at every account, so it is kept for a second or until something changes."""
+        at, found = self._shortages.get(model, (0.0, None))
+        if found is None or not at <= now < at + 1:
+            if len(self._shortages) >= _LINES_LIMIT:
+                self._shortages.clear()
+            found = _shortage(self.members.values(), model, now)
+            self._shortages[model] = now, found
+        return found
+
+    def line(self, model: str | None) -> "_Line":
+        offers = None if model is None else self._serving(model)
+        key = (offers, model if model in self._apart else None)
+        line = self._lines.get(key)
+        if line is None:
+            line = self._lines[key] = self._formed(offers, key[1])
+            if len(self._lines) > _LINES_LIMIT:
+                self._lines.popitem(last=False)
+        else:
+            self._lines.move_to_end(key)
+        return line
+
+    def names(self) -> set[str]:
+        found: set[str] = set()
+        for group in self._groups.values():
+            kinds: dict[tuple[str, str], _Member] = {}
+            for member in group.values():
+                kinds.setdefault((member.account.provider, member.account.kind), member)
+            found.update(name for member in kinds.values() for name in models.names(member.account))
+        return found
+
+    def _serving(self, model: str) -> frozenset[Offer]:
+        """The groups that may serve the model; one that says yes hides none that doesn't know."""
+        offers = self._answers.get(model)
+        if offers is None:
+            offers = frozenset(
+                offered for offered in self._groups if models.support_by(offered, model) is not Support.NO
+            )
+            self._answers[model] = offers
+            if len(self._answers) > _ANSWERS_LIMIT:
+                self._answers.popitem(last=False)
+        return offers
+
+    def _formed(self, offers: frozenset[Offer] | None, model: str | None) -> "_Line":
+        groups: Mapping[Offer, Mapping[str, _Member]] = self._groups
+        line = _Line(model)
+        for offered, group in groups.items():
+            if offers is None or offered in offers:
+                for member in group.values():
+                    line.add(member)
+        return line
+
+
+def _shortage(members: Iterable[_Member], model: str | None, now: float) -> Shortage:
+    found = Shortage()
+    for member in members:
+        if model is not None and models.support_by(member.offer, model) is Support.NO:
+            continue
+        code, until, is_quota = member.reason(model, now)
+        found.serving += 1
+        found.reasons[code] += 1
+        if member.lacks_terms:
+            found.terms.add(member.account.provider)
+        if is_quota and until is not None:
+            found.quota += 1
+            found.quota_until = min(found.quota_until or until, until)
+    return found
+
+
+class _Line:
+    """Tiers by falling priority."""
+
+    def __init__(self, model: str | None) -> None:
+        self._model: Final = model
+        self._tiers: dict[int, _Tier] = {}
+        self._order: list[_Tier] = []
+
+    def add(self, member: _Member) -> None:
+        tier = self._tiers.get(member.priority)
+        if tier is None:
+            tier = self._tiers[member.priority] = _Tier(self._model)
+            self._order = [self._tiers[priority] for priority in sorted(self._tiers, reverse=True)]
+        tier.add(member)
+
+    def pick(self, ask: Ask, now: float, stale: deque[Account]) -> _Member | None:
+        for tier in self._order:
+            if (member := tier.pick(ask, now, stale)) is not None:
+                return member
+        return None
+
+
+class _Tier:
+    """Accounts of one priority. Those whose token ran out come after those with a fresh one."""
+
+    def __init__(self, model: str | None) -> None:
+        self._model: Final = model
+        self._ready: deque[_Member] = deque()
+        self._stale: deque[_Member] = deque()
+        self._waiting: list[tuple[float, int, _Member]] = []
+        self._added = 0
+
+    def add(self, member: _Member) -> None:
+        """Account changes leave their former selves in the ring; where nobody picks, they are swept out here."""
+        self._ready.append(member)
+        self._added += 1
+        if self._added * 2 > len(self._ready) + 64:
+            self._ready = deque(each for each in self._ready if each.alive)
+            self._stale = deque(each for each in self._stale if each.alive)
+            self._added = 0
+
+    def pick(self, ask: Ask, now: float, stale: deque[Account]) -> _Member | None:
+        while self._waiting and self._waiting[0][0] <= now:
+            self._ready.append(heappop(self._waiting)[2])
+        member = self._next(self._ready, ask, now, lambda passed: self._is_set_aside(passed, now, stale))
+        return member or self._next(self._stale, ask, now, lambda _: False)
+
+    def _next(self, ring: deque[_Member], ask: Ask, now: float, aside: Callable[[_Member], bool]) -> _Member | None:
+        """The ring's head, moved to its end. Accounts tried before are stepped over, at most once each."""
+        steps = len(ring) if not ask.tried else min(len(ring), len(ask.tried) + 1)
+        while ring and steps:
+            member = ring[0]
+            if not member.alive:
+                ring.popleft()
+            elif (opens := member.opens_at(ask.model)) > now:
+                ring.popleft()
+                if opens < _FOR_EVER:
+                    heappush(self._waiting, (opens, next(_SEQUENCE), member))
+            elif aside(member):
+                ring.popleft()
+            else:
+                ring.rotate(-1)
+                if member.auth_index not in ask.tried:
+                    return member
+                steps -= 1
+        return None
+
+    def _is_set_aside(self, member: _Member, now: float, stale: deque[Account]) -> bool:
+        if not member.is_stale(now):
+            return False
+        self._stale.append(member)
+        stale.append(member.account)
+        return True
+
+
+_FOR_EVER: Final = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
+_SEQUENCE: Final = count()

@@ -1,0 +1,45 @@
+"""What a request's JSON body asks for, and changing the model's name in it. All other values stay byte for byte."""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from authdeck.errors import DeckError
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """``model`` as the client wrote it; ``None`` where it named none. ``stream``: an event stream was asked for."""
+
+    model: str | None
+    stream: bool
+
+
+class _Body(msgspec.Struct):
+    model: str | None = None
+    stream: bool | None = None
+
+
+_body = msgspec.json.Decoder(_Body)
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def asked(body: bytes) -> Asked:
+    """Read model and stream; the whole body is checked to be one JSON object.
+
+    Raises ``DeckError``: ``body_not_json``, ``body_invalid`` (no object, or a member of the wrong type).
+    """
+    try:
+        found = _body.decode(body)
+    except msgspec.ValidationError as error:
+        raise DeckError("body_invalid", problem=str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise DeckError("body_not_json") from None
+    return Asked(found.model, bool(found.stream))
+
+
+def renamed(body: bytes, model: str) -> bytes:
+    """Give the body with another model name; members keep their order and bytes."""
+    members = _members.decode(body)
+    members["model"] = msgspec.Raw(msgspec.json.encode(model))
+    return msgspec.json.encode(members)

@@ -1,0 +1,112 @@
+"""Providers: everything we know about each upstream, one file each. They build requests and read answers; none sends.
+
+``PROVIDERS`` is the list. A new provider is a new file here, a line in it, and a line in ``identity.HALVES``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Any, Final, Protocol
+
+from authdeck.account import Kind, Provider
+from authdeck.credential import Claims, Credential, Draft, Tokens
+from authdeck.exchange import Observation, Outgoing, Passed, Refreshed, Reply
+from authdeck.providers import antigravity, claude, codex, gemini, kimi, openai_compatible, vertex, xai
+from authdeck.providers.addresses import foreign_urls
+from authdeck.routing import Route
+from authdeck.settings import Providers
+
+
+class ProviderModule(Protocol):
+    """What each provider's file offers. ``document`` is a parsed auth file in canonical spelling (``formats.document``).
+
+    ``LEAD``: how long before its end an access token is refreshed. ``KEEPS_TOKEN``: a refreshed token is committed to
+    the auth file before use; where false (vertex) it lives in memory only and the ``changes`` are laid over the
+    document there.
+    """
+
+    @property
+    def LEAD(self) -> timedelta: ...  # noqa: N802 - a constant of the module
+
+    @property
+    def KEEPS_TOKEN(self) -> bool: ...  # noqa: N802 - a constant of the module
+
+    def kind_of(self, document: Mapping[str, Any], /) -> Kind: ...
+
+    def validate(self, document: Mapping[str, Any], /) -> None:
+        """Raises ``DeckError`` ``field_missing(field)`` or ``field_invalid(field, problem)``."""
+        ...
+
+    def claims(self, document: Mapping[str, Any], /) -> Claims:
+        """Who the document says it is. Reads only; never raises."""
+        ...
+
+    def tokens(self, document: Mapping[str, Any], /) -> Tokens:
+        """What is sent upstream or exchanged. Never raises."""
+        ...
+
+    def secrets(self, document: Mapping[str, Any], /) -> tuple[tuple[str, str], ...]:
+        """(kind of ``SECRET_KINDS``, text) pairs to fingerprint, strongest first."""
+        ...
+
+    def routes(self, kind: Kind, /) -> frozenset[Route]:
+        """What accounts of this kind serve."""
+        ...
+
+    def prepare(self, passed: Passed, credential: Credential, settings: Providers, /) -> Outgoing:
+        """The client's request with the account's credential and address.
+
+        The URL's origin is always the configured or approved one. ``passed.tail``: for ``Route.CODEX`` the path below
+        ``/backend-api`` (``/codex/responses``, ``/wham/usage``); for ``GENERATE`` and ``CODE_ASSIST`` it ends in
+        ``:{action}``, the model is ``passed.model``. Raises ``DeckError`` ``path_refused`` (404), ``credential_empty``
+        (503) where there is no bearer, ``field_invalid`` for a file that can't be used.
+        """
+        ...
+
+    def refresh_request(self, credential: Credential, settings: Providers, now: datetime, /) -> Outgoing | None:
+        """The token call, or ``None`` where this login has nothing to refresh. Raises ``client_secret_missing``."""
+        ...
+
+    def read_refresh(self, reply: Reply, credential: Credential, now: datetime, /) -> Refreshed:
+        """The token endpoint's answer. Never raises."""
+        ...
+
+    def read_failure(
+        self, status: int, headers: Mapping[str, str], body: bytes, now: datetime, /, model: str | None = None
+    ) -> Observation:
+        """What a failed answer says. ``model`` is what was asked for: the scope of limits that are a model's."""
+        ...
+
+
+PROVIDERS: Final[Mapping[Provider, ProviderModule]] = MappingProxyType(
+    {
+        Provider.CODEX: codex,
+        Provider.CLAUDE: claude,
+        Provider.VERTEX: vertex,
+        Provider.ANTIGRAVITY: antigravity,
+        Provider.GEMINI: gemini,
+        Provider.KIMI: kimi,
+        Provider.XAI: xai,
+        Provider.OPENAI_COMPATIBLE: openai_compatible,
+    }
+)
+
+
+def complete(draft: Draft, settings: Providers) -> Draft:
+    """The draft, validated by its provider, with its claims and what a person should know about them.
+
+    Raises the provider's ``DeckError`` with ``file_name``. Adds the notes ``claims_differ(field)``, ``url_ignored(field, origin)``
+    and ``identity_partial``-worthy facts are left to ``identity``.
+    """
+    provider = PROVIDERS[draft.provider]
+    provider.validate(draft.document)
+    claims = provider.claims(draft.document)
+    notes = [*draft.notes]
+    notes += [("claims_differ", {"field": field}) for field in claims.contradictions]
+    if draft.kind is not Kind.API_KEY:
+        notes += [("url_ignored", {"field": field, "origin": origin}) for field, origin in foreign_urls(draft.document, settings)]
+    return replace(draft, kind=provider.kind_of(draft.document), claims=claims, notes=tuple(notes))
+
+
+__all__ = ("PROVIDERS", "ProviderModule", "complete")

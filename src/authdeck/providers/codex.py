@@ -1,0 +1,190 @@
+"""Codex: ChatGPT sign-ins on the Codex backend, and OpenAI API keys."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from authdeck import fields
+from authdeck.account import Kind
+from authdeck.credential import Claims, Credential, Tokens
+from authdeck.errors import NotFound
+from authdeck.event import FailureKind
+from authdeck.exchange import Observation, Outgoing, Passed, Refreshed, Reply
+from authdeck.providers import addresses, checks, failures, reading, refreshing, sending, waiting
+from authdeck.providers.failures import Rule
+from authdeck.routing import Route
+from authdeck.settings import Providers
+
+LEAD: Final = timedelta(days=5)
+KEEPS_TOKEN: Final = True
+
+_AUTH: Final = "https://api.openai.com/auth"
+_SCOPE: Final = "openid profile email"
+
+_OAUTH_ROUTES: Final = frozenset({Route.RESPONSES, Route.RESPONSES_COMPACT, Route.CODEX})
+_KEY_ROUTES: Final = frozenset({Route.RESPONSES, Route.RESPONSES_COMPACT, Route.CHAT})
+_OAUTH_TAILS: Final = {Route.RESPONSES: "/codex/responses", Route.RESPONSES_COMPACT: "/codex/responses/compact"}
+_KEY_TAILS: Final = {
+    Route.RESPONSES: "/responses",
+    Route.RESPONSES_COMPACT: "/responses/compact",
+    Route.CHAT: "/chat/completions",
+}
+
+PASSED_ON: Final = frozenset(
+    {
+        ("POST", "/codex/responses"),
+        ("GET", "/codex/responses"),  # the websocket's upgrade
+        ("POST", "/codex/responses/compact"),
+        ("POST", "/codex/alpha/search"),
+        ("GET", "/codex/models"),
+        ("GET", "/wham/usage"),
+        ("GET", "/wham/accounts/check"),
+        ("GET", "/wham/settings/user"),
+        ("GET", "/wham/rate-limit-reset-credits"),
+    }
+)
+"""Methods and paths below ``/backend-api`` that are passed on. Nothing here spends, buys or changes an account."""
+
+_RULES: Final = (
+    Rule(FailureKind.QUOTA, "usage_not_included", frozenset({403, 429}), ("usage_not_included",), elsewhere=True),
+    Rule(
+        FailureKind.REQUEST,
+        "model_not_supported",
+        frozenset({400, 404}),
+        ("model is not supported when using codex with", "model_not_supported"),
+        elsewhere=True,  # a matter of the plan: another account's may include it
+        of_model=True,
+    ),
+)
+
+
+def kind_of(document: Mapping[str, Any]) -> Kind:
+    return reading.kind_of(document)
+
+
+def validate(document: Mapping[str, Any]) -> None:
+    if kind_of(document) is Kind.API_KEY:
+        checks.key(document)
+        return
+    checks.tokens(document)
+    checks.sendable(document, "account_id", "chatgpt_account_id")
+
+
+def claims(document: Mapping[str, Any]) -> Claims:
+    """Workspace and user, from the file first, then the id token, then the access token."""
+    if kind_of(document) is Kind.API_KEY:
+        return reading.key_claims(document)
+    said = [_auth_claims(document, name) for name in ("id_token", "access_token")]
+    profiles = [fields.jwt_claims(fields.text(document, name)) for name in ("id_token", "access_token")]
+    sources = reading.Sources()
+    organization = sources.first(
+        "account_id",
+        document.get("account_id"),
+        document.get("chatgpt_account_id"),
+        *(part.get("chatgpt_account_id") for part in said),
+    )
+    users = (part.get("chatgpt_user_id") or part.get("user_id") for part in said)
+    subject = sources.first("chatgpt_user_id", document.get("chatgpt_user_id"), *users)
+    emails = [document.get("email"), *(profile.get("email") for profile in profiles)]
+    plans = [document.get("plan_type"), document.get("chatgpt_plan_type"), *(part.get("chatgpt_plan_type") for part in said)]
+    return reading.claims(
+        document,
+        sources,
+        organization=organization,
+        subject=subject,
+        email=sources.first("email", *(email.lower() if isinstance(email, str) else None for email in emails)),
+        plan=reading.Sources().first("plan", *plans),  # a plan changes; an older token says the older one
+    )
+
+
+def tokens(document: Mapping[str, Any]) -> Tokens:
+    return reading.tokens(document, kind_of(document))
+
+
+def secrets(document: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    return reading.secrets(document)
+
+
+def routes(kind: Kind) -> frozenset[Route]:
+    return _KEY_ROUTES if kind is Kind.API_KEY else _OAUTH_ROUTES
+
+
+def prepare(passed: Passed, credential: Credential, settings: Providers) -> Outgoing:
+    if credential.kind is Kind.API_KEY:
+        return _prepare_with_key(passed, credential, settings)
+    tail = _OAUTH_TAILS.get(passed.route) or _backend_tail(passed)
+    url = addresses.below(settings.codex.api_url, tail, passed.query)
+    needed = sending.authorization(credential)
+    if (account := account_id(credential.document)) is not None:
+        needed.append(("chatgpt-account-id", account))
+    return sending.passing(passed, credential, url, needed)
+
+
+def account_id(document: Mapping[str, Any]) -> str | None:
+    """The workspace that requests name; ``None`` for a file that does not say."""
+    said = fields.text(document, "account_id", "chatgpt_account_id")
+    if said is None:
+        said = fields.text(_auth_claims(document, "id_token"), "chatgpt_account_id")
+    if said is None:
+        said = fields.text(_auth_claims(document, "access_token"), "chatgpt_account_id")
+    return said
+
+
+def refresh_request(credential: Credential, settings: Providers, now: datetime) -> Outgoing | None:
+    del now
+    if credential.kind is Kind.API_KEY or credential.refresh_token is None:
+        return None
+    values = {
+        "client_id": settings.codex.client_id,
+        "grant_type": "refresh_token",
+        "refresh_token": credential.refresh_token.open(),
+        "scope": _SCOPE,
+    }
+    return refreshing.by_form(addresses.below(settings.codex.auth_url, "/oauth/token"), values, credential)
+
+
+def read_refresh(reply: Reply, credential: Credential, now: datetime) -> Refreshed:
+    """401 is for good here, whatever its code (the Codex CLI reads it so too)."""
+    return refreshing.read(reply, credential.document, now, refusing=frozenset({401}))
+
+
+def read_failure(
+    status: int, headers: Mapping[str, str], body: bytes, now: datetime, model: str | None = None
+) -> Observation:
+    answer = failures.take_apart(status, headers, body)
+    return failures.read(answer, _RULES, now, model, _window_reset(answer, now))
+
+
+def _prepare_with_key(passed: Passed, credential: Credential, settings: Providers) -> Outgoing:
+    tail = _KEY_TAILS.get(passed.route)
+    if tail is None:
+        raise NotFound("path_refused", path=passed.tail[:200])
+    url = addresses.below(credential.base_url or settings.codex.key_url, tail, passed.query)
+    return sending.passing(passed, credential, url, sending.authorization(credential))
+
+
+def _backend_tail(passed: Passed) -> str:
+    """The path below ``/backend-api``. A tail without ``/codex`` or ``/wham`` before it is one of codex."""
+    tail = passed.tail
+    if not tail.startswith(("/codex/", "/wham/")):
+        tail = f"/codex{tail}"
+    if (passed.method, tail) not in PASSED_ON:
+        raise NotFound("path_refused", path=passed.tail[:200])
+    return tail
+
+
+def _auth_claims(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    inside = fields.jwt_claims(fields.text(document, name)).get(_AUTH)
+    return inside if isinstance(inside, dict) else {}
+
+
+def _window_reset(answer: failures.Answer, now: datetime) -> datetime | None:
+    """The reset of the full window where only headers tell it: the latest one at 100 %."""
+    if "usage_limit_reached" not in answer.text or waiting.from_body(answer.error, now) is not None:
+        return None
+    resets = []
+    for window in ("primary", "secondary"):
+        used = answer.headers.get(f"x-codex-{window}-used-percent", "").strip().rstrip("%")
+        if used.replace(".", "", 1).isdigit() and float(used) >= 100:  # noqa: PLR2004 - percent
+            resets.append(waiting.sane(fields.moment(answer.headers.get(f"x-codex-{window}-reset-at", "")), now))
+    return max((reset for reset in resets if reset is not None), default=None)

@@ -1,0 +1,67 @@
+"""Any server that speaks OpenAI's chat completions: a base URL and a key."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from authdeck.account import Kind
+from authdeck.credential import Claims, Credential, Tokens
+from authdeck.errors import NotFound
+from authdeck.exchange import Observation, Outgoing, Passed, Refreshed, RefreshOutcome, Reply
+from authdeck.providers import addresses, checks, failures, reading, sending
+from authdeck.routing import Route
+from authdeck.settings import Providers
+
+LEAD: Final = timedelta(minutes=5)
+KEEPS_TOKEN: Final = True
+_ROUTES: Final = frozenset({Route.CHAT})
+
+
+def kind_of(document: Mapping[str, Any]) -> Kind:
+    del document
+    return Kind.API_KEY
+
+
+def validate(document: Mapping[str, Any]) -> None:
+    checks.key(document, base_url_needed=True)
+
+
+def claims(document: Mapping[str, Any]) -> Claims:
+    return reading.key_claims(document)
+
+
+def tokens(document: Mapping[str, Any]) -> Tokens:
+    return reading.tokens(document, Kind.API_KEY)
+
+
+def secrets(document: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    return reading.secrets(document)
+
+
+def routes(kind: Kind) -> frozenset[Route]:
+    del kind
+    return _ROUTES
+
+
+def prepare(passed: Passed, credential: Credential, settings: Providers) -> Outgoing:
+    del settings
+    if passed.route is not Route.CHAT or credential.base_url is None:
+        raise NotFound("path_refused", path=passed.tail[:200])
+    url = addresses.below(credential.base_url, "/chat/completions", passed.query)
+    return sending.passing(passed, credential, url, sending.authorization(credential))
+
+
+def refresh_request(credential: Credential, settings: Providers, now: datetime) -> Outgoing | None:
+    """Keys do not rotate."""
+    del credential, settings, now
+
+
+def read_refresh(reply: Reply, credential: Credential, now: datetime) -> Refreshed:
+    del reply, credential, now
+    return Refreshed(RefreshOutcome.FAILED, "nothing_to_refresh")
+
+
+def read_failure(
+    status: int, headers: Mapping[str, str], body: bytes, now: datetime, model: str | None = None
+) -> Observation:
+    return failures.read(failures.take_apart(status, headers, body), (), now, model)

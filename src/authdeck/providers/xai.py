@@ -1,0 +1,167 @@
+"""xAI: Grok sign-ins on the CLI's host or the official API, and xAI API keys."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from authdeck import fields
+from authdeck.account import Kind
+from authdeck.credential import Claims, Credential, Tokens
+from authdeck.errors import NotFound
+from authdeck.event import FailureKind
+from authdeck.exchange import Observation, Outgoing, Passed, Refreshed, Reply
+from authdeck.providers import addresses, checks, failures, reading, refreshing, sending
+from authdeck.providers.failures import Rule
+from authdeck.routing import Route
+from authdeck.settings import Providers
+
+LEAD: Final = timedelta(minutes=5)
+KEEPS_TOKEN: Final = True
+
+_OAUTH_ROUTES: Final = frozenset({Route.RESPONSES, Route.RESPONSES_COMPACT})
+_KEY_ROUTES: Final = frozenset({Route.RESPONSES, Route.RESPONSES_COMPACT, Route.CHAT})
+_TAILS: Final = {
+    Route.RESPONSES: "/responses",
+    Route.RESPONSES_COMPACT: "/responses/compact",
+    Route.CHAT: "/chat/completions",
+}
+_CLI_HOST_NEEDS: Final = ("x-xai-token-auth", "xai-grok-cli")
+"""The CLI's host takes OAuth tokens only with it: it says what kind of token comes, not which program asks."""
+
+_TOKEN_TAIL: Final = "/oauth2/token"  # noqa: S105 - a path
+_FREE_WINDOW: Final = timedelta(hours=24)
+_FREE_CODES: Final = ("free-usage-exhausted", "included free usage")
+
+_RULES: Final = (
+    Rule(FailureKind.QUOTA, "free_usage_exhausted", frozenset({402, 403, 429}), _FREE_CODES, elsewhere=True),
+    Rule(
+        FailureKind.QUOTA,
+        "spending_limit",
+        frozenset({402, 403, 429}),
+        (
+            "spending-limit", "run out of credits", "used all available credits", "monthly spending limit",
+            "purchase more credits", "add credits",
+        ),
+        elsewhere=True,
+    ),
+    Rule(
+        FailureKind.AUTH,
+        "invalid_credentials",
+        frozenset({400, 401, 403}),
+        ("bad-credentials", "invalid or expired credentials", "incorrect api key"),
+        elsewhere=True,
+        refreshable=True,
+    ),
+    Rule(FailureKind.REQUEST, "client_outdated", frozenset({426})),
+    Rule(
+        FailureKind.REQUEST,
+        "content_refused",
+        frozenset({400, 403, 422}),
+        ("violates usage guidelines", "usage guideline violation", "safety_check", "safety check", "policy violation"),
+    ),
+    Rule(
+        FailureKind.AUTH,
+        "not_entitled",
+        frozenset({402, 403}),
+        (
+            "need a grok subscription", "active grok subscription", "not entitled", "not authorized for xai api access",
+            "tier denied", "subscription required", "access to the chat endpoint is denied",
+        ),
+        elsewhere=True,
+    ),
+)  # fmt: skip
+
+
+def kind_of(document: Mapping[str, Any]) -> Kind:
+    return reading.kind_of(document)
+
+
+def validate(document: Mapping[str, Any]) -> None:
+    if kind_of(document) is Kind.API_KEY:
+        checks.key(document)
+    else:
+        checks.tokens(document)
+
+
+def claims(document: Mapping[str, Any]) -> Claims:
+    if kind_of(document) is Kind.API_KEY:
+        return reading.key_claims(document)
+    said = [fields.jwt_claims(fields.text(document, name)) for name in ("id_token", "access_token")]
+    sources = reading.Sources()
+    emails = (document.get("email"), *(part.get("email") for part in said))
+    return reading.claims(
+        document,
+        sources,
+        subject=sources.first("sub", document.get("sub"), *(part.get("sub") for part in said)),
+        email=sources.first("email", *(email.lower() if isinstance(email, str) else None for email in emails)),
+        plan=fields.text(document, "plan_type"),
+    )
+
+
+def tokens(document: Mapping[str, Any]) -> Tokens:
+    return reading.tokens(document, kind_of(document))
+
+
+def secrets(document: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    return reading.secrets(document)
+
+
+def routes(kind: Kind) -> frozenset[Route]:
+    return _KEY_ROUTES if kind is Kind.API_KEY else _OAUTH_ROUTES
+
+
+def prepare(passed: Passed, credential: Credential, settings: Providers) -> Outgoing:
+    """Keys, compaction and accounts set to ``using_api`` go to the official API, other sign-ins to the CLI's host."""
+    tail = _TAILS.get(passed.route)
+    if tail is None:
+        raise NotFound("path_refused", path=passed.tail[:200])
+    needed = sending.authorization(credential)
+    if credential.kind is Kind.API_KEY:
+        url = addresses.below(credential.base_url or settings.xai.key_url, tail, passed.query)
+    elif passed.route is Route.RESPONSES_COMPACT or _uses_api(credential.document):
+        url = addresses.below(settings.xai.key_url, tail, passed.query)
+    else:
+        url = addresses.below(settings.xai.api_url, f"/v1{tail}", passed.query)
+        needed.append(_CLI_HOST_NEEDS)
+    return sending.passing(passed, credential, url, needed)
+
+
+def refresh_request(credential: Credential, settings: Providers, now: datetime) -> Outgoing | None:
+    """To the file's ``token_endpoint`` where that is on the configured origin, else to the origin's usual path."""
+    del now
+    if credential.kind is Kind.API_KEY or credential.refresh_token is None:
+        return None
+    values = {
+        "client_id": settings.xai.client_id,
+        "grant_type": "refresh_token",
+        "refresh_token": credential.refresh_token.open(),
+    }
+    return refreshing.by_form(_token_endpoint(credential.document, settings), values, credential)
+
+
+def read_refresh(reply: Reply, credential: Credential, now: datetime) -> Refreshed:
+    return refreshing.read(reply, credential.document, now)
+
+
+def read_failure(
+    status: int, headers: Mapping[str, str], body: bytes, now: datetime, model: str | None = None
+) -> Observation:
+    """Free usage without a reset of its own comes back after a rolling day."""
+    answer = failures.take_apart(status, headers, body)
+    seen = failures.read(answer, _RULES, now, model)
+    if seen.code == "free_usage_exhausted" and seen.until is None:
+        return failures.read(answer, _RULES, now, model, now + _FREE_WINDOW)
+    return seen
+
+
+def _uses_api(document: Mapping[str, Any]) -> bool:
+    said = document.get("using_api")
+    return said is True or (isinstance(said, str) and said.strip().lower() == "true")
+
+
+def _token_endpoint(document: Mapping[str, Any], settings: Providers) -> str:
+    said = fields.text(document, "token_endpoint")
+    is_ours = said is not None and addresses.origin(said) == addresses.origin(settings.xai.auth_url)
+    if said is not None and is_ours and addresses.url_problem(said) is None:
+        return said
+    return addresses.below(settings.xai.auth_url, _TOKEN_TAIL)

@@ -1,0 +1,204 @@
+"""Settings: environment (``AUTHDECK_…``, nested by ``__``), ``authdeck.toml`` in the home, or flags, in that order of weakness.
+
+Secrets are also read from the file that ``…_FILE`` names, and leave ``os.environ`` after reading.
+"""
+
+import os
+from collections.abc import MutableMapping
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+import platformdirs
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from authdeck.errors import DeckError
+
+SECRET_SETTINGS = ("ADMIN_KEY", "MASTER_KEY", "PROVIDERS__ANTIGRAVITY__CLIENT_SECRET", "DATABASE_URL")
+
+
+def _words(value: Any) -> Any:
+    return [word for word in value.replace(",", " ").split() if word] if isinstance(value, str) else value
+
+
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
+"""Several words, separated by commas or spaces where they come from the environment."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Codex(_Part):
+    api_url: str = "https://chatgpt.com/backend-api"
+    auth_url: str = "https://auth.openai.com"
+    key_url: str = "https://api.openai.com/v1"
+    client_id: str = "app_EMoamEEZ73f0CkXaXp7hrann"
+
+
+class Claude(_Part):
+    api_url: str = "https://api.anthropic.com"
+    authorize_url: str = "https://claude.ai/oauth/authorize"
+    token_url: str = "https://platform.claude.com/v1/oauth/token"  # noqa: S105 - an address
+    client_id: str = "9d1c250a-e61b-44d9-88ed-5944d1962f5e"
+
+
+class Vertex(_Part):
+    api_url: str = "https://{location}-aiplatform.googleapis.com"
+    token_url: str = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
+
+
+class Antigravity(_Part):
+    api_url: str = "https://daily-cloudcode-pa.googleapis.com"
+    authorize_url: str = "https://accounts.google.com/o/oauth2/v2/auth"
+    token_url: str = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
+    userinfo_url: str = "https://www.googleapis.com/oauth2/v2/userinfo?alt=json"
+    client_id: str | None = None
+    client_secret: SecretStr | None = None
+
+
+class Gemini(_Part):
+    api_url: str = "https://generativelanguage.googleapis.com"
+
+
+class Kimi(_Part):
+    api_url: str = "https://api.kimi.com/coding"
+    auth_url: str = "https://auth.kimi.com"
+    client_id: str = "17e5f671-d194-4dfb-9706-5516cb48c098"
+
+
+class Xai(_Part):
+    api_url: str = "https://cli-chat-proxy.grok.com"
+    key_url: str = "https://api.x.ai/v1"
+    auth_url: str = "https://auth.x.ai"
+    client_id: str = "b1a00492-073a-47ea-816f-4c329264a828"
+
+
+class Providers(_Part):
+    """Every outgoing host. An origin given here counts as approved."""
+
+    codex: Codex = Codex()
+    claude: Claude = Claude()
+    vertex: Vertex = Vertex()
+    antigravity: Antigravity = Antigravity()
+    gemini: Gemini = Gemini()
+    kimi: Kimi = Kimi()
+    xai: Xai = Xai()
+
+
+class Gateway(_Part):
+    """``body_limit`` and ``ratio_limit`` bound what a client may send; timeouts are seconds."""
+
+    body_limit: int = 64 * 1024 * 1024
+    ratio_limit: int = 100
+    connect_timeout: float = 10
+    first_byte_timeout: float = 300
+    idle_timeout: float = 300
+    cors_origins: Words = ()
+    account_header: bool = True
+    max_attempts: int = 3
+
+
+class Refresh(_Part):
+    retry_unknown: str = Field("once", pattern="^(once|never)$")
+    keep_warm_days: int = 7
+    request_wait: float = 15
+
+
+class Settings(BaseSettings):
+    """All settings, validated. ``load`` is the way to make one."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="AUTHDECK_", env_nested_delimiter="__", extra="forbid", frozen=True, nested_model_default_partial_update=True
+    )
+    toml_file: ClassVar[Path | None] = None
+
+    home: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("authdeck")))
+    database_url: SecretStr | None = None
+    monitoring_url: SecretStr | None = None
+    bind: str = "127.0.0.1:8417"
+    public_url: str | None = None
+    allowed_hosts: Words = ()
+    admin_key: SecretStr | None = None
+    master_key: SecretStr | None = None
+    behind_tls: bool = False
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    upload_limit: int = 10 * 1024 * 1024
+    trash_days: int = 30
+    session_idle_hours: float = 8
+    log_level: str = "info"
+    providers: Providers = Providers()
+    gateway: Gateway = Gateway()
+    refresh: Refresh = Refresh()
+
+    @model_validator(mode="after")
+    def _bind_is_safe(self) -> "Settings":
+        if not self.is_loopback and not (self.behind_tls or (self.tls_certificate and self.tls_key)):
+            raise DeckError("bind_needs_tls", bind=self.bind)
+        return self
+
+    @property
+    def host(self) -> str:
+        return self.bind.rpartition(":")[0].strip("[]")
+
+    @property
+    def port(self) -> int:
+        return int(self.bind.rpartition(":")[2])
+
+    @property
+    def is_loopback(self) -> bool:
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - no .env files: too easily committed
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - …_FILE is ours
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls, cls.toml_file))
+
+
+def load(environment: MutableMapping[str, str] | None = None, **flags: Any) -> Settings:
+    """Settings from the environment, ``authdeck.toml`` in the home, and ``flags`` (which win; ``None`` is "not given").
+
+    Raises ``DeckError('setting_invalid')`` naming the setting. Secrets are taken out of the environment.
+    """
+    environment = os.environ if environment is None else environment
+    _read_secret_files(environment)
+    given = {name: value for name, value in flags.items() if value is not None}
+    home = Path(given.get("home") or environment.get("AUTHDECK_HOME") or platformdirs.user_data_dir("authdeck"))
+    Settings.toml_file = home / "authdeck.toml"
+    try:
+        settings = Settings(**{**given, "home": home.expanduser().absolute()})
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        name = "AUTHDECK_" + "__".join(str(part).upper() for part in first["loc"])
+        raise DeckError("setting_invalid", setting=name, problem=first["msg"]) from None
+    for name in SECRET_SETTINGS:
+        environment.pop(f"AUTHDECK_{name}", None)
+    return settings
+
+
+def _read_secret_files(environment: MutableMapping[str, str]) -> None:
+    for name in SECRET_SETTINGS:
+        if path := environment.pop(f"AUTHDECK_{name}_FILE", None):
+            try:
+                environment[f"AUTHDECK_{name}"] = Path(path).read_text().strip()
+            except OSError as error:
+                raise DeckError(
+                    "setting_invalid", setting=f"AUTHDECK_{name}_FILE", problem=error.strerror or "unreadable"
+                ) from None

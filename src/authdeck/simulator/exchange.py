@@ -1,0 +1,104 @@
+"""One request that reached the simulated providers and the answer they give, as data. No I/O."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import parse_qsl
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What arrived. ``headers`` have lower-case names; ``named`` are the parts that the endpoint's pattern names."""
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    named: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The body as a JSON object, or as a form where it is one; empty when it is neither."""
+        if "x-www-form-urlencoded" in self.headers.get("content-type", ""):
+            return dict(parse_qsl(self.body.decode(errors="replace")))
+        try:
+            decoded = json.loads(self.body)
+        except ValueError:
+            return {}
+        return decoded if isinstance(decoded, dict) else {}
+
+    @property
+    def model(self) -> str:
+        return self.named.get("model") or str(self.document.get("model") or "")
+
+    @property
+    def bearer(self) -> str:
+        scheme, _, token = self.headers.get("authorization", "").partition(" ")
+        return token.strip() if scheme.lower() == "bearer" else ""
+
+    @property
+    def key(self) -> str:
+        """An API key, wherever the protocols put one."""
+        headers = self.headers
+        return headers.get("x-api-key") or headers.get("x-goog-api-key") or self.query.get("key") or self.bearer
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a simulated model answered, and the counts reported with it. ``input`` counts cached input too."""
+
+    text: str
+    model: str
+    id: str
+    at: int
+    input: int
+    output: int
+    cached: int
+    reasoning: int
+
+    @property
+    def words(self) -> list[str]:
+        """The text in pieces that add up to it."""
+        first, *rest = self.text.split(" ")
+        return [first, *(f" {word}" for word in rest)]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """``events`` are the pieces of a stream, sent one by one; ``None`` means that ``body`` is sent whole."""
+
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    events: tuple[bytes, ...] | None = None
+    said: Said | None = None
+
+    def with_headers(self, headers: Mapping[str, str]) -> "Answer":
+        return replace(self, headers={**self.headers, **headers})
+
+
+class Refused(Exception):  # noqa: N818 - an answer, not a defect
+    """Ends an exchange early with the provider's own refusal."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.status)
+        self.answer = answer
+
+
+def json_answer(document: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
+    body = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+    return Answer(status=status, headers={"content-type": "application/json", **(headers or {})}, body=body)
+
+
+def stream_answer(events: list[bytes], said: Said) -> Answer:
+    headers = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
+    return Answer(headers=headers, events=tuple(events), said=said)
+
+
+def sse(data: object, event: str | None = None) -> bytes:
+    """One server-sent event."""
+    name = f"event: {event}\n" if event else ""
+    text = data if isinstance(data, str) else json.dumps(data, separators=(",", ":"), ensure_ascii=False)
+    return f"{name}data: {text}\n\n".encode()

@@ -1,0 +1,1 @@
+"""How each protocol writes an answer: one file a protocol, each with ``whole`` and ``events``."""

@@ -1,0 +1,275 @@
+"""The control database: one writer, several readers, each unit of work one short transaction.
+
+Work is a plain function of a connection. ``read`` and ``write`` run it on the executor's threads and return its result;
+``read_now`` and ``write_now`` run it on the caller's thread (CLI, start-up, tests). The connection's type says which it
+may do. No transaction spans an await, because the work cannot await.
+
+A read sees one snapshot from its first question on. A write holds the write lock from its beginning (SQLite), commits
+when the work returns, and leaves nothing behind when the work raises.
+"""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import Connection, CursorResult, Engine, Executable, create_engine, event, func, insert, select
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.pool import QueuePool
+
+from authdeck.clock import from_micros
+from authdeck.errors import DeckError
+from authdeck.storage import tables
+
+T = TypeVar("T")
+Rows = Mapping[str, Any] | Sequence[Mapping[str, Any]]
+
+READERS: Final = 4
+OLDEST_SQLITE: Final = (3, 37, 0)
+SECONDS_TO_WAIT_FOR_THE_LOCK: Final = 10
+FEED_LOCK: Final = 0x61757468_0001
+"""PostgreSQL's advisory lock under which the change feed is numbered."""
+
+_PAGE_CACHE_KIB: Final = 65_536
+# No mmap_size: it would gain nothing here, and a file that shrinks under its map kills the process.
+
+
+class ReadConnection:
+    """A connection that only asks."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection: Final = connection
+
+    @property
+    def dialect(self) -> str:
+        """``sqlite`` or ``postgresql``."""
+        return self._connection.dialect.name
+
+    def execute(self, statement: Executable, rows: Rows | None = None) -> CursorResult[Any]:
+        return self._connection.execute(statement, rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One row of the change feed: ``kind`` (``account``, ``terms``, ``client_key``, …) and what it is about.
+
+    ``boot`` is the process that made it, ``at`` when; two changes of the same thing are equal whoever made them.
+    """
+
+    kind: str
+    subject: str
+    boot: str = field(default="", compare=False)
+    at: datetime = field(default=from_micros(0), compare=False)
+
+
+class WriteConnection(ReadConnection):
+    """A connection inside a write transaction; what it did is committed when the work returns.
+
+    ``changes`` collects what ``storage.writing.changes.note`` was told. They are stored last, right before the commit,
+    and the process that made them puts them in force before the call returns.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        self.changes: Final[list[Change]] = []
+
+    def execute_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+        """One statement for many rows by the driver itself, for the few places where Core's bookkeeping is too slow.
+
+        Parameters are written ``?``, which no such statement may hold otherwise.
+        """
+        if rows:
+            if self.dialect != "sqlite":
+                statement = statement.replace("?", "%s")
+            self._connection.exec_driver_sql(statement, [tuple(row) for row in rows])
+
+
+class Database:
+    """One database, SQLite or PostgreSQL. Open it with ``storage.opening.control`` or ``storage.opening.monitoring``.
+
+    ``schema`` is PostgreSQL's; ``autocheckpoint`` is SQLite's, in pages of the write-ahead log.
+    """
+
+    def __init__(
+        self, url: str | URL, *, synchronous: str = "FULL", autocheckpoint: int = 1000, schema: str | None = None
+    ) -> None:
+        self.url: Final = parse(url)
+        self.schema: Final = schema
+        self.is_sqlite: Final = self.url.get_backend_name() == "sqlite"
+        self._engine: Final = (
+            _sqlite(self.url, synchronous, autocheckpoint) if self.is_sqlite else _postgresql(self.url, schema)
+        )
+        self._reading: Final = self._engine if self.is_sqlite else self._engine.execution_options(**_SNAPSHOT)
+        self._writing: Final = self._engine.execution_options(begin="BEGIN IMMEDIATE")
+        self._readers: Final = ThreadPoolExecutor(READERS, thread_name_prefix="read")
+        self._writer: Final = ThreadPoolExecutor(1, thread_name_prefix="write")
+        self._write_lock: Final = threading.Lock()
+
+    async def read(self, work: Callable[[ReadConnection], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self.read_now, work)
+
+    async def write(self, work: Callable[[WriteConnection], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._writer, self.write_now, work)
+
+    def read_now(self, work: Callable[[ReadConnection], T]) -> T:
+        with storage_errors(), self._reading.connect() as connection, connection.begin():
+            return work(ReadConnection(connection))
+
+    def write_now(self, work: Callable[[WriteConnection], T]) -> T:
+        with storage_errors(), self._write_lock, self._writing.connect() as connection, connection.begin():
+            writing = WriteConnection(connection)
+            result = work(writing)
+            _store(writing.changes, connection)
+            return result
+
+    def checkpoint(self) -> None:
+        """Move what the write-ahead log holds into the database file, as far as no reader stands in the way."""
+        if self.is_sqlite:
+            with storage_errors(), self._engine.connect() as connection:
+                connection.execution_options(begin="").exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
+
+    @property
+    def file(self) -> Path:
+        """SQLite's file."""
+        assert self.url.database is not None
+        return Path(self.url.database)
+
+    @property
+    def engine(self) -> Engine:
+        """For ``storage.opening`` and migrations only."""
+        return self._engine
+
+    def close(self) -> None:
+        self._readers.shutdown()
+        self._writer.shutdown()
+        self._engine.dispose()
+
+
+def parse(url: str | URL) -> URL:
+    """The URL, if it names a SQLite file or a PostgreSQL database; else ``storage_url_unsupported`` without the URL,
+    which may hold a password.
+    """
+    try:
+        parsed = make_url(f"postgresql{url[8:]}" if isinstance(url, str) and url.startswith("postgres:") else url)
+    except ArgumentError:
+        raise DeckError("storage_url_unsupported", kind="?") from None
+    kind = parsed.get_backend_name()
+    if kind == "postgresql" or (kind == "sqlite" and parsed.database not in {None, "", ":memory:"}):
+        return parsed
+    raise DeckError("storage_url_unsupported", kind=kind)
+
+
+def require_sqlite(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> None:
+    if version < OLDEST_SQLITE:
+        raise DeckError("storage_sqlite_too_old", found=_dotted(version), needed=_dotted(OLDEST_SQLITE))
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))
+
+
+def _store(changes: Sequence[Change], connection: Connection) -> None:
+    """Number the changes in commit order.
+
+    PostgreSQL would number two transactions in the order in which they ask and show them in the order in which they
+    commit, so that a reader could pass one by; there the numbers are drawn under a lock that is let go after the commit.
+    """
+    if not changes:
+        return
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(FEED_LOCK)))
+    connection.execute(
+        insert(tables.changes),
+        [
+            {"kind": change.kind, "subject": change.subject, "boot": change.boot, "at": change.at}
+            for change in dict.fromkeys(changes)
+        ],
+    )
+
+
+@contextmanager
+def storage_errors() -> Iterator[None]:
+    """Turn the driver's failures into ``storage_…`` codes; a broken constraint is left to the caller."""
+    try:
+        yield
+    except DBAPIError as error:
+        code = _code(error.orig)
+        if code is None:
+            raise
+        raise DeckError(code, status=503, detail=str(error.orig)[:200]) from error
+
+
+def _code(error: BaseException | None) -> str | None:
+    text = str(error).lower()
+    for sign, code in (
+        ("disk is full", "storage_full"),
+        ("no space left", "storage_full"),
+        ("readonly database", "storage_read_only"),
+        ("read-only", "storage_read_only"),
+        ("disk i/o error", "storage_failed"),
+        ("malformed", "storage_damaged"),
+        ("not a database", "storage_damaged"),
+        ("database is locked", "storage_busy"),
+        ("unable to open", "storage_failed"),
+    ):
+        if sign in text:
+            return code
+    if type(error).__name__ == "OperationalError" and not isinstance(error, sqlite3.Error):
+        return "storage_unreachable"
+    return None
+
+
+def _sqlite(url: URL, synchronous: str, autocheckpoint: int) -> Engine:
+    require_sqlite()
+    engine = create_engine(
+        url,
+        poolclass=QueuePool,
+        pool_size=READERS + 2,
+        max_overflow=4,
+        connect_args={"timeout": SECONDS_TO_WAIT_FOR_THE_LOCK, "check_same_thread": False},
+    )
+
+    @event.listens_for(engine, "connect")
+    def set_up(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None  # the driver begins nothing by itself: ``begin`` below does
+        for pragma in (
+            "journal_mode=WAL",
+            f"synchronous={synchronous}",
+            f"wal_autocheckpoint={autocheckpoint}",
+            "foreign_keys=ON",
+            f"cache_size=-{_PAGE_CACHE_KIB}",
+            "temp_store=MEMORY",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # A write takes the lock now, not at its first statement: no deadlock by lock upgrade. A read's BEGIN keeps
+        # one snapshot for all its questions.
+        if words := connection.get_execution_options().get("begin", "BEGIN"):
+            connection.exec_driver_sql(words)
+
+    return engine
+
+
+_SNAPSHOT: Final = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+
+
+def _postgresql(url: URL, schema: str | None) -> Engine:
+    return create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        pool_size=READERS + 2,
+        max_overflow=4,
+        pool_pre_ping=True,
+        connect_args={
+            "application_name": "authdeck",
+            **({"options": f"-c search_path={schema}"} if schema else {}),
+        },
+    )

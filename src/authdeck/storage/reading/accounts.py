@@ -1,0 +1,216 @@
+"""Named reads of accounts: live ones with their holds, one by its auth_index, look-up by any name."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, and_, select
+
+from authdeck.account import Account, AccountSettings, Kind, ModelAlias, Provider, RefreshBy
+from authdeck.directory import Entry
+from authdeck.errors import Conflict, NotFound
+from authdeck.storage.database import ReadConnection
+from authdeck.storage.reading.holds import open_holds
+from authdeck.storage.tables import accounts, aliases, proxies
+
+_LIVE = and_(accounts.c.trashed_at.is_(None), accounts.c.purged_at.is_(None), accounts.c.merged_into.is_(None))
+_TRASHED = and_(accounts.c.trashed_at.is_not(None), accounts.c.purged_at.is_(None), accounts.c.merged_into.is_(None))
+_AT_ONCE = 500  # parameters of one statement: far below every database's limit
+_EXISTS = and_(accounts.c.purged_at.is_(None), accounts.c.merged_into.is_(None))
+
+
+def live(connection: ReadConnection) -> list[Entry]:
+    """Every live account with its open holds: what the directory and the pool load at start."""
+    found = _accounts(connection, _LIVE)
+    holds = open_holds(connection)
+    return [Entry(account, holds.get(account.key, ())) for account in found]
+
+
+def entries(connection: ReadConnection, indexes: Sequence[str]) -> dict[str, Entry]:
+    """The live ones among them, with their open holds, by auth_index."""
+    found: dict[str, Entry] = {}
+    for start in range(0, len(indexes), _AT_ONCE):
+        some = _accounts(connection, and_(_LIVE, accounts.c.auth_index.in_(indexes[start : start + _AT_ONCE])))
+        holds = open_holds(connection, [account.key for account in some])
+        found |= {account.auth_index: Entry(account, holds.get(account.key, ())) for account in some}
+    return found
+
+
+def entry(connection: ReadConnection, auth_index: str) -> Entry | None:
+    """One live account with its open holds; ``None`` when it is in the trash, purged or unknown."""
+    return entries(connection, [auth_index]).get(auth_index)
+
+
+def in_trash(connection: ReadConnection) -> list[tuple[Account, str]]:
+    """Trashed accounts, newest first, each with who put it there."""
+    found = _accounts(connection, _TRASHED)
+    by = {row.key: row.trashed_by for row in connection.execute(select(accounts).where(_TRASHED))}
+    return sorted(
+        ((account, by[account.key] or "") for account in found),
+        key=lambda pair: pair[0].trashed_at or pair[0].created_at or datetime.max,
+        reverse=True,
+    )
+
+
+def by_index(connection: ReadConnection, auth_index: str) -> Account:
+    """A live or trashed account. Raises ``NotFound('account_not_found')``."""
+    found = _accounts(connection, and_(_EXISTS, accounts.c.auth_index == auth_index))
+    if not found:
+        raise NotFound("account_not_found", name=auth_index)
+    return found[0]
+
+
+def resolve(connection: ReadConnection, name: str) -> Account:
+    """The live account that ``name`` means: an auth_index first, then a file name, then any alias.
+
+    Raises ``NotFound('account_not_found')`` and ``Conflict('alias_ambiguous')`` with the candidates.
+    """
+    for condition in (accounts.c.auth_index == name, accounts.c.file_name_folded == name.casefold(), _has_alias(name)):
+        found = _accounts(connection, and_(_LIVE, condition))
+        if len(found) > 1:
+            raise Conflict("alias_ambiguous", name=name, candidates=[account.auth_index for account in found])
+        if found:
+            return found[0]
+    raise NotFound("account_not_found", name=name)
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """An account as an import finds it: who it is, and whether it lies in the trash."""
+
+    account: Account
+    identity_hash: str | None
+    trashed: bool
+
+
+def by_identity(connection: ReadConnection, hashes: Iterable[str]) -> dict[str, Named]:
+    """Live and trashed accounts by the keyed hash of their full identity."""
+    found = _named(connection, and_(_EXISTS, accounts.c.identity_hash.in_(list(hashes))))
+    return {named.identity_hash: named for named in found if named.identity_hash}
+
+
+def by_keys(connection: ReadConnection, keys: Iterable[int]) -> dict[int, Named]:
+    found = _named(connection, and_(_EXISTS, accounts.c.key.in_(list(keys))))
+    return {named.account.key: named for named in found}
+
+
+def by_file_name(connection: ReadConnection, folded: Iterable[str]) -> dict[str, Named]:
+    """Live accounts by their folded file name."""
+    found = _named(connection, and_(_LIVE, accounts.c.file_name_folded.in_(list(folded))))
+    return {named.account.file_name.casefold(): named for named in found}
+
+
+def names_like(connection: ReadConnection, file_name: str) -> frozenset[str]:
+    """Folded names of live accounts that begin as ``file_name`` does: enough to find a free suffix."""
+    stem = file_name.casefold().removesuffix(".json")
+    start = accounts.c.file_name_folded.startswith(stem, autoescape=True)
+    return frozenset(connection.execute(select(accounts.c.file_name_folded).where(_LIVE, start)).scalars())
+
+
+def by_email(connection: ReadConnection, emails: Iterable[str]) -> dict[str, list[Named]]:
+    """Live accounts that share an e-mail: near matches, never an identity."""
+    together: dict[str, list[Named]] = defaultdict(list)
+    for named in _named(connection, and_(_LIVE, accounts.c.email.in_(list(emails)))):
+        together[str(named.account.email)].append(named)
+    return together
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    kind: str
+    value: str
+    source: str
+    since: datetime
+    until: datetime | None
+
+
+def aliases_of(connection: ReadConnection, account_key: int) -> list[Alias]:
+    """Oldest first."""
+    statement = select(aliases).where(aliases.c.account == account_key).order_by(aliases.c.since, aliases.c.key)
+    return [Alias(row.kind, row.value, row.source, row.since, row.until) for row in connection.execute(statement)]
+
+
+def _has_alias(name: str) -> ColumnElement[bool]:
+    return accounts.c.key.in_(select(aliases.c.account).where(aliases.c.value == name))
+
+
+def _named(connection: ReadConnection, condition: ColumnElement[bool]) -> list[Named]:
+    rows = connection.execute(_select().where(condition)).all()
+    return [Named(_account(row, ()), row.identity_hash, row.trashed_at is not None) for row in rows]
+
+
+def _accounts(connection: ReadConnection, condition: ColumnElement[bool]) -> list[Account]:
+    rows = connection.execute(_select().where(condition).order_by(accounts.c.key)).all()
+    names = _alias_values(connection, condition)
+    return [_account(row, names.get(row.key, ())) for row in rows]
+
+
+def _select() -> Select[Any]:
+    return select(accounts, proxies.c.display.label("proxy_display")).outerjoin(
+        proxies, accounts.c.proxy == proxies.c.key
+    )
+
+
+def _alias_values(connection: ReadConnection, condition: ColumnElement[bool]) -> Mapping[int, tuple[str, ...]]:
+    statement = (
+        select(aliases.c.account, aliases.c.value)
+        .join(accounts, accounts.c.key == aliases.c.account)
+        .where(condition)
+        .order_by(aliases.c.key)
+    )
+    values: dict[int, tuple[str, ...]] = {}
+    for row in connection.execute(statement):
+        values[row.account] = (*values.get(row.account, ()), row.value)
+    return values
+
+
+_PROVIDERS = {provider.value: provider for provider in Provider}
+_KINDS = {kind.value: kind for kind in Kind}
+
+
+def _account(row: Row[Any], names: tuple[str, ...]) -> Account:
+    return Account(
+        key=row.key,
+        auth_index=row.auth_index,
+        provider=_PROVIDERS[row.provider],
+        kind=_KINDS[row.kind],
+        file_name=row.file_name,
+        settings=AccountSettings(
+            note=row.note,
+            priority=row.priority,
+            weight=row.weight,
+            project_id=row.project_id,
+            prefix=row.prefix,
+            excluded_models=tuple(row.excluded_models),
+            model_aliases=tuple(ModelAlias(**alias) for alias in row.model_aliases),
+            disable_cooling=row.disable_cooling,
+            request_retry=row.request_retry,
+            websockets=row.websockets,
+            using_api=row.using_api,
+        ),
+        label=row.label,
+        email=row.email,
+        plan=row.plan,
+        organization=row.organization,
+        subject=row.subject,
+        identity_strength=row.identity_strength,
+        base_url=row.base_url,
+        models=tuple(row.models),
+        refresh_by=RefreshBy(row.refresh_by),
+        locked=row.locked,
+        version=row.version,
+        revision=row.current_revision,
+        generation=row.generation,
+        expires_at=row.expires_at,
+        unreadable=row.unreadable,
+        last_request_at=row.last_request_at,
+        last_success_at=row.last_success_at,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        trashed_at=row.trashed_at,
+        aliases=names,
+        proxy_display=row.proxy_display,
+        has_headers=row.headers_sealed is not None,
+    )

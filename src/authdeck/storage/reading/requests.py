@@ -1,0 +1,221 @@
+"""Request events, read: pages newest first, one by its id, and what the accounts' list shows of them."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Literal
+
+import msgspec
+from sqlalchemy import ColumnElement, Row, and_, func, or_, select, text, tuple_
+
+from authdeck.clock import to_micros
+from authdeck.errors import DeckError
+from authdeck.event import Attempt, Failure, FailureKind, RequestEvent, Tokens
+from authdeck.storage.database import ReadConnection
+from authdeck.storage.reading.names import code, codes, containing, texts
+from authdeck.storage.tables import FAILED, names, requests
+
+BUCKETS: Final = 20
+BUCKET_MS: Final = 600_000
+LARGEST_PAGE: Final = 1000
+
+_NAMED: Final = ("account", "file", "model", "provider", "client_key", "endpoint", "prefix", "project", "failure")
+_SEARCHED: Final = ("account", "file", "model", "client_key", "project", "prefix", "failure")
+_NOTHING: Final = text("1 = 0")
+_FAILED: Final = text(f"({FAILED})")
+_ATTEMPTS: Final = msgspec.msgpack.Decoder(list[tuple[int, int | None, str | None, int]])
+
+
+@dataclass(frozen=True, slots=True)
+class RequestSearch:
+    """Which requests. ``status`` is ``ok``, ``failed`` or an HTTP status; ``failure`` a kind or ``kind:code``;
+    ``since`` is included, ``until`` is not; ``text`` is part of a name, or a whole request id.
+    """
+
+    status: Literal["ok", "failed"] | int | None = None
+    auth_index: str | None = None
+    model: str | None = None
+    client_key: str | None = None
+    provider: str | None = None
+    failure: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    text: str | None = None
+    page_size: int = 50
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestPage:
+    """``next`` is the cursor of the page after this one; ``None`` at the end."""
+
+    items: list[RequestEvent]
+    next: str | None
+
+
+def page(c: ReadConnection, search: RequestSearch) -> RequestPage:
+    """Newest first by the time of arrival. Raises ``DeckError('cursor_invalid')``."""
+    size = max(1, min(search.page_size, LARGEST_PAGE))
+    statement = (
+        select(requests)
+        .where(*_conditions(c, search))
+        .order_by(requests.c.at_ms.desc(), requests.c.n.desc())
+        .limit(size + 1)
+    )
+    rows = c.execute(statement).all()
+    more = len(rows) > size
+    return RequestPage(_events(c, rows[:size]), _cursor(rows[size - 1]) if more else None)
+
+
+def by_id(c: ReadConnection, request_id: str) -> RequestEvent | None:
+    """``request_id`` as ``x-authdeck-request-id`` shows it: 32 hex digits."""
+    raw = _raw_id(request_id)
+    rows = [] if raw is None else c.execute(select(requests).where(requests.c.id == raw)).all()
+    return next(iter(_events(c, rows)), None)
+
+
+def last_requests(c: ReadConnection) -> dict[str, tuple[int, bool]]:
+    """By auth_index: when the newest request came in (unix milliseconds), and whether it went well."""
+    other = requests.alias()
+    newest = (
+        select(other.c.n)
+        .where(other.c.account == names.c.id)
+        .order_by(other.c.at_ms.desc(), other.c.n.desc())
+        .limit(1)
+        .correlate(names)
+        .scalar_subquery()
+    )
+    statement = (
+        select(names.c.text, requests.c.at_ms, requests.c.failure, requests.c.status)
+        .select_from(names)
+        .join(requests, requests.c.n == newest)
+        .where(names.c.kind == "account")
+    )
+    return {row.text: (row.at_ms, row.failure is None and row.status < 400) for row in c.execute(statement)}  # noqa: PLR2004 - HTTP
+
+
+def recent_buckets(c: ReadConnection, auth_indexes: Collection[str], now_ms: int) -> dict[str, list[tuple[int, int]]]:
+    """By auth_index: how many went well and how many failed in each of the last 20 spans of ten minutes.
+
+    Spans begin at whole tens of minutes; the last one is the one that ``now_ms`` lies in.
+    """
+    first = now_ms // BUCKET_MS - BUCKETS + 1
+    numbers = codes(c, "account", auth_indexes)
+    bucket = (requests.c.at_ms // BUCKET_MS).label("bucket")
+    statement = (
+        select(requests.c.account, bucket, func.count().label("all"), func.count().filter(_FAILED).label("failed"))
+        .where(requests.c.account.in_(numbers.values()), requests.c.at_ms >= first * BUCKET_MS)
+        .group_by(requests.c.account, text("bucket"))
+    )
+    found = {(row.account, row.bucket - first): (row.all - row.failed, row.failed) for row in c.execute(statement)}
+    return {
+        auth_index: [found.get((numbers.get(auth_index), place), (0, 0)) for place in range(BUCKETS)]
+        for auth_index in auth_indexes
+    }
+
+
+def _conditions(c: ReadConnection, search: RequestSearch) -> Iterable[Any]:
+    for kind in ("model", "client_key", "provider"):
+        if (wanted := getattr(search, kind)) is not None:
+            yield _named(c, kind, wanted)
+    if search.auth_index is not None:
+        yield _named(c, "account", search.auth_index)
+    if search.failure is not None:
+        yield _FAILED
+        yield _failure(c, search.failure)
+    if search.status is not None:
+        yield from _status(search.status)
+    if search.since is not None:
+        yield requests.c.at_ms >= to_micros(search.since) // 1000
+    if search.until is not None:
+        yield requests.c.at_ms < to_micros(search.until) // 1000
+    if search.text:
+        yield _text(c, search.text)
+    if search.cursor is not None:
+        yield tuple_(requests.c.at_ms, requests.c.n) < tuple_(*_place(search.cursor))
+
+
+def _named(c: ReadConnection, kind: str, wanted: str) -> Any:
+    number = code(c, kind, wanted)
+    return _NOTHING if number is None else requests.c[kind] == number
+
+
+def _failure(c: ReadConnection, wanted: str) -> Any:
+    if ":" in wanted:
+        return _named(c, "failure", wanted)
+    of_kind = select(names.c.id).where(
+        names.c.kind == "failure", names.c.text.startswith(f"{wanted}:", autoescape=True)
+    )
+    return requests.c.failure.in_(of_kind)
+
+
+def _status(wanted: str | int) -> Iterable[Any]:
+    if wanted == "failed":
+        yield _FAILED
+    elif wanted == "ok":
+        yield and_(requests.c.failure.is_(None), requests.c.status < 400)  # noqa: PLR2004 - HTTP
+    else:
+        yield requests.c.status == wanted
+
+
+def _text(c: ReadConnection, wanted: str) -> ColumnElement[bool]:
+    numbers = containing(c, wanted)
+    found: list[ColumnElement[bool]] = [requests.c[column].in_(numbers) for column in _SEARCHED]
+    if (raw := _raw_id(wanted)) is not None:
+        found.append(requests.c.id == raw)
+    return or_(*found)
+
+
+def _raw_id(shown: str) -> bytes | None:
+    try:
+        raw = bytes.fromhex(shown)
+    except ValueError:
+        return None
+    return raw if len(raw) == 16 else None  # noqa: PLR2004 - the length of an id
+
+
+def _cursor(row: Row[Any]) -> str:
+    return f"{row.at_ms}-{row.n}"
+
+
+def _place(cursor: str) -> tuple[int, int]:
+    at_ms, _, n = cursor.partition("-")
+    if not (at_ms.isdecimal() and n.isdecimal() and len(cursor) <= 40):  # noqa: PLR2004 - two 64-bit numbers
+        raise DeckError("cursor_invalid")
+    return int(at_ms), int(n)
+
+
+def _events(c: ReadConnection, rows: Iterable[Row[Any]]) -> list[RequestEvent]:
+    tried = {row.n: _ATTEMPTS.decode(row.attempts) for row in rows if row.attempts}
+    numbers = {getattr(row, column) for row in rows for column in _NAMED} - {None}
+    named = texts(c, numbers | {account for attempts in tried.values() for account, *_ in attempts})
+    return [_event(row, tried.get(row.n, []), named) for row in rows]
+
+
+def _event(row: Row[Any], tried: list[tuple[int, int | None, str | None, int]], named: dict[int, str]) -> RequestEvent:
+    return RequestEvent(
+        id=bytes(row.id),
+        at_ms=row.at_ms,
+        endpoint=named[row.endpoint],
+        model=named.get(row.model),
+        provider=named.get(row.provider),
+        auth_index=named.get(row.account),
+        file_name=named.get(row.file),
+        client_key=named.get(row.client_key),
+        prefix=named.get(row.prefix),
+        project=named.get(row.project),
+        status=row.status,
+        latency_ms=row.latency_us / 1000,
+        ttfb_ms=None if row.ttfb_us is None else row.ttfb_us / 1000,
+        streamed=row.streamed,
+        tokens=Tokens(row.tokens_input, row.tokens_output, row.tokens_cached, row.tokens_reasoning),
+        failure=_failure_of(row, named),
+        attempts=[Attempt(named[account], status, kind, us / 1000) for account, status, kind, us in tried],
+    )
+
+
+def _failure_of(row: Row[Any], named: dict[int, str]) -> Failure | None:
+    if row.failure is None:
+        return None
+    kind, _, failure_code = named[row.failure].partition(":")
+    return Failure(FailureKind(kind), failure_code, row.failure_summary or "")

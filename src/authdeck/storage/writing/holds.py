@@ -1,0 +1,68 @@
+"""Named writes of holds: placing one, releasing one, and the watermark that a person's release leaves behind."""
+
+from datetime import datetime
+
+from sqlalchemy import and_, delete, insert, select, update
+
+from authdeck.hold import Hold, Owner
+from authdeck.storage.database import WriteConnection
+from authdeck.storage.tables import holds, watermarks
+
+
+def place(connection: WriteConnection, account_key: int, hold: Hold) -> bool:
+    """Open the hold, or bring the open one with the same owner, code and scope up to date. True: it is new."""
+    same = and_(
+        holds.c.account == account_key,
+        holds.c.owner == hold.owner.value,
+        holds.c.code == hold.code,
+        holds.c.scope == (hold.scope or ""),
+        holds.c.released_at.is_(None),
+    )
+    columns = {
+        "until": hold.until,
+        "note": hold.note,
+        "detail": dict(hold.detail),
+        "evidence": hold.evidence,
+        "actor": hold.actor,
+    }
+    if connection.execute(update(holds).where(same).values(columns)).rowcount:
+        return False
+    identity = {"account": account_key, "owner": hold.owner.value, "code": hold.code, "scope": hold.scope or ""}
+    connection.execute(insert(holds).values({**identity, **columns, "since": hold.since}))
+    return True
+
+
+def release(
+    connection: WriteConnection,
+    account_key: int,
+    owner: Owner,
+    *,
+    by: str,
+    at: datetime,
+    code: str | None = None,
+) -> int:
+    """Release the open holds of one owner (of one code, where given). How many there were."""
+    open_ones = and_(
+        holds.c.account == account_key, holds.c.owner == owner.value, holds.c.released_at.is_(None)
+    )
+    if code is not None:
+        open_ones = and_(open_ones, holds.c.code == code)
+    statement = update(holds).where(open_ones).values(released_at=at, released_by=by)
+    return connection.execute(statement).rowcount
+
+
+def raise_watermark(
+    connection: WriteConnection, account_key: int, owner: Owner, code: str, *, by: str, at: datetime
+) -> None:
+    """Evidence observed before ``at`` never raises this hold again."""
+    mark = and_(watermarks.c.account == account_key, watermarks.c.owner == owner.value, watermarks.c.code == code)
+    connection.execute(delete(watermarks).where(mark))
+    row = {"account": account_key, "owner": owner.value, "code": code, "at": at, "actor": by}
+    connection.execute(insert(watermarks).values(row))
+
+
+def open_codes(connection: WriteConnection, account_key: int, owner: Owner) -> list[str]:
+    statement = select(holds.c.code).where(
+        holds.c.account == account_key, holds.c.owner == owner.value, holds.c.released_at.is_(None)
+    )
+    return list(connection.execute(statement).scalars())

@@ -1,0 +1,192 @@
+"""Request events and their roll-ups, written together: what one transaction adds to the rows it adds to the sums."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import insert
+
+from authdeck.event import RequestEvent
+from authdeck.storage.database import WriteConnection
+from authdeck.storage.latency import bucket_of
+from authdeck.storage.reading import names as reading
+from authdeck.storage.tables import gaps
+
+Name = tuple[str, str]
+"""Kind and text, the text at most ``NAME_LENGTH`` long."""
+
+NAME_LENGTH: Final = 300
+MS_AN_HOUR: Final = 3_600_000
+MS_A_DAY: Final = 24 * MS_AN_HOUR
+NOT_NAMED: Final = 0
+
+_COLUMNS: Final = (
+    "id, at_ms, account, file, model, provider, client_key, endpoint, prefix, project, failure, status, streamed,"
+    " latency_us, ttfb_us, tokens_input, tokens_output, tokens_cached, tokens_reasoning, failure_summary, attempts"
+)
+_SUMS: Final = (
+    "requests",
+    "failures",
+    "tokens_input",
+    "tokens_output",
+    "tokens_cached",
+    "tokens_reasoning",
+    "latency_us",
+)
+
+
+def _marks(columns: str) -> str:
+    return ", ".join("?" for _ in columns.split(","))
+
+
+def _adding(table: str, keys: str, sums: Sequence[str]) -> str:
+    columns = f"{keys}, {', '.join(sums)}"
+    added = ", ".join(f"{name} = {table}.{name} + excluded.{name}" for name in sums)
+    return f"INSERT INTO {table} ({columns}) VALUES ({_marks(columns)}) ON CONFLICT ({keys}) DO UPDATE SET {added}"  # noqa: S608 - names of ours
+
+
+_ADD_REQUESTS: Final = f"INSERT INTO requests ({_COLUMNS}) VALUES ({_marks(_COLUMNS)})"  # noqa: S608 - names of ours
+_ADD_HOURS: Final = _adding("hour_model", "hour, model, provider", _SUMS)
+_ADD_DAYS: Final = _adding("day_account", "day, account", _SUMS)
+_ADD_LATENCIES: Final = _adding("latency_buckets", "hour, model, kind, bucket", ["count"])
+_ADD_NAMES: Final = "INSERT INTO names (kind, text) VALUES (?, ?) ON CONFLICT (kind, text) DO NOTHING"
+
+
+def store(c: WriteConnection, events: Sequence[RequestEvent], known: dict[Name, int]) -> None:
+    """Add the events and what they add to the sums.
+
+    ``known`` holds numbers of names and gains new ones; clear it when the transaction fails. Raises
+    ``IntegrityError`` when one of the events is stored already.
+    """
+    _learn(c, events, known)
+    c.execute_many(_ADD_REQUESTS, [_row(event, known) for event in events])
+    hours: dict[tuple[int, int, int], list[int]] = defaultdict(lambda: [0] * len(_SUMS))
+    days: dict[tuple[int, int], list[int]] = defaultdict(lambda: [0] * len(_SUMS))
+    latencies: Counter[tuple[int, int, str, int]] = Counter()
+    for event in events:
+        hour, day = event.at_ms // MS_AN_HOUR, event.at_ms // MS_A_DAY
+        model = _number("model", event.model, known) or NOT_NAMED
+        provider = _number("provider", event.provider, known) or NOT_NAMED
+        amounts = _amounts(event)
+        _add(hours[hour, model, provider], amounts)
+        if (account := _number("account", event.auth_index, known)) is not None:
+            _add(days[day, account], amounts)
+        latencies[hour, model, "latency", bucket_of(_micros(event.latency_ms))] += 1
+        if event.ttfb_ms is not None:
+            latencies[hour, model, "ttfb", bucket_of(_micros(event.ttfb_ms))] += 1
+    # Sorted: two processes that add to the same sums take the rows' locks in one order.
+    c.execute_many(_ADD_HOURS, [(*key, *sums) for key, sums in sorted(hours.items())])
+    c.execute_many(_ADD_DAYS, [(*key, *sums) for key, sums in sorted(days.items())])
+    c.execute_many(_ADD_LATENCIES, [(*key, count) for key, count in sorted(latencies.items())])
+
+
+def mark_gap(c: WriteConnection, from_ms: int, until_ms: int, why: str, count: int | None) -> None:
+    """Say that events of this time are missing; ``count`` is how many, where that is known."""
+    c.execute(insert(gaps), {"from_ms": from_ms, "until_ms": until_ms, "why": why, "count": count})
+
+
+def _learn(c: WriteConnection, events: Iterable[RequestEvent], known: dict[Name, int]) -> None:
+    """Give a number to each name that has none."""
+    missing: dict[str, dict[str, str]] = defaultdict(dict)  # kind → text as it came → as it may be stored
+    for event in events:
+        for name in _names(event):
+            if name not in known:
+                missing[name[0]][name[1]] = _storable(name[1])
+    c.execute_many(_ADD_NAMES, sorted({(kind, text) for kind, texts in missing.items() for text in texts.values()}))
+    for kind, texts in missing.items():
+        codes = reading.codes(c, kind, set(texts.values()))
+        known.update({(kind, came): codes[stored] for came, stored in texts.items()})
+
+
+def _names(event: RequestEvent) -> Iterable[Name]:
+    for kind, text in (
+        ("endpoint", event.endpoint),
+        ("model", event.model),
+        ("provider", event.provider),
+        ("account", event.auth_index),
+        ("file", event.file_name),
+        ("client_key", event.client_key),
+        ("prefix", event.prefix),
+        ("project", event.project),
+    ):
+        if text is not None:
+            yield kind, text[:NAME_LENGTH]
+    if event.failure is not None:
+        yield "failure", f"{event.failure.kind}:{event.failure.code}"[:NAME_LENGTH]
+    for attempt in event.attempts:
+        yield "account", attempt.auth_index
+
+
+def _storable(text: str) -> str:
+    """Without what a database refuses in text: NUL, and halves of surrogate pairs."""
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+
+
+def _number(kind: str, text: str | None, known: dict[Name, int]) -> int | None:
+    return None if text is None else known[kind, text[:NAME_LENGTH]]
+
+
+def _row(event: RequestEvent, known: dict[Name, int]) -> tuple[Any, ...]:
+    failure, tokens = event.failure, event.tokens
+    return (
+        event.id,
+        event.at_ms,
+        _number("account", event.auth_index, known),
+        _number("file", event.file_name, known),
+        _number("model", event.model, known),
+        _number("provider", event.provider, known),
+        _number("client_key", event.client_key, known),
+        _number("endpoint", event.endpoint, known),
+        _number("prefix", event.prefix, known),
+        _number("project", event.project, known),
+        None if failure is None else _number("failure", f"{failure.kind}:{failure.code}", known),
+        event.status,
+        event.streamed,
+        _micros(event.latency_ms),
+        None if event.ttfb_ms is None else _micros(event.ttfb_ms),
+        tokens.input,
+        tokens.output,
+        tokens.cached,
+        tokens.reasoning,
+        None if failure is None else _storable(failure.summary[:500]),
+        _attempts(event, known),
+    )
+
+
+def _attempts(event: RequestEvent, known: dict[Name, int]) -> bytes | None:
+    if not event.attempts:
+        return None
+    return msgspec.msgpack.encode(
+        [
+            (known["account", attempt.auth_index], attempt.status, attempt.kind, _micros(attempt.ms))
+            for attempt in event.attempts
+        ]
+    )
+
+
+def _amounts(event: RequestEvent) -> tuple[int, ...]:
+    tokens = event.tokens
+    return (
+        1,
+        int(failed(event)),
+        tokens.input or 0,
+        tokens.output or 0,
+        tokens.cached or 0,
+        tokens.reasoning or 0,
+        _micros(event.latency_ms),
+    )
+
+
+def failed(event: RequestEvent) -> bool:
+    """The same rule as ``storage.tables.FAILED``."""
+    return event.failure is not None or event.status >= 400  # noqa: PLR2004 - HTTP
+
+
+def _add(sums: list[int], amounts: Iterable[int]) -> None:
+    for place, amount in enumerate(amounts):
+        sums[place] += amount
+
+
+def _micros(milliseconds: float) -> int:
+    return round(milliseconds * 1000)

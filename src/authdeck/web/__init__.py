@@ -1,0 +1,5 @@
+"""The console: HTML pages for a person with a browser."""
+
+from authdeck.web.console import console
+
+__all__ = ("console",)

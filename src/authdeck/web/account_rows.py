@@ -1,0 +1,145 @@
+"""Accounts as a page shows them: words and shapes chosen, identities masked. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from authdeck import health, wording
+from authdeck.account import Account, Kind, Provider
+from authdeck.directory import Directory, Entry
+from authdeck.health import Health
+from authdeck.hold import Reason
+from authdeck.web.activity import Activity
+from authdeck.web.masking import masked, masked_id
+from authdeck.web.preferences import Preferences
+
+NAMES: Final = {
+    "codex": "Codex", "claude": "Claude", "vertex": "Vertex", "antigravity": "Antigravity", "gemini": "Gemini",
+    "kimi": "Kimi", "xai": "xAI", "openai_compatible": "OpenAI-compatible",
+}  # fmt: skip
+LETTERS: Final = {
+    "codex": "Cx", "claude": "Cl", "vertex": "Vx", "antigravity": "Ag", "gemini": "Ge", "kimi": "Ki", "xai": "xA",
+    "openai_compatible": "Oc",
+}  # fmt: skip
+TONES: Final = {
+    "unreadable": "reauth", "needs_reauth": "reauth", "needs_review": "review", "exhausted": "exhausted",
+    "cooling": "cooling", "low": "low", "unknown": "unknown", "available": "available", "disabled": "disabled",
+}  # fmt: skip
+GLYPHS: Final = {**TONES, "unreadable": "bad"}
+_OWNER_TONES: Final = {
+    "operator": "disabled", "inspection": "review", "credential": "reauth", "cooldown": "cooling", "incident": "exhausted",
+    "terms": "low", "vault": "reauth",
+}  # fmt: skip
+GROUPS: Final[Mapping[str, tuple[Health, ...]]] = {
+    "available": (Health.AVAILABLE,),
+    "attention": (Health.UNREADABLE, Health.NEEDS_REAUTH, Health.NEEDS_REVIEW),
+    "quota": (Health.EXHAUSTED, Health.COOLING, Health.LOW),
+    "disabled": (Health.DISABLED,),
+    "unconfirmed": (Health.UNKNOWN,),
+}
+"""The summary's exclusive counts: each health is in one of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShownReason:
+    """One reason with its sentence, its colour, and what ends it in words."""
+
+    reason: Reason
+    text: str
+    clear: str
+    tone: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRow:
+    """One account of a list. ``short`` is the state's one-line cause; ``more`` counts the reasons beside the first."""
+
+    account: Account
+    health: str
+    name: str
+    label: str
+    kind: str
+    plan: str
+    enabled: bool
+    reasons: Sequence[ShownReason]
+    short: str
+    activity: Activity | None
+
+    @property
+    def index(self) -> str:
+        return self.account.auth_index
+
+    @property
+    def more(self) -> int:
+        return max(0, len(self.reasons) - 1)
+
+    @property
+    def href(self) -> str:
+        return f"/auth-files/{self.index}"
+
+    @property
+    def element(self) -> str:
+        return f"row-{self.index}"
+
+
+def row(
+    entry: Entry, directory: Directory, now: datetime, prefs: Preferences, activity: Activity | None = None
+) -> AccountRow:
+    account, locale = entry.account, prefs.locale
+    reasons = [shown(reason, locale) for reason in directory.reasons(entry, now)]
+    named = masked if prefs.masked else str
+    return AccountRow(
+        account=account,
+        health=directory.health(entry, now).value,
+        name=named(account.file_name),
+        label=named(account.label or account.email or ""),
+        kind=wording.sentence(f"kind.{account.kind.value}", {}, locale),
+        plan=plan_of(account, locale),
+        enabled=health.is_enabled(entry.holds, now),
+        reasons=reasons,
+        short=_short(account, reasons, now, prefs),
+        activity=activity,
+    )
+
+
+def shown(reason: Reason, locale: str) -> ShownReason:
+    return ShownReason(
+        reason,
+        wording.sentence(reason.code, reason.params, locale),
+        wording.sentence(f"clear.{reason.clear}", reason.params, locale),
+        _OWNER_TONES.get(reason.owner, "neutral"),
+    )
+
+
+def plan_of(account: Account, locale: str) -> str:
+    """The plan where it is known, else the kind of sign-in in a word."""
+    if account.plan:
+        return account.plan.replace("_", " ").title() if account.plan.islower() else account.plan
+    if account.kind is Kind.OAUTH:
+        return wording.sentence("plan.unknown", {}, locale)
+    return wording.sentence(f"kind_short.{account.kind.value}", {}, locale)
+
+
+def identifier(text: str | None, prefs: Preferences) -> str:
+    return "" if not text else (masked_id(masked(text)) if prefs.masked else text)
+
+
+def _short(account: Account, reasons: Sequence[ShownReason], now: datetime, prefs: Preferences) -> str:
+    """The first reason; with none, the last proof that it works, or that there is none yet."""
+    if reasons:
+        first = reasons[0]
+        end = first.reason.until
+        if end is None:
+            return first.text
+        return wording.sentence("until", {"text": first.text.rstrip(".。"), "end": wording.until(end, now, prefs.zone, prefs.locale)}, prefs.locale)
+    if account.last_success_at is not None:
+        return wording.sentence("answered", {"ago": wording.ago(account.last_success_at, now, prefs.locale)}, prefs.locale)
+    return wording.sentence("no_evidence" if account.last_request_at is None else "no_success", {}, prefs.locale)
+
+
+def provider_named(text: str) -> Provider | None:
+    try:
+        return Provider(text)
+    except ValueError:
+        return None

@@ -1,0 +1,144 @@
+"""Templates become answers: one environment a language, the same few words of context on every page."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from authdeck import wording
+from authdeck.access import Actor
+from authdeck.clock import Clock
+from authdeck.gate import csrf
+from authdeck.gate.visits import visit_of
+from authdeck.web import account_rows, toasts
+from authdeck.web.addresses import here
+from authdeck.web.masking import masked
+from authdeck.web.preferences import Preferences, preferences_of
+from authdeck.web.statics import Statics
+from authdeck.web.toasts import Toast
+
+FOLDER: Final = Path(__file__).parent / "templates"
+STYLESHEETS: Final = (
+    "tokens", "base", "frame", "nav", "button", "form", "badge", "table", "bars", "cards", "chips", "reasons",
+    "dialog", "toast", "notice", "empty", "timeline", "code-snippet", "chart", "pages", "chinese",
+)  # fmt: skip
+SCRIPTS: Final = ("copy", "dismiss", "keys", "list-cursor", "filter-form", "busy", "drop", "zone")
+
+class Pages:
+    """Renders pages for requests."""
+
+    def __init__(self, statics: Statics, clock: Clock) -> None:
+        self._clock = clock
+        self._environments = {locale: _environment(locale, statics) for locale in wording.LOCALES}
+
+    def preferences(self, request: Request) -> Preferences:
+        """Until the browser has told its time zone, the server's own is the best guess."""
+        return preferences_of(request, self._clock.now().astimezone().tzinfo or UTC)
+
+    def answer(
+        self, request: Request, template: str, *, section: str = "", status: int = 200, **context: Any
+    ) -> HTMLResponse:
+        """The whole page, or just the part inside ``<main>`` when htmx asks for that."""
+        toast = self._toast(request)
+        layout = "fragment.html" if wants_fragment(request) else "base.html"
+        text = self.text(request, template, layout=layout, section=section, toast=toast, **context)
+        response = HTMLResponse(text, status, headers={"Vary": "HX-Request, Cookie, Accept-Language"})
+        if toast is not None and layout == "base.html":
+            response.delete_cookie(toasts.COOKIE)
+        return response
+
+    def text(self, request: Request, template: str, **context: Any) -> str:
+        prefs = self.preferences(request)
+        return self._environments[prefs.locale].get_template(template).render(
+            prefs=prefs,
+            now=self._clock.now(),
+            actor=_actor(request),
+            csrf=csrf.token_of(request),
+            here_url=here(request),
+            **{"toast": None, "section": "", **context},
+        )
+
+    def _toast(self, request: Request) -> Toast | None:
+        left = toasts.left(request)
+        if left is None:
+            return None
+        code, params, undo = left
+        prefs = self.preferences(request)
+        shown = {name: masked(str(value)) if prefs.masked else value for name, value in params.items()}
+        return Toast(wording.sentence(code, shown, prefs.locale), undo)
+
+
+def wants_fragment(request: Request) -> bool:
+    return request.headers.get("hx-request") == "true" and request.headers.get("hx-target") == "main#main"
+
+
+def _actor(request: Request) -> Actor | None:
+    caller = visit_of(request).caller
+    return None if caller is None else caller.actor
+
+
+def _environment(locale: str, statics: Statics) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n", "jinja2.ext.do"],
+    )
+    environment.install_gettext_callables(  # type: ignore[attr-defined]
+        partial(wording.translate, locale=locale),
+        lambda one, many, number: wording.plural(one, many, number, locale),
+        newstyle=True,
+    )
+    environment.policies["ext.i18n.trimmed"] = True
+    environment.globals.update(_words(locale, statics))
+    environment.filters.update(_filters(locale))
+    environment.globals["ui"] = environment.get_template("_macros.html").module
+    return environment
+
+
+def _words(locale: str, statics: Statics) -> Mapping[str, Any]:
+    return {
+        "static": statics.address,
+        "stylesheets": STYLESHEETS,
+        "scripts": SCRIPTS,
+        "csrf_field": csrf.FIELD,
+        "locale": locale,
+        "word": lambda code, **params: wording.sentence(code, params, locale),
+        "say": lambda code, params=None: wording.sentence(code, params, locale),
+        "names": account_rows.NAMES,
+        "letters": account_rows.LETTERS,
+        "tones": account_rows.TONES,
+        "glyphs": account_rows.GLYPHS,
+        "seconds": lambda ms: wording.duration(timedelta(milliseconds=ms), locale),
+        "share": lambda part, whole: wording.share(part, whole, locale),
+    }
+
+
+def _filters(locale: str) -> Mapping[str, Callable[..., str]]:
+    """Times in the browser's zone and the page's language."""
+
+    @pass_context
+    def moment(context: Context, at: datetime, *, seconds: bool = False) -> str:
+        return wording.moment(at, context["now"], context["prefs"].zone, locale, seconds=seconds)
+
+    @pass_context
+    def until(context: Context, at: datetime) -> str:
+        return wording.until(at, context["now"], context["prefs"].zone, locale)
+
+    @pass_context
+    def ago(context: Context, at: datetime) -> str:
+        return wording.ago(at, context["now"], locale)
+
+    @pass_context
+    def mask(context: Context, text: str) -> str:
+        return masked(text) if context["prefs"].masked else text
+
+    return {"moment": moment, "until": until, "ago": ago, "mask": mask, "count": partial(wording.count, locale=locale)}

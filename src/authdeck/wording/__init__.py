@@ -1,0 +1,21 @@
+"""Words for people: codes and templates become sentences here, in every language we speak, and nowhere else."""
+
+from authdeck.wording.catalogue import LOCALES, plural, translate
+from authdeck.wording.figures import ago, clock, count, day, duration, moment, share, until
+from authdeck.wording.speaking import has_sentence, sentence
+
+__all__ = (
+    "LOCALES",
+    "ago",
+    "clock",
+    "count",
+    "day",
+    "duration",
+    "has_sentence",
+    "moment",
+    "plural",
+    "sentence",
+    "share",
+    "translate",
+    "until",
+)

@@ -1,0 +1,86 @@
+"""What every test may ask for: a clock that can be set, and databases of the newest schema on both systems."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from fakes.postgresql import Server, Unavailable
+
+from authdeck.storage import opening
+from authdeck.storage.database import Database
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+class SetClock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self, now: datetime = NOON) -> None:
+        self._now = now
+        self._seconds = 0.0
+
+    def now(self) -> datetime:
+        return self._now
+
+    def monotonic(self) -> float:
+        return self._seconds
+
+    def move(self, **delta: float) -> None:
+        """``clock.move(minutes=5)``."""
+        step = timedelta(**delta)
+        self._now += step
+        self._seconds += step.total_seconds()
+
+
+@pytest.fixture
+def clock() -> SetClock:
+    return SetClock()
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Server]:
+    """A server for this run of the tests; tests that need it are skipped, with the reason, where it can't run."""
+    try:
+        server = Server().start()
+    except Unavailable as error:
+        pytest.skip(f"no PostgreSQL: {error}")
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgresql_template(postgresql: Server) -> str:
+    """The name of a database of the newest schema, control and monitoring."""
+    name = postgresql.new_database()
+    for open_ in (opening.control, opening.monitoring):
+        open_(postgresql.url(name), SetClock(), migrate=True).close()
+    return name
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Where a database lies, of its own for this test: a file that does not exist yet, or a migrated PostgreSQL one."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'authdeck.db'}"
+        return
+    server: Server = request.getfixturevalue("postgresql")
+    name = server.new_database(request.getfixturevalue("postgresql_template"))
+    yield server.url(name)
+    server.drop_database(name)
+
+
+@pytest.fixture
+def database(database_url: str, clock: SetClock) -> Iterator[Database]:
+    """The control database, on SQLite and on PostgreSQL."""
+    opened = opening.control(database_url, clock)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def monitoring(database_url: str, clock: SetClock) -> Iterator[Database]:
+    """The monitoring database, on SQLite and on PostgreSQL."""
+    opened = opening.monitoring(database_url.replace("authdeck.db", "monitoring.db"), clock)
+    yield opened
+    opened.close()
