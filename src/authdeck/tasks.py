@@ -19,6 +19,14 @@ def start(work: Coroutine[Any, Any, T], *, name: str) -> asyncio.Task[T]:
     return task
 
 
+async def finish() -> None:
+    """Cancel what still runs and wait until it ended: at stop, when nothing may need it any more."""
+    running = [task for task in _running if task is not asyncio.current_task()]
+    for task in running:
+        task.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
+
+
 def _finished(task: asyncio.Task[Any]) -> None:
     _running.discard(task)
     if not task.cancelled() and (error := task.exception()) is not None:

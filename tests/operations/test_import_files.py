@@ -1,11 +1,11 @@
 """Imports keep accounts apart that are apart, join those that are one, and lose nothing."""
 
-import base64
 import json
 from typing import Any
 
 import pytest
-from operations.conftest import ANN, BOB
+from fakes.auth_files import codex, take_in
+from fakes.people import ANN, BOB
 
 from authdeck.account import RefreshBy
 from authdeck.errors import DeckError
@@ -18,38 +18,6 @@ from authdeck.storage.database import Database
 from authdeck.storage.reading import accounts, revisions
 
 DIR = "/home/ann/.cli-proxy-api"
-
-
-def jwt(claims: dict[str, Any]) -> str:
-    def part(content: dict[str, Any]) -> str:
-        return base64.urlsafe_b64encode(json.dumps(content).encode()).rstrip(b"=").decode()
-
-    return f"{part({'alg': 'RS256'})}.{part(claims)}.c2lnbmF0dXJlLUZBS0U"
-
-
-def codex(
-    email: str = "ann@example.com", organization: str = "acc-fake-1", user: str = "user-fake-1", **fields: Any
-) -> bytes:
-    auth = {"chatgpt_account_id": organization, "chatgpt_user_id": user, "chatgpt_plan_type": "plus"}
-    document = {
-        "type": "codex",
-        "email": email,
-        "account_id": organization,
-        "id_token": jwt({"email": email, "https://api.openai.com/auth": auth}),
-        "access_token": "at_FAKE_1",
-        "refresh_token": f"rt_FAKE_{organization}_{user}",
-        "last_refresh": "2026-11-22T10:00:00Z",
-        "expired": "2026-12-01T10:00:00Z",
-        **fields,
-    }
-    return json.dumps(document).encode()
-
-
-async def take_in(desk: Desk, *files: tuple[str, bytes], **choices: Any) -> ImportReport:
-    sources = [Source(name, content) for name, content in files]
-    preview = choices.pop("preview", False)
-    actor = choices.pop("actor", ANN)
-    return await import_files(desk, sources, actor, preview=preview, choices=Choices(**choices))
 
 
 async def test_it_works(desk: Desk) -> None:
@@ -72,7 +40,7 @@ async def test_a_cliproxyapi_index_is_kept_as_an_alias(desk: Desk) -> None:
 
 
 async def test_the_sealed_bytes_are_those_that_came(desk: Desk) -> None:
-    content = b'{ "type" : "codex", "unknown-field": [1, 2.50], ' + codex()[1:]
+    content = b'{ "unknown-field" : [1, 2.50],   ' + codex()[1:]
     report = await take_in(desk, ("ann.json", content))
     revision = await desk.read(lambda c: revisions.current(c, str(report.items[0].auth_index)))
     assert b"rt_FAKE" not in revision.sealed

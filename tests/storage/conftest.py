@@ -1,11 +1,27 @@
 """A release of tomorrow: the steps of this one, and one more."""
 
-import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from alembic.script import ScriptDirectory
 
-from authdeck.storage import migrations
-from authdeck.storage.migrations import Branch
+from authdeck.storage.migrations import Branch, newest, steps
+
+LATER = "2199_01_01_later"
+
+
+@pytest.fixture
+def later_step(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], None]]:
+    """Add a step to the control database's line; what it does is given as Python with ``op`` and ``sa``."""
+
+    def add(upgrade: str) -> None:
+        folder = tmp_path_factory.mktemp("later")
+        Path(folder, f"{LATER}.py").write_text(
+            f"import sqlalchemy as sa\nfrom alembic import op\nrevision = {LATER!r}\n"
+            f"down_revision = {newest(Branch.CONTROL)!r}\n\ndef upgrade():\n    {upgrade}\n"
+        )
+        steps.cache_clear()
+        steps(Branch.CONTROL).version_locations.append(str(folder))
+
+    yield add
+    steps.cache_clear()

@@ -1,6 +1,7 @@
 """Which schema a database has, and what becomes of it."""
 
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
@@ -15,6 +16,8 @@ from authdeck.settings import Settings
 from authdeck.storage import opening
 from authdeck.storage.migrations import Branch, newest, steps
 from authdeck.storage.tables import gaps, operators
+from fakes.clock import SetClock
+from fakes.postgresql import Server
 
 OPEN = {Branch.CONTROL: opening.control, Branch.MONITORING: opening.monitoring}
 LATER = "2199_01_01_later"
@@ -35,7 +38,7 @@ def set_revision(url: str, branch: Branch, revision: str) -> None:
 
 
 @pytest.mark.parametrize("branch", Branch)
-def test_the_steps_make_what_the_tables_say(database_url, clock, branch):
+def test_the_steps_make_what_the_tables_say(database_url: str, clock: SetClock, branch: Branch) -> None:
     database = OPEN[branch](database_url, clock)
     with database.engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
@@ -45,7 +48,7 @@ def test_the_steps_make_what_the_tables_say(database_url, clock, branch):
 
 
 @pytest.mark.parametrize("branch", Branch)
-def test_steps_are_named_by_date_and_stand_in_one_line(branch):
+def test_steps_are_named_by_date_and_stand_in_one_line(branch: Branch) -> None:
     for step in steps(branch).walk_revisions():
         assert Path(step.path).stem == step.revision
         assert step.revision[:10].replace("_", "").isdigit()
@@ -54,7 +57,7 @@ def test_steps_are_named_by_date_and_stand_in_one_line(branch):
 
 
 @pytest.mark.parametrize("branch", Branch)
-def test_a_newer_schema_is_refused(database_url, clock, branch):
+def test_a_newer_schema_is_refused(database_url: str, clock: SetClock, branch: Branch) -> None:
     OPEN[branch](database_url, clock).close()
     set_revision(database_url, branch, LATER)
     with pytest.raises(DeckError, match="schema_newer") as refused:
@@ -62,13 +65,15 @@ def test_a_newer_schema_is_refused(database_url, clock, branch):
     assert refused.value.params == {"found": LATER, "known": newest(branch)}
 
 
-def test_opening_again_changes_nothing(tmp_path, clock):
+def test_opening_again_changes_nothing(tmp_path: Path, clock: SetClock) -> None:
     for _ in range(2):
         opening.control(f"sqlite:///{tmp_path}/authdeck.db", clock).close()
     assert [file.name for file in tmp_path.iterdir()] == ["authdeck.db"]
 
 
-def test_a_copy_is_kept_of_what_was_before_a_step(tmp_path, clock, later_step):
+def test_a_copy_is_kept_of_what_was_before_a_step(
+    tmp_path: Path, clock: SetClock, later_step: Callable[[str], None]
+) -> None:
     url = f"sqlite:///{tmp_path}/authdeck.db"
     database = opening.control(url, clock)
     database.write_now(
@@ -89,7 +94,9 @@ def test_a_copy_is_kept_of_what_was_before_a_step(tmp_path, clock, later_step):
     new.close()
 
 
-def test_a_step_that_fails_leaves_everything_as_it_was(tmp_path, clock, later_step):
+def test_a_step_that_fails_leaves_everything_as_it_was(
+    tmp_path: Path, clock: SetClock, later_step: Callable[[str], None]
+) -> None:
     url = f"sqlite:///{tmp_path}/authdeck.db"
     opening.control(url, clock).close()
     later_step("op.add_column('operators', sa.Column('canary', sa.Integer())); raise ValueError('half-way')")
@@ -100,7 +107,9 @@ def test_a_step_that_fails_leaves_everything_as_it_was(tmp_path, clock, later_st
     connection.close()
 
 
-def test_a_step_that_breaks_a_reference_is_undone(tmp_path, clock, later_step):
+def test_a_step_that_breaks_a_reference_is_undone(
+    tmp_path: Path, clock: SetClock, later_step: Callable[[str], None]
+) -> None:
     url = f"sqlite:///{tmp_path}/authdeck.db"
     opening.control(url, clock).close()
     later_step(
@@ -113,7 +122,7 @@ def test_a_step_that_breaks_a_reference_is_undone(tmp_path, clock, later_step):
     connection.close()
 
 
-def test_postgresql_waits_for_the_command(postgresql, clock):
+def test_postgresql_waits_for_the_command(postgresql: Server, clock: SetClock) -> None:
     name = postgresql.new_database()
     url = postgresql.url(name)
     for open_ in OPEN.values():
@@ -125,18 +134,18 @@ def test_postgresql_waits_for_the_command(postgresql, clock):
     postgresql.drop_database(name)
 
 
-def test_postgresql_behind_by_a_step_waits_too(postgresql, postgresql_template, clock, later_step):
-    name = postgresql.new_database(postgresql_template)
+def test_postgresql_behind_by_a_step_waits_too(
+    postgresql_url: str, clock: SetClock, later_step: Callable[[str], None]
+) -> None:
     later_step("op.add_column('operators', sa.Column('canary', sa.Integer()))")
     with pytest.raises(DeckError, match="schema_behind"):
-        opening.control(postgresql.url(name), clock)
-    opening.control(postgresql.url(name), clock, migrate=True).close()
-    with psycopg.connect(postgresql.url(name)) as connection:
+        opening.control(postgresql_url, clock)
+    opening.control(postgresql_url, clock, migrate=True).close()
+    with psycopg.connect(postgresql_url) as connection:
         assert connection.execute("SELECT canary FROM operators").fetchall() == []
-    postgresql.drop_database(name)
 
 
-def test_a_damaged_control_file_is_refused_and_left_alone(tmp_path, clock):
+def test_a_damaged_control_file_is_refused_and_left_alone(tmp_path: Path, clock: SetClock) -> None:
     file = tmp_path / "authdeck.db"
     file.write_bytes(b"not a database, but Ann's only copy" * 100)
     with pytest.raises(DeckError, match="storage_damaged"):
@@ -144,7 +153,7 @@ def test_a_damaged_control_file_is_refused_and_left_alone(tmp_path, clock):
     assert file.read_bytes().startswith(b"not a database")
 
 
-def test_a_damaged_monitoring_file_is_set_aside(tmp_path, clock):
+def test_a_damaged_monitoring_file_is_set_aside(tmp_path: Path, clock: SetClock) -> None:
     file = tmp_path / "monitoring.db"
     file.write_bytes(b"not a database" * 100)
     database = opening.monitoring(f"sqlite:///{file}", clock)
@@ -155,7 +164,7 @@ def test_a_damaged_monitoring_file_is_set_aside(tmp_path, clock):
     database.close()
 
 
-def test_settings_say_where(tmp_path):
+def test_settings_say_where(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path)
     assert opening.control_url(settings).database == str(tmp_path / "authdeck.db")
     assert opening.monitoring_url(settings).database == str(tmp_path / "monitoring.db")

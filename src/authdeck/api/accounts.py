@@ -11,7 +11,15 @@ from authdeck.access import Actor, Role
 from authdeck.account import Provider
 from authdeck.api.limits import Limited
 from authdeck.api.parts import ActorHere, DeskHere, EyesHere, PartsHere, VersionRead, json_response, with_etag
-from authdeck.api.shapes import AccountShape, Listing, ModelAliasShape, ReasonShape, RevisionShape, Shape, revision_shapes
+from authdeck.api.shapes import (
+    AccountShape,
+    Listing,
+    ModelAliasShape,
+    ReasonShape,
+    RevisionShape,
+    Shape,
+    revision_shapes,
+)
 from authdeck.directory import AccountSearch
 from authdeck.errors import DeckError
 from authdeck.gate.routes import needs
@@ -93,18 +101,18 @@ async def accounts(
     )
 
 
-@router.get("/{name}", response_model=AccountShape)
+@router.get("/{auth_index}", response_model=AccountShape)
 @needs(Role.VIEWER)
-async def account(name: Name, desk: DeskHere, eyes: EyesHere) -> Response:
+async def account(auth_index: Name, desk: DeskHere, eyes: EyesHere) -> Response:
     """One account. Its ETag is the version that PATCH and DELETE want in If-Match."""
-    entry = by_name(desk, name)
+    entry = by_name(desk, auth_index)
     return with_etag(eyes.account(entry), entry.account.version)
 
 
-@router.patch("/{name}", response_model=AccountShape, openapi_extra=_CHANGE_SHOWN)
+@router.patch("/{auth_index}", response_model=AccountShape, openapi_extra=_CHANGE_SHOWN)
 @needs(Role.OPERATOR)
 async def edit(
-    name: Name,
+    auth_index: Name,
     version: VersionRead,
     changes: Annotated[dict[str, Any], Body()],
     desk: DeskHere,
@@ -112,72 +120,72 @@ async def edit(
     eyes: EyesHere,
 ) -> Response:
     """Change settings. 428 without If-Match, 412 when somebody changed the account since it was read."""
-    index = by_name(desk, name).account.auth_index
+    index = by_name(desk, auth_index).account.auth_index
     entry = await edit_accounts.edit(desk, index, actor, changes, version=version)
     return with_etag(eyes.account(entry), entry.account.version)
 
 
-@router.delete("/{name}", status_code=204)
+@router.delete("/{auth_index}", status_code=204)
 @needs(Role.OPERATOR)
-async def delete(name: Name, version: VersionRead, desk: DeskHere, actor: ActorHere) -> None:
+async def delete(auth_index: Name, version: VersionRead, desk: DeskHere, actor: ActorHere) -> None:
     """Put the account into the trash, whole, from where it can be restored."""
-    await trash.delete(desk, by_name(desk, name).account.auth_index, actor, version=version)
+    await trash.delete(desk, by_name(desk, auth_index).account.auth_index, actor, version=version)
 
 
-@router.put("/{name}/disablement")
+@router.put("/{auth_index}/disablement")
 @needs(Role.OPERATOR)
 async def put_disablement(
-    name: Name, desk: DeskHere, actor: ActorHere, eyes: EyesHere, why: Disablement | None = None
+    auth_index: Name, desk: DeskHere, actor: ActorHere, eyes: EyesHere, why: Disablement | None = None
 ) -> AccountShape:
     """Stop serving with the account. Idempotent: done again, it takes the new reason and end."""
     why = why or Disablement()
     _in_future(why.until, eyes.now)
-    index = by_name(desk, name).account.auth_index
+    index = by_name(desk, auth_index).account.auth_index
     return eyes.account(await disable.disable(desk, index, actor, why.reason, why.until))
 
 
-@router.delete("/{name}/disablement")
+@router.delete("/{auth_index}/disablement")
 @needs(Role.OPERATOR)
-async def delete_disablement(name: Name, desk: DeskHere, actor: ActorHere, eyes: EyesHere) -> AccountShape:
+async def delete_disablement(auth_index: Name, desk: DeskHere, actor: ActorHere, eyes: EyesHere) -> AccountShape:
     """Serve with the account again, as far as nothing else stands in the way."""
-    return eyes.account(await disable.enable(desk, by_name(desk, name).account.auth_index, actor))
+    return eyes.account(await disable.enable(desk, by_name(desk, auth_index).account.auth_index, actor))
 
 
-@router.put("/{name}/lock")
+@router.put("/{auth_index}/lock")
 @needs(Role.OPERATOR)
-async def put_lock(name: Name, desk: DeskHere, actor: ActorHere, eyes: EyesHere) -> AccountShape:
+async def put_lock(auth_index: Name, desk: DeskHere, actor: ActorHere, eyes: EyesHere) -> AccountShape:
     """Automation: hands off. Only people change what holds the account."""
-    return eyes.account(await disable.set_lock(desk, by_name(desk, name).account.auth_index, actor, locked=True))
+    return eyes.account(await disable.set_lock(desk, by_name(desk, auth_index).account.auth_index, actor, locked=True))
 
 
-@router.delete("/{name}/lock")
+@router.delete("/{auth_index}/lock")
 @needs(Role.OPERATOR)
-async def delete_lock(name: Name, desk: DeskHere, actor: ActorHere, eyes: EyesHere) -> AccountShape:
-    return eyes.account(await disable.set_lock(desk, by_name(desk, name).account.auth_index, actor, locked=False))
+async def delete_lock(auth_index: Name, desk: DeskHere, actor: ActorHere, eyes: EyesHere) -> AccountShape:
+    return eyes.account(await disable.set_lock(desk, by_name(desk, auth_index).account.auth_index, actor, locked=False))
 
 
-@router.get("/{name}/reasons")
+@router.get("/{auth_index}/reasons")
 @needs(Role.VIEWER)
-async def reasons(name: Name, desk: DeskHere, eyes: EyesHere) -> Listing[ReasonShape]:
+async def reasons(auth_index: Name, desk: DeskHere, eyes: EyesHere) -> Listing[ReasonShape]:
     """Every reason why the account is not used now; none: it serves."""
-    found = eyes.reasons(by_name(desk, name))
+    found = eyes.reasons(by_name(desk, auth_index))
     return Listing(items=found, total=len(found))
 
 
-@router.get("/{name}/revisions")
+@router.get("/{auth_index}/revisions")
 @needs(Role.VIEWER)
-async def account_revisions(name: Name, desk: DeskHere) -> Listing[RevisionShape]:
+async def account_revisions(auth_index: Name, desk: DeskHere) -> Listing[RevisionShape]:
     """Every version of the auth file that was kept, newest first."""
-    named = by_name(desk, name).account
+    named = by_name(desk, auth_index).account
     stored = await desk.read(lambda connection: revisions.of_account(connection, named.auth_index))
     return Listing(items=revision_shapes(stored, named.revision), total=len(stored))
 
 
-@router.get("/{name}/document")
+@router.get("/{auth_index}/document")
 @needs(Role.VIEWER)
-async def document(name: Name, desk: DeskHere, actor: ActorHere, reveal: bool = False) -> Response:
+async def document(auth_index: Name, desk: DeskHere, actor: ActorHere, reveal: bool = False) -> Response:
     """The auth file with ``***`` for every secret. With ``reveal`` (role operator, audited) its bytes as they came."""
-    named = by_name(desk, name).account
+    named = by_name(desk, auth_index).account
     headers = {"ETag": f'"{named.revision}"', "Cache-Control": "no-store"}
     if not reveal:
         shown = await documents.redacted_document(desk, named.auth_index)
@@ -196,12 +204,12 @@ class RefreshShape(Shape):
     account: AccountShape
 
 
-@router.post("/{name}/refresh")
+@router.post("/{auth_index}/refresh")
 @needs(Role.OPERATOR)
-async def refresh(name: Name, parts: PartsHere, actor: ActorHere, eyes: EyesHere) -> RefreshShape:
+async def refresh(auth_index: Name, parts: PartsHere, actor: ActorHere, eyes: EyesHere) -> RefreshShape:
     """Exchange the account's refresh token for new tokens now."""
-    named = by_name(parts.desk, name).account
-    done = await parts.refresher.refresh(named.auth_index, actor=actor)
+    named = by_name(parts.desk, auth_index).account
+    done = await parts.refresh(named.auth_index, actor)
     return RefreshShape(
         auth_index=named.auth_index,
         outcome=done.outcome.value,
@@ -218,5 +226,3 @@ def _in_future(until: datetime | None, now: datetime) -> None:
 def _may_reveal(actor: Actor) -> None:
     if actor.role < Role.OPERATOR:
         raise DeckError("role_too_low", status=403, needs=Role.OPERATOR.word, has=actor.role.word)
-
-

@@ -3,7 +3,7 @@
 It is a kind of route and not a middleware, so that the gate has let the caller in before anything is said.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from fastapi import Request
@@ -25,7 +25,7 @@ FILES_AT_ONCE: Final = 4
 class Limited(APIRoute):
     """Answers 413 ``upload_too_large``, naming the limit in bytes."""
 
-    def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         answer: Callable[[Request], Any] = super().get_route_handler()
 
         async def limited(request: Request) -> Response:

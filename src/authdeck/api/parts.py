@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import orjson
 from fastapi import Depends, Header, Request
@@ -11,24 +11,26 @@ from starlette.responses import Response
 from authdeck.access import Actor
 from authdeck.api.shapes import Eyes, Shape
 from authdeck.errors import DeckError
-from authdeck.gate.visits import actor_of
+from authdeck.exchange import Refreshed
 from authdeck.gate.locale import locale_of
-from authdeck.operations.client_keys import ClientKeys
+from authdeck.gate.visits import actor_of
 from authdeck.operations.desk import Desk
-from authdeck.operations.operators import Operators
-from authdeck.operations.refresh import Refresher
 from authdeck.storage.database import Database
+
+
+class Refresh(Protocol):
+    """Exchanges an account's refresh token now."""
+
+    async def __call__(self, auth_index: str, actor: Actor) -> Refreshed: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What ``management`` was given."""
+    """What ``management`` works with. ``refresh`` is how an account is refreshed because a person asked."""
 
     desk: Desk
     monitoring: Database
-    client_keys: ClientKeys
-    operators: Operators
-    refresher: Refresher
+    refresh: Refresh
 
 
 def _parts(request: Request) -> Parts:
@@ -55,10 +57,12 @@ ActorHere = Annotated[Actor, Depends(_actor)]
 EyesHere = Annotated[Eyes, Depends(_eyes)]
 
 
-def _version(if_match: Annotated[str | None, Header(description='`"<version>"` as read, or `*`.')] = None) -> int | None:
+def _version(
+    if_match: Annotated[str | None, Header(description='`"<version>"` as read, or `*`.')] = None,
+) -> int | None:
     """The version that the caller read; ``None`` for ``*``."""
     if if_match is None:
-        raise DeckError("if_match_required", status=428)
+        raise DeckError("version_required", status=428)
     if if_match.strip() == "*":
         return None
     number = if_match.strip().removeprefix('"').removesuffix('"')

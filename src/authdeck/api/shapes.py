@@ -41,6 +41,20 @@ class Listing(Shape, Generic[T]):
     facets: dict[str, dict[str, int]] = {}
 
 
+class Failure(Shape):
+    """``code`` stays; ``message`` is for people, in their language; ``details`` name what is at fault."""
+
+    code: str
+    message: str
+    details: dict[str, Any]
+
+
+class ErrorShape(Shape):
+    """Every failure of the API."""
+
+    error: Failure
+
+
 class ReasonShape(Shape):
     """Why an account is not used. ``clear`` is the code of what ends it, ``clear_sentence`` says so in words."""
 
@@ -62,7 +76,7 @@ class ModelAliasShape(Shape):
 
 
 class AccountShape(Shape):
-    """``proxy`` is scheme, host and port; ``headers`` says only whether there are any. ``revision`` is the auth file's."""
+    """``proxy`` is scheme, host and port; ``headers`` says whether there are any. ``revision`` is the auth file's."""
 
     auth_index: str
     aliases: list[str]
@@ -261,10 +275,13 @@ class Eyes:
             file_name=row.file_name,
             outcome=row.outcome.value,
             auth_index=row.auth_index,
-            reason=None if row.reason is None else self.because(*row.reason),
+            reason=None if row.reason is None else self._of_file(row, *row.reason),
             stored_as=row.stored_as,
-            notes=[self.because(code, params) for code, params in row.notes],
+            notes=[self._of_file(row, code, params) for code, params in row.notes],
         )
+
+    def _of_file(self, row: ImportRow, code: str, params: Mapping[str, Any]) -> Because:
+        return self.because(code, {"file_name": row.file_name, **params})
 
     def _account(self, entry: Entry) -> dict[str, Any]:
         account, settings = entry.account, entry.account.settings

@@ -17,7 +17,7 @@ router = APIRouter(prefix="/terms", tags=["terms"], route_class=Limited)
 
 
 class TermsShape(Shape):
-    """``text`` is what is acknowledged; ``acknowledged_version`` differs from ``text_version`` when the text is newer."""
+    """``text`` is what is acknowledged; the two versions differ when the text is newer than the acknowledgement."""
 
     provider: str
     text: str

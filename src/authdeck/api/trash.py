@@ -26,11 +26,11 @@ async def trashed(desk: DeskHere, eyes: EyesHere) -> Listing[TrashedShape]:
     return Listing(items=items, total=len(items))
 
 
-@router.post("/{name}/restoration")
+@router.post("/{auth_index}/restoration")
 @needs(Role.OPERATOR)
-async def restore(name: Name, desk: DeskHere, actor: ActorHere, eyes: EyesHere) -> AccountShape:
+async def restore(auth_index: Name, desk: DeskHere, actor: ActorHere, eyes: EyesHere) -> AccountShape:
     """Bring the account back with its auth_index and history. Idempotent."""
-    return eyes.account(await trash.restore(desk, name, actor))
+    return eyes.account(await trash.restore(desk, auth_index, actor))
 
 
 def _after(moment: datetime | None, kept: timedelta) -> datetime | None:

@@ -5,6 +5,7 @@ Modules that cost time are imported inside the commands that need them, so that 
 
 import os
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -24,12 +25,12 @@ from authdeck.cli import (
     trash,
     upstreams,
 )
-from authdeck.cli.failure import Failure, explain
+from authdeck.cli.failure import RefusedError, explain
 from authdeck.errors import DeckError
 
 app = typer.Typer(
     name="authdeck",
-    help="Keeps the auth files of your AI accounts safe, knows the state of each, and serves requests through the right one.",
+    help="Keeps your AI accounts' auth files safe, knows the state of each, and serves requests through the right one.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -37,8 +38,16 @@ app = typer.Typer(
 
 for noun in (accounts, keys, operators, requests, terms, trash, upstreams):
     app.add_typer(noun.app)
-for verb in (serve.serve, serve.sign_in_link, serve.migrate, demo.demo, import_.import_, doctor.doctor):
-    app.command()(verb)
+VERBS: Mapping[str, Callable[..., None]] = {
+    "serve": serve.serve,
+    "demo": demo.demo,
+    "import": import_.import_,
+    "doctor": doctor.doctor,
+    "migrate": serve.migrate,
+    "sign-in-link": serve.sign_in_link,
+}
+for name, verb in VERBS.items():
+    app.command(name)(verb)
 
 
 @app.callback()
@@ -61,7 +70,7 @@ def version() -> None:
 def main() -> None:
     """Run the command. A failure is one sentence and a code on stderr, and exit code 1; usage mistakes end with 2."""
     try:
-        app()
-    except (DeckError, Failure) as error:
+        app(prog_name="authdeck")
+    except (DeckError, RefusedError) as error:
         typer.echo(explain(error), err=True)
         sys.exit(1)

@@ -31,7 +31,9 @@ def list_(
     state: Annotated[list[str] | None, typer.Option(help="available, cooling, … May be given several times.")] = None,
     problem: Annotated[bool, typer.Option("--problem", help="Only those that need attention.")] = False,
     plan: str | None = None,
-    sort: Annotated[str, typer.Option(help="risk, name, note, plan, priority, recent, created; - before it turns it round.")] = "risk",
+    sort: Annotated[
+        str, typer.Option(help="risk, name, note, plan, priority, recent or created; - before it turns it round.")
+    ] = "risk",
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 1000,
     json: AsJson = False,
 ) -> None:
@@ -44,7 +46,8 @@ def list_(
     if json:
         show.as_json(found)
         return
-    show.table(_COLUMNS, map(_row, found["items"]), empty="No account matches. `authdeck import FOLDER` brings some in.")
+    rows = map(_row, found["items"])
+    show.table(_COLUMNS, rows, empty="No account matches. `authdeck import FOLDER` brings some in.")
     if len(found["items"]) < found["total"]:
         typer.echo(f"{len(found['items'])} of {found['total']} accounts.")
 
@@ -153,7 +156,8 @@ def refresh(name: Name, json: AsJson = False) -> None:
     if json:
         show.as_json(done)
     else:
-        typer.echo(f"{done['account']['file_name']}: {done['outcome']}" + (f" ({done['code']})" if done["code"] else ""))
+        why = f" ({done['code']})" if done["code"] else ""
+        typer.echo(f"{done['account']['file_name']}: {done['outcome']}{why}")
     if done["outcome"] != "ok":
         raise typer.Exit(1)
 

@@ -3,7 +3,7 @@
 from authdeck.errors import DeckError
 
 
-class Failure(Exception):
+class RefusedError(Exception):
     """The server refused, in its own words."""
 
     def __init__(self, code: str, message: str) -> None:
@@ -12,8 +12,8 @@ class Failure(Exception):
         self.message = message
 
 
-def explain(error: DeckError | Failure) -> str:
-    if isinstance(error, Failure):
+def explain(error: DeckError | RefusedError) -> str:
+    if isinstance(error, RefusedError):
         return f"{error.message} ({error.code})"
     from authdeck import wording  # noqa: PLC0415 - reading the catalogues takes time that no other command needs
 

@@ -151,9 +151,7 @@ def _send(api: Management, chunk: Sequence[File], asked: dict[str, Any], report:
 
 def _tell(report: Report, *, preview: bool, json: bool) -> None:
     if json:
-        show.as_json(
-            {"items": report.items, "preview": preview, "counts": report.counts, "skipped": report.skipped}
-        )
+        show.as_json({"items": report.items, "preview": preview, "counts": report.counts, "skipped": report.skipped})
         return
     show.table(_COLUMNS, map(_row, report.items), empty="No auth file found: nothing ends with .json.")
     for name in report.skipped:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from authdeck.cli.failure import Failure
+from authdeck.cli.failure import RefusedError
 
 if TYPE_CHECKING:
     from httpx2 import AsyncClient, Response
@@ -27,9 +27,13 @@ File = tuple[str, bytes]
 
 
 class Management:
-    """One request after the other; each returns the decoded JSON, or raises ``Failure`` in the server's own words."""
+    """One request after the other; each returns the decoded JSON or raises ``RefusedError`` in the server's words.
 
-    def __init__(self, client: "AsyncClient", loop: asyncio.Runner) -> None:
+    ``upload_limit`` is the size in bytes above which a file is refused.
+    """
+
+    def __init__(self, client: "AsyncClient", loop: asyncio.Runner, upload_limit: int) -> None:
+        self.upload_limit: Final = upload_limit
         self._client: Final = client
         self._loop: Final = loop
 
@@ -92,7 +96,7 @@ def management() -> Iterator[Management]:
         way = client_of(settings)
         client = loop.run(way.__aenter__())
         try:
-            yield Management(client, loop)
+            yield Management(client, loop, settings.upload_limit)
         finally:
             loop.run(way.__aexit__(None, None, None))
 
@@ -108,8 +112,10 @@ def _read(response: "Response") -> Any:
     try:
         body = response.json()
     except ValueError:
-        raise Failure("answer_unreadable", f"The server answered {response.status_code} without JSON.") from None
+        raise RefusedError("answer_unreadable", f"The server answered {response.status_code} without JSON.") from None
     if response.is_success:
         return body
     error = body.get("error", {})
-    raise Failure(error.get("code", "internal"), error.get("message", f"The server answered {response.status_code}."))
+    raise RefusedError(
+        error.get("code", "internal"), error.get("message", f"The server answered {response.status_code}.")
+    )

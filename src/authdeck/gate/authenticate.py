@@ -54,6 +54,10 @@ class Gate:
         self._local_token: Final = local_token.open().encode() if local_token else None
         self._slow_down: Final = SlowDown(desk.clock, sleep)
 
+    async def install(self) -> None:
+        """At start: put a preset admin key in force. Raises ``preset_key_weak``."""
+        await self._admin_keys.install_preset()
+
     async def identify(self, connection: HTTPConnection) -> Actor:
         """Raises 401 ``sign_in_needed`` or ``key_unknown``, or 429 ``too_many_attempts``."""
         return (await self.caller(connection)).actor
@@ -80,7 +84,7 @@ class Gate:
         return actor
 
     async def sign_in(self, presented: str) -> NewSession:
-        """A session for whoever holds this admin key. Raises as ``actor_by_key``; set it with ``gate.cookies.begin``."""
+        """A session for who holds this admin key; set it with ``gate.cookies.begin``. Raises as ``actor_by_key``."""
         actor = await self.actor_by_key(presented.strip())
         return await sign_in.begin(self.desk, actor)
 

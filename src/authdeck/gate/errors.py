@@ -4,7 +4,6 @@ What is not a ``DeckError`` is ``internal`` outside, with an id that finds the f
 """
 
 import math
-from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
@@ -59,9 +58,7 @@ def install(app: Starlette) -> None:
         app.add_exception_handler(kind, _handled)
 
 
-async def answer(
-    scope: Scope, receive: Receive, send: Send, error: Exception, *, started: bool
-) -> None:
+async def answer(scope: Scope, receive: Receive, send: Send, error: Exception, *, started: bool) -> None:
     """Answer with the error; once an answer has begun, break it off, so that nobody takes half of one for the whole."""
     if started:
         raise error
@@ -144,4 +141,6 @@ def _field(place: tuple[str | int, ...]) -> str:
 
 
 def _plain_page(message: str) -> str:
-    return f'<!doctype html><html lang="en"><meta charset="utf-8"><title>authdeck</title><p>{escape(message)}</p></html>'
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>authdeck</title><p>{escape(message)}</p></html>'
+    )

@@ -57,7 +57,9 @@ def _public_origin(url: str) -> tuple[str]:
 def _name(host: str) -> str:
     """``localhost:8417`` → ``localhost``, ``[::1]:8417`` → ``::1``; anything stranger → the text as it is."""
     try:
-        return (urlsplit(f"//{host}").hostname or "").lower().rstrip(".") if "@" not in host and "/" not in host else host
+        return (
+            (urlsplit(f"//{host}").hostname or "").lower().rstrip(".") if "@" not in host and "/" not in host else host
+        )
     except ValueError:
         return host
 

@@ -19,7 +19,9 @@ def locale_of(request: HTTPConnection) -> str:
 
 
 def _wished(header: str) -> str:
-    for _, word in sorted(((-_quality(part), part.partition(";")[0].strip()) for part in header.split(",")), key=_first):
+    for _, word in sorted(
+        ((-_quality(part), part.partition(";")[0].strip()) for part in header.split(",")), key=_first
+    ):
         for locale in LOCALES:
             if word.lower() == locale.lower() or word.lower().partition("-")[0] == locale.partition("-")[0]:
                 return locale

@@ -3,16 +3,16 @@
     @needs(Role.OPERATOR)
     async def disable(request: Request) -> Response: ...
 
-``needs`` works on functions, endpoint classes, FastAPI endpoints (above or below ``@router.put``) and on the ASGI app of
-a ``Mount`` (``Mount("/static", needs(PUBLIC)(StaticFiles(...)))``). FastAPI's own pages declare nothing: switch them off
-(``openapi_url=None``) and serve the schema from a declared route.
+``needs`` works on functions, endpoint classes, FastAPI endpoints (above or below ``@router.put``) and on the ASGI app
+of a ``Mount`` (``Mount("/static", needs(PUBLIC)(StaticFiles(...)))``). FastAPI's own pages declare nothing: switch them
+off (``openapi_url=None``) and serve the schema from a declared route.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from typing import Any, Final, NamedTuple, TypeVar
 
-from fastapi.routing import iter_route_contexts
+from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.applications import Starlette
 from starlette.requests import HTTPConnection
 from starlette.routing import BaseRoute, Mount
@@ -113,7 +113,7 @@ class _Guarded:
         try:
             hosts.check(scope, self._gate.settings)
             await self._app(scope, receive, sending)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the renderer logs what it does not know
             await errors.answer(scope, receive, sending, error, started=started)
 
 
@@ -133,7 +133,7 @@ def _lock(route: Any, level: Level) -> None:
         try:
             receive = await _admit(level, scope, receive)
             await handle(scope, receive, sending)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the renderer logs what it does not know
             await errors.answer(scope, receive, send, error, started=started)
 
     route.handle = locked
@@ -168,8 +168,10 @@ def _leaves(routes: Sequence[BaseRoute], prefix: str) -> Iterator[_Leaf]:
             path, methods = f"{path}/{{path}}", frozenset({"*"})
         else:
             methods = frozenset(context.methods or {"*"})
-        if context.route is not route and not _is_api(route):
-            level = None  # FastAPI serves a copy of a plain route in an included router: the lock would be on the other
+        if not isinstance(route, APIRoute) and not any(route is one for one in routes):
+            level = (
+                None  # FastAPI serves a copy of a plain route in an included router: the lock would sit on the other
+            )
         yield _Leaf(route, Declared(path, methods, level))
 
 

@@ -1,4 +1,4 @@
-"""Wrong keys slow down; a right one is never delayed by them, since the wait comes after the check, for failures only."""
+"""Wrong keys slow down; a right one never waits, since the wait comes after the check, for failures only."""
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable

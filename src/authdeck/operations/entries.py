@@ -1,7 +1,6 @@
 """Accounts as they are now: looking one up, keeping the directory and the pool current, marking one unreadable."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from authdeck.account import Provider
 from authdeck.directory import Directory, Entry
@@ -68,14 +67,5 @@ async def mark_unreadable(desk: Desk, auth_index: str, code: str | None) -> None
         account = accounts.by_index(connection, auth_index)
         writing.mark_unreadable(connection, account.key, code)
         changed(desk, connection, "account", auth_index)
-
-    await desk.write(work)
-
-
-async def remember_requests(desk: Desk, seen: dict[str, tuple[datetime, datetime | None]]) -> None:
-    """Write down when accounts were last used and last succeeded. Called every few seconds, not on an answer's path."""
-
-    def work(connection: WriteConnection) -> None:
-        writing.remember_requests(connection, ((index, *times) for index, times in seen.items()))
 
     await desk.write(work)

@@ -127,12 +127,18 @@ def _offers(desk: Desk, sources: Sequence[Source], chosen: Choices) -> list[Offe
     offered: list[Offered] = []
     for source in sources:
         try:
+            _require_size(source, desk.settings.upload_limit)
             drafts = formats.read(source.file_name, source.content, source.format)
         except DeckError as error:
             offered.append(Offered(source.file_name, refused=error))
             continue
         offered += (_completed(desk, source, draft) for draft in drafts)
     return offered
+
+
+def _require_size(source: Source, limit: int) -> None:
+    if len(source.content) > limit:
+        raise DeckError("file_too_large", file_name=source.file_name, size=len(source.content), limit=limit)
 
 
 def _completed(desk: Desk, source: Source, draft: Draft) -> Offered:

@@ -1,7 +1,7 @@
 """One row of an import inside its transaction: what storage knows of the account offered, and storing what was decided."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Any, Final
@@ -75,7 +75,8 @@ def find(importing: Importing, connection: ReadConnection, draft: Draft, who: Id
         _match(desk, connection, draft, named, identity_hash, prints, known) for named in candidates.values()
     ]
     owner = accounts.by_file_name(connection, [draft.file_name.casefold()]).get(draft.file_name.casefold())
-    near = _near(connection, draft, candidates.keys())
+    is_known = {match.auth_index for match in matches if match.same_identity or match.shares_token}
+    near = [auth_index for auth_index in _same_email(connection, draft) if auth_index not in is_known]
     return Found(
         matches=matches,
         near=near,
@@ -161,18 +162,13 @@ def _same(offered: str | None, stored: str | None) -> bool | None:
     return None if offered is None or stored is None else offered == stored
 
 
-def _near(connection: ReadConnection, draft: Draft, matched: Iterable[int]) -> list[str]:
-    """Live accounts of the same provider and e-mail that are provably or possibly others: shown, never touched."""
+def _same_email(connection: ReadConnection, draft: Draft) -> list[str]:
+    """Live accounts of the same provider and e-mail: near matches unless something stronger says more."""
     email = draft.claims.email
     if not email or draft.kind is Kind.API_KEY:
         return []
-    same_email = accounts.by_email(connection, [email]).get(email, [])
-    known = set(matched)
-    return [
-        named.account.auth_index
-        for named in same_email
-        if named.account.provider is draft.provider and named.account.key not in known
-    ]
+    same = accounts.by_email(connection, [email]).get(email, [])
+    return [named.account.auth_index for named in same if named.account.provider is draft.provider]
 
 
 def _secrets(draft: Draft) -> frozenset[tuple[str, str]]:

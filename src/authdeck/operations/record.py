@@ -14,12 +14,12 @@ from typing import Final
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
-from authdeck.clock import Clock
+from authdeck.clock import Clock, to_micros
 from authdeck.errors import DeckError
 from authdeck.event import RequestEvent
 from authdeck.storage import opening
 from authdeck.storage.database import Database, WriteConnection
-from authdeck.storage.writing.requests import Name, mark_gap, store
+from authdeck.storage.writing.requests import Name, close_run, mark_gap, open_run, store
 
 WAIT: Final = 0.25
 """Seconds that the end of an answer waits for its event."""
@@ -39,8 +39,10 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class Counts:
-    """Since the start: events ``stored``; ``late`` ones, let go before they were stored; ``dropped`` ones, never
-    stored because too many waited; ``refused`` ones, that the store can't hold; ``failures`` of the store.
+    """Since the start.
+
+    Events ``stored``; ``late`` ones, let go before they were stored; ``dropped`` ones, never stored because too many
+    waited; ``refused`` ones, that the store can't hold. ``failures`` of the store.
     """
 
     stored: int = 0
@@ -100,6 +102,7 @@ class Recorder:
         self._hole: Final = _Hole()
         self._closing: Final = threading.Event()
         self._works = True
+        self._run_is_open = not database.is_sqlite  # PostgreSQL has what it said it has, whoever stops
         self._threads: Final = [threading.Thread(target=self._write_all, name="record", daemon=True)]
         if database.is_sqlite:
             self._threads.append(threading.Thread(target=self._checkpoint, name="checkpoint", daemon=True))
@@ -158,6 +161,12 @@ class Recorder:
             if not self._stored(self._taken[:]) and self._closing.wait(RETRY_AFTER):
                 _log.error("request events lost at the end", count=self.waiting)
                 return
+        self._close_run()
+
+    def _close_run(self) -> None:
+        if self._run_is_open and self._database.is_sqlite:
+            with suppress(DeckError, SQLAlchemyError):  # then the next start says that this run was not closed
+                self._database.write_now(close_run)
 
     def _take(self) -> int:
         """Wait for an event, then take whatever has gathered, up to one group; 0 when closing and nothing is left."""
@@ -186,6 +195,8 @@ class Recorder:
         hole = self._hole.take()
 
         def work(c: WriteConnection) -> None:
+            if not self._run_is_open:
+                open_run(c, to_micros(self._clock.now()) // 1000)
             store(c, [waiting.event for waiting in group], self._names)
             if hole is not None:
                 mark_gap(c, *hole)
@@ -196,7 +207,7 @@ class Recorder:
             self._names.clear()  # some may name rows that were rolled back
             self._hole.give_back(hole)
             raise
-        self._works = True
+        self._works = self._run_is_open = True
         self.counts.stored += len(group)
         self._settle(group)
         if len(self._names) > NAMES_KEPT:
@@ -204,7 +215,10 @@ class Recorder:
 
     def _refuse(self, group: list[_Waiting], error: Exception) -> None:
         self.counts.refused += len(group)
-        _log.error("request event refused", request=group[0].event.id.hex(), exc_info=error)
+        problem = str(getattr(error, "orig", error))[:200]  # without SQLAlchemy's list of the values
+        _log.error(
+            "request event refused", request=group[0].event.id.hex(), error=type(error).__name__, problem=problem
+        )
         self._settle(group)
 
     def _settle(self, group: list[_Waiting]) -> None:
@@ -227,6 +241,7 @@ class Recorder:
         except (DeckError, SQLAlchemyError, OSError) as error:
             _log.error("no new monitoring file", exc_info=error)
         else:
+            self._run_is_open = False
             _log.error("damaged monitoring file set aside", file=str(aside))
 
     # ---- on the checkpoint's thread ----

@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 
 from authdeck.account import Kind, Provider
 from authdeck.credential import Claims, Credential, Draft, Tokens
+from authdeck.errors import DeckError
 from authdeck.exchange import Observation, Outgoing, Passed, Refreshed, Reply
 from authdeck.providers import antigravity, claude, codex, gemini, kimi, openai_compatible, vertex, xai
 from authdeck.providers.addresses import foreign_urls
@@ -19,7 +20,7 @@ from authdeck.settings import Providers
 
 
 class ProviderModule(Protocol):
-    """What each provider's file offers. ``document`` is a parsed auth file in canonical spelling (``formats.document``).
+    """What each provider's file offers. ``document`` is a parsed auth file in canonical spelling (``formats.opened``).
 
     ``LEAD``: how long before its end an access token is refreshed. ``KEEPS_TOKEN``: a refreshed token is committed to
     the auth file before use; where false (vertex) it lives in memory only and the ``changes`` are laid over the
@@ -96,16 +97,22 @@ PROVIDERS: Final[Mapping[Provider, ProviderModule]] = MappingProxyType(
 def complete(draft: Draft, settings: Providers) -> Draft:
     """The draft, validated by its provider, with its claims and what a person should know about them.
 
-    Raises the provider's ``DeckError`` with ``file_name``. Adds the notes ``claims_differ(field)``, ``url_ignored(field, origin)``
-    and ``identity_partial``-worthy facts are left to ``identity``.
+    Raises the provider's ``DeckError``, which names ``file_name``. Adds the notes ``claims_differ(field)`` and
+    ``url_ignored(field, origin)``.
     """
     provider = PROVIDERS[draft.provider]
-    provider.validate(draft.document)
+    try:
+        provider.validate(draft.document)
+    except DeckError as error:
+        raise DeckError(error.code, status=error.status, **{"file_name": draft.file_name, **error.params}) from None
     claims = provider.claims(draft.document)
     notes = [*draft.notes]
     notes += [("claims_differ", {"field": field}) for field in claims.contradictions]
     if draft.kind is not Kind.API_KEY:
-        notes += [("url_ignored", {"field": field, "origin": origin}) for field, origin in foreign_urls(draft.document, settings)]
+        notes += [
+            ("url_ignored", {"field": field, "origin": origin})
+            for field, origin in foreign_urls(draft.document, settings)
+        ]
     return replace(draft, kind=provider.kind_of(draft.document), claims=claims, notes=tuple(notes))
 
 

@@ -1,4 +1,4 @@
-"""Building upstream URLs: whatever a client or a file says, the origin stays the one that was configured or approved."""
+"""Building upstream URLs: whatever a client or a file says, the origin stays the configured or approved one."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -23,14 +23,14 @@ _URL_FIELDS: Final = ("base_url", "token_endpoint", "token_uri", "auth_uri")
 
 @lru_cache(maxsize=1024)
 def base(url: str) -> str:
-    """The URL without a slash at its end. Raises ``field_invalid(base_url)`` unless it is plain http(s): origin and path."""
+    """The URL without a slash at its end. Raises ``field_invalid`` unless it is plain http(s)."""
     if (problem := url_problem(url)) is not None:
         raise DeckError("field_invalid", field="base_url", problem=problem)
     return url.rstrip("/")
 
 
 def url_problem(url: str) -> str | None:
-    """Why requests can't be sent below this URL: ``not_a_url``, ``has_credentials``, ``has_query``; ``None`` if they can."""
+    """Why no request can go below this URL: ``not_a_url``, ``has_credentials``, ``has_query``; ``None`` if they can."""
     try:
         parts = urlsplit(url)
         host = parts.netloc.rpartition(":")[0] if parts.port is not None else parts.netloc
@@ -58,7 +58,7 @@ def origin(url: str) -> str | None:
 
 
 def below(url: str, tail: str, query: str = "") -> str:
-    """``url`` + ``tail`` + query. Raises ``path_refused`` for dot segments, escapes, empty segments and odd characters."""
+    """``url`` + ``tail`` + query. Raises ``path_refused`` for dot segments, escapes, empty segments, odd characters."""
     if not _TAIL.fullmatch(tail):
         raise NotFound("path_refused", path=tail[:200])
     return with_query(base(url) + tail, query)

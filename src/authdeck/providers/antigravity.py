@@ -72,13 +72,15 @@ def prepare(passed: Passed, credential: Credential, settings: Providers) -> Outg
 
 
 def refresh_request(credential: Credential, settings: Providers, now: datetime) -> Outgoing | None:
-    """Google takes no refresh without the client's secret, and we ship none: ``client_secret_missing`` says what to set."""
+    """Google refreshes only with the client's secret, and we ship none: ``client_secret_missing`` says what to set."""
     del now
     if credential.refresh_token is None:
         return None
     client_id, client_secret = settings.antigravity.client_id, settings.antigravity.client_secret
     if not client_id or client_secret is None:
-        raise DeckError("client_secret_missing", provider="antigravity", setting="AUTHDECK_PROVIDERS__ANTIGRAVITY__CLIENT_SECRET")
+        raise DeckError(
+            "client_secret_missing", provider="antigravity", setting="AUTHDECK_PROVIDERS__ANTIGRAVITY__CLIENT_SECRET"
+        )
     values = {
         "client_id": client_id,
         "client_secret": client_secret.get_secret_value(),

@@ -16,7 +16,7 @@ def one_of(document: Mapping[str, Any], *names: str) -> None:
     for name in names:
         value = document.get(name)
         if value is not None and not isinstance(value, str):
-            raise DeckError("field_invalid", field=name, problem="not_a_text")
+            raise DeckError("field_invalid", field=name, problem="not_text")
     if fields.text(document, *names) is None:
         raise DeckError("field_missing", field=names[0], fields=list(names))
 
@@ -28,7 +28,7 @@ def sendable(document: Mapping[str, Any], *names: str) -> None:
         if value is None or value == "":
             continue
         if not isinstance(value, str):
-            raise DeckError("field_invalid", field=name, problem="not_a_text")
+            raise DeckError("field_invalid", field=name, problem="not_text")
         if not _SENDABLE.fullmatch(value.strip()):
             raise DeckError("field_invalid", field=name, problem="not_sendable")
 
@@ -41,7 +41,7 @@ def key(document: Mapping[str, Any], *, base_url_needed: bool = False) -> None:
     if base_url_needed:
         one_of(document, "base_url")
     if given is not None and not isinstance(given, str):
-        raise DeckError("field_invalid", field="base_url", problem="not_a_text")
+        raise DeckError("field_invalid", field="base_url", problem="not_text")
     if given and given.strip() and (problem := url_problem(given.strip())):
         raise DeckError("field_invalid", field="base_url", problem=problem)
 

@@ -36,10 +36,18 @@ _RULES: Final = (
         ("organization has been disabled", "account has been disabled"),
         elsewhere=True,
     ),
-    Rule(FailureKind.QUOTA, "credit_exhausted", frozenset({400, 402, 403}), ("credit balance is too low",), elsewhere=True),
+    Rule(
+        FailureKind.QUOTA,
+        "credit_exhausted",
+        frozenset({400, 402, 403}),
+        ("credit balance is too low",),
+        elsewhere=True,
+    ),
 )
 _WINDOW_FULL: Final = Rule(FailureKind.QUOTA, "usage_limit_reached", frozenset({429}), elsewhere=True)
-_MODEL_WINDOW_FULL: Final = Rule(FailureKind.QUOTA, "usage_limit_reached", frozenset({429}), elsewhere=True, of_model=True)
+_MODEL_WINDOW_FULL: Final = Rule(
+    FailureKind.QUOTA, "usage_limit_reached", frozenset({429}), elsewhere=True, of_model=True
+)
 
 
 def kind_of(document: Mapping[str, Any]) -> Kind:
@@ -139,7 +147,7 @@ def _prepare_with_key(passed: Passed, credential: Credential, settings: Provider
 def _betas(passed: Passed) -> str:
     """The client's list, every value of it, and what an OAuth token needs."""
     given = [value for name, value in passed.headers if name == "anthropic-beta" and value.strip()]
-    if any(OAUTH_BETA == beta.strip() for value in given for beta in value.split(",")):
+    if any(beta.strip() == OAUTH_BETA for value in given for beta in value.split(",")):
         return ",".join(given)
     return ",".join([*given, OAUTH_BETA])
 

@@ -86,7 +86,11 @@ def claims(document: Mapping[str, Any]) -> Claims:
     users = (part.get("chatgpt_user_id") or part.get("user_id") for part in said)
     subject = sources.first("chatgpt_user_id", document.get("chatgpt_user_id"), *users)
     emails = [document.get("email"), *(profile.get("email") for profile in profiles)]
-    plans = [document.get("plan_type"), document.get("chatgpt_plan_type"), *(part.get("chatgpt_plan_type") for part in said)]
+    plans = [
+        document.get("plan_type"),
+        document.get("chatgpt_plan_type"),
+        *(part.get("chatgpt_plan_type") for part in said),
+    ]
     return reading.claims(
         document,
         sources,

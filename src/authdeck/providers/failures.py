@@ -1,12 +1,12 @@
 """Reading failed answers: one table of what a status and the words in the body mean.
 
-A provider puts its own rules before ``COMMON``; the first rule that fits wins. A status alone never says that an account
-is done for: only words do.
+A provider puts its own rules before ``COMMON``; the first rule that fits wins. A status alone never says that an
+account is done for: only words do.
 """
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -17,7 +17,14 @@ from authdeck.providers import waiting
 from authdeck.scrub import scrub
 
 _READ_AT_MOST: Final = 65_536
-_CHALLENGES: Final = ("cf_chl", "__cf_chl_tk", "challenge-platform", "cf-challenge", "just a moment", "attention required! | cloudflare")
+_CHALLENGES: Final = (
+    "cf_chl",
+    "__cf_chl_tk",
+    "challenge-platform",
+    "cf-challenge",
+    "just a moment",
+    "attention required! | cloudflare",
+)
 _PAGE_BEGINNINGS: Final = ("<!doctype", "<html", "<head", "<body")
 _TAGS: Final = re.compile(r"<(?:script|style)\b.*?(?:</(?:script|style)>|$)|<[^>]*>?", re.IGNORECASE | re.DOTALL)
 
@@ -50,12 +57,14 @@ class Rule:
     of_model: bool = False
 
     def fits(self, status: int, text: str) -> bool:
-        return (not self.statuses or status in self.statuses) and (not self.words or any(word in text for word in self.words))
+        return (not self.statuses or status in self.statuses) and (
+            not self.words or any(word in text for word in self.words)
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A failed answer taken apart. ``text`` is lower case; ``error`` is the innermost error object, empty without one."""
+    """A failed answer taken apart. ``text`` is lower case; ``error`` is the innermost error object, or empty."""
 
     status: int
     headers: Mapping[str, str]
@@ -72,8 +81,13 @@ COMMON: Final[tuple[Rule, ...]] = (
         "token_revoked",
         frozenset({401, 403}),
         (
-            "token_revoked", "token_invalidated", "invalidated_oauth_token", "invalidated oauth token",
-            "oauth token revoked", "token has been revoked", "token has been invalidated",
+            "token_revoked",
+            "token_invalidated",
+            "invalidated_oauth_token",
+            "invalidated oauth token",
+            "oauth token revoked",
+            "token has been revoked",
+            "token has been invalidated",
         ),
         elsewhere=True,
         refreshable=True,
@@ -104,7 +118,12 @@ COMMON: Final[tuple[Rule, ...]] = (
     Rule(FailureKind.REQUEST, "model_not_found", frozenset({400, 404}), ("model_not_found",), of_model=True),
     Rule(FailureKind.REQUEST, "not_found", frozenset({404})),
     Rule(FailureKind.REQUEST, "too_large", frozenset({413})),
-    Rule(FailureKind.REQUEST, "context_too_long", frozenset({400, 422}), ("context_length_exceeded", "prompt is too long")),
+    Rule(
+        FailureKind.REQUEST,
+        "context_too_long",
+        frozenset({400, 422}),
+        ("context_length_exceeded", "prompt is too long"),
+    ),
     Rule(FailureKind.REQUEST, "cancelled", frozenset({499})),
     Rule(FailureKind.REQUEST, "invalid_request", frozenset(range(400, 500))),
     Rule(FailureKind.UPSTREAM, "broken_answer", elsewhere=True),
@@ -112,13 +131,11 @@ COMMON: Final[tuple[Rule, ...]] = (
 
 _CHALLENGE: Final = Rule(FailureKind.UPSTREAM, "challenge", elsewhere=True)
 
-Until = Callable[[Answer, datetime], datetime | None]
-
 
 def read(
     answer: Answer, rules: Sequence[Rule], now: datetime, model: str | None = None, until: datetime | None = None
 ) -> Observation:
-    """The first rule that fits, with the time the answer itself gives. ``until`` is what the provider's file found better."""
+    """The first rule that fits, and the time the answer gives, unless the provider's file found a better ``until``."""
     rule = _CHALLENGE if _is_challenge(answer) else next(
         rule for rule in (*rules, *COMMON) if rule.fits(answer.status, answer.text)
     )  # fmt: skip
@@ -171,7 +188,14 @@ def _innermost_error(text: str) -> Mapping[str, Any]:
 
 
 def _message(text: str, error: Mapping[str, Any]) -> str:
-    said = next((error[name] for name in ("message", "error", "detail", "error_description") if isinstance(error.get(name), str)), None)
+    said = next(
+        (
+            error[name]
+            for name in ("message", "error", "detail", "error_description")
+            if isinstance(error.get(name), str)
+        ),
+        None,
+    )
     if said is not None:
         return str(said)
     return _TAGS.sub(" ", text[:8192]) if text.lstrip().lower().startswith("<") else text

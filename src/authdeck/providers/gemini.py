@@ -54,8 +54,9 @@ def prepare(passed: Passed, credential: Credential, settings: Providers) -> Outg
 
 
 def refresh_request(credential: Credential, settings: Providers, now: datetime) -> Outgoing | None:
-    """Keys do not rotate."""
+    """``None``: keys do not rotate."""
     del credential, settings, now
+    return None
 
 
 def read_refresh(reply: Reply, credential: Credential, now: datetime) -> Refreshed:

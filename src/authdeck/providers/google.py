@@ -20,6 +20,13 @@ RULES: Final = (
         ("validation_required", "verify your account"),
         elsewhere=True,
     ),
-    Rule(FailureKind.QUOTA, "quota_exhausted", frozenset({429}), ("quota_exhausted", "perday"), elsewhere=True, of_model=True),
+    Rule(
+        FailureKind.QUOTA,
+        "quota_exhausted",
+        frozenset({429}),
+        ("quota_exhausted", "perday"),
+        elsewhere=True,
+        of_model=True,
+    ),
 )
 """Google counts by model: a day's end for one model says nothing of the others."""

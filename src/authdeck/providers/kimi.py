@@ -60,7 +60,7 @@ def routes(kind: Kind) -> frozenset[Route]:
 
 
 def prepare(passed: Passed, credential: Credential, settings: Providers) -> Outgoing:
-    """The client's own ``X-Msh-*`` headers pass; only the device id is the sign-in's, because the token is bound to it."""
+    """The client's own ``X-Msh-*`` headers pass; only the device id is the sign-in's: the token is bound to it."""
     tail = _TAILS.get(passed.route)
     if tail is None:
         raise NotFound("path_refused", path=passed.tail[:200])

@@ -85,14 +85,20 @@ def key_claims(document: Mapping[str, Any]) -> Claims:
 
 
 def models(document: Mapping[str, Any]) -> tuple[str, ...]:
-    """The account's own models: names, or objects with ``name``/``id`` and perhaps an ``alias``, in order, once each."""
+    """The account's own models: names, or objects with ``name`` or ``id``, in order, once each."""
     listed = document.get("models")
     return tuple(dict.fromkeys(_model_names(listed))) if isinstance(listed, list) else ()
 
 
 def _model_names(listed: Iterable[Any]) -> Iterable[str]:
     for item in listed:
-        name = item.strip() if isinstance(item, str) else fields.text(item, "name", "id") if isinstance(item, dict) else None
+        name = (
+            item.strip()
+            if isinstance(item, str)
+            else fields.text(item, "name", "id")
+            if isinstance(item, dict)
+            else None
+        )
         if name:
             yield name
 
@@ -102,7 +108,7 @@ def _file_expiry(document: Mapping[str, Any]) -> datetime | None:
     if (said := fields.expiry(document)) is not None:
         return said
     made, lasts = fields.moment(document.get("timestamp")), document.get("expires_in")
-    if made is None or isinstance(lasts, bool) or not isinstance(lasts, int | float) or not 0 < lasts < 10**9:  # noqa: PLR2004
+    if made is None or isinstance(lasts, bool) or not isinstance(lasts, int | float) or not 0 < lasts < 10**9:
         return None
     return made + timedelta(seconds=lasts)
 

@@ -47,7 +47,7 @@ def read(
     """What the token endpoint's answer means.
 
     A 2xx with an access or refresh token is ``ok``; any other 2xx is ``unknown``: the token may be rotated and its
-    successor lost. A permanent code, or a JSON answer with a status in ``refusing``, is ``refused``. All else ``failed``.
+    successor lost. A permanent code, or a JSON answer with a status in ``refusing``, is ``refused``; else ``failed``.
     """
     answer = _object(reply.body)
     if 200 <= reply.status < 300:  # noqa: PLR2004 - success
@@ -62,7 +62,7 @@ def read(
 
 
 def error_code(answer: Mapping[str, Any] | None) -> str:
-    """The machine's word in an error answer: ``error`` as text, ``error.code``, ``code``, ``error.type``; else empty."""
+    """The machine's word in an error: ``error`` as text, ``error.code``, ``code``, ``error.type``; else empty."""
     if answer is None:
         return ""
     error = answer.get("error")
@@ -88,21 +88,26 @@ def _dates(answer: Mapping[str, Any], access: object, document: Mapping[str, Any
 
     ``expires_in`` and ``timestamp`` follow only in files that have them: other programs read them together.
     """
-    lasts = answer.get("expires_in")
-    lasts = float(lasts) if isinstance(lasts, str) and lasts.isdigit() else lasts
-    is_known = isinstance(lasts, int | float) and not isinstance(lasts, bool) and 0 < lasts < _LONGEST
-    made = now.replace(microsecond=0)
-    end = made + timedelta(seconds=lasts) if is_known else fields.moment(fields.jwt_claims(str(access)).get("exp"))
+    lasts, made = _lifetime(answer.get("expires_in")), now.replace(microsecond=0)
+    end = made + lasts if lasts is not None else fields.moment(fields.jwt_claims(str(access)).get("exp"))
     changes: dict[str, object] = {}
     if end is not None:
         changes["expired"] = rfc3339(end)
     else:
         changes |= dict.fromkeys((name for name in fields.EXPIRY_KEYS if name in document), "")
-    if is_known and "expires_in" in document:
-        changes["expires_in"] = int(lasts)
+    if lasts is not None and "expires_in" in document:
+        changes["expires_in"] = int(lasts.total_seconds())
     if "timestamp" in document:
         changes["timestamp"] = int(made.timestamp() * 1000)
     return changes
+
+
+def _lifetime(said: Any) -> timedelta | None:
+    """``expires_in`` as a number or a text of digits."""
+    seconds = float(said) if isinstance(said, str) and said.isascii() and said.isdigit() else said
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < _LONGEST:
+        return None
+    return timedelta(seconds=seconds)
 
 
 def _object(body: bytes) -> Mapping[str, Any] | None:

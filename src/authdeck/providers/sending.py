@@ -2,15 +2,26 @@
 
 from typing import Final
 
-from authdeck import account_headers
+from authdeck.account_fields import FORBIDDEN_HEADERS
 from authdeck.credential import Credential
 from authdeck.errors import DeckError
 from authdeck.exchange import Outgoing, Passed
 
 _CREDENTIALS: Final = frozenset(
-    {"authorization", "proxy-authorization", "x-api-key", "x-goog-api-key", "chatgpt-account-id", "cookie", "host", "content-length"}
+    {
+        "authorization",
+        "proxy-authorization",
+        "x-api-key",
+        "x-goog-api-key",
+        "chatgpt-account-id",
+        "cookie",
+        "host",
+        "content-length",
+    }
 )
 """Never passed on from the client, whatever the gateway left in: they would name somebody else's account."""
+
+_HOP_BY_HOP: Final = frozenset({"connection", "keep-alive", "te", "trailer", "upgrade", "expect", "content-encoding"})
 
 Headers = list[tuple[str, str]]
 
@@ -51,4 +62,10 @@ def _own_headers(credential: Credential) -> Headers:
     if not credential.sends.headers:
         return []
     opened = ((name.lower(), value.open()) for name, value in credential.sends.headers.items())
-    return [(name, value) for name, value in opened if account_headers.problem(name, value) is None]
+    return [(name, value) for name, value in opened if _is_allowed(name, value)]
+
+
+def _is_allowed(name: str, value: str) -> bool:
+    if name in FORBIDDEN_HEADERS or name in _CREDENTIALS or name in _HOP_BY_HOP:
+        return False
+    return not value.startswith("$") and not any(character in value for character in "\r\n\0")

@@ -1,5 +1,6 @@
 """Vertex AI: Google service accounts, and Vertex API keys."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -25,6 +26,7 @@ _SCOPE: Final = "https://www.googleapis.com/auth/cloud-platform"
 _GRANT: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _LIFETIME: Final = timedelta(hours=1)
 _LOCATION: Final = "us-central1"
+_LOCATIONS: Final = re.compile(r"[a-z](?:[a-z0-9-]{0,38}[a-z0-9])?")
 _ROUTES: Final = frozenset({Route.GENERATE})
 
 
@@ -152,9 +154,7 @@ def _project(document: Mapping[str, Any]) -> str | None:
 def _location(document: Mapping[str, Any]) -> str:
     """It becomes part of a host name, so it is checked each time."""
     location = fields.text(document, "location") or _LOCATION
-    if not (location.isascii() and location.replace("-", "").isalnum() and location == location.lower() and len(location) < 41):  # noqa: PLR2004
-        raise DeckError("field_invalid", field="location", problem="not_a_location")
-    if location.startswith("-") or location.endswith("-"):
+    if not _LOCATIONS.fullmatch(location):
         raise DeckError("field_invalid", field="location", problem="not_a_location")
     return location
 

@@ -43,7 +43,9 @@ def from_body(error: Mapping[str, Any], now: datetime) -> datetime | None:
         if isinstance(wait := error.get(name), int | float) and 0 <= wait <= FARTHEST.total_seconds():
             return now + timedelta(seconds=wait)
     details = error.get("details")
-    waits = [_google_wait(detail) for detail in details if isinstance(detail, dict)] if isinstance(details, list) else []
+    waits = (
+        [_google_wait(detail) for detail in details if isinstance(detail, dict)] if isinstance(details, list) else []
+    )
     longest = max((wait for wait in waits if wait is not None), default=None)
     return None if longest is None else sane(now + longest, now)
 
@@ -59,7 +61,7 @@ def _google_wait(detail: Mapping[str, Any]) -> timedelta | None:
     for value in (detail.get("retryDelay"), delay):
         if isinstance(value, str) and value and len(value) < 40 and (match := _DURATION.fullmatch(value)):  # noqa: PLR2004
             hours, minutes, seconds, milliseconds = (float(part or 0) for part in match.groups())
-            if max(hours, minutes, seconds, milliseconds) < 10**9:  # noqa: PLR2004 - beyond it is no duration
+            if max(hours, minutes, seconds, milliseconds) < 10**9:
                 return timedelta(hours=hours, minutes=minutes, seconds=seconds, milliseconds=milliseconds)
     return None
 

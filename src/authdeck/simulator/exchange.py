@@ -87,9 +87,11 @@ class Refused(Exception):  # noqa: N818 - an answer, not a defect
         self.answer = answer
 
 
-def json_answer(document: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
+def json_answer(
+    document: object, status: int = 200, headers: Mapping[str, str] | None = None, *, said: Said | None = None
+) -> Answer:
     body = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
-    return Answer(status=status, headers={"content-type": "application/json", **(headers or {})}, body=body)
+    return Answer(status=status, headers={"content-type": "application/json", **(headers or {})}, body=body, said=said)
 
 
 def stream_answer(events: list[bytes], said: Said) -> Answer:

@@ -153,8 +153,9 @@ class Database:
 
 
 def parse(url: str | URL) -> URL:
-    """The URL, if it names a SQLite file or a PostgreSQL database; else ``storage_url_unsupported`` without the URL,
-    which may hold a password.
+    """The URL of a SQLite file or a PostgreSQL database.
+
+    Raises ``storage_url_unsupported``, which does not show the URL: it may hold a password.
     """
     try:
         parsed = make_url(f"postgresql{url[8:]}" if isinstance(url, str) and url.startswith("postgres:") else url)
@@ -179,7 +180,7 @@ def _store(changes: Sequence[Change], connection: Connection) -> None:
     """Number the changes in commit order.
 
     PostgreSQL would number two transactions in the order in which they ask and show them in the order in which they
-    commit, so that a reader could pass one by; there the numbers are drawn under a lock that is let go after the commit.
+    commit, so that a reader could pass one by; there the numbers are drawn under a lock that lasts to the commit.
     """
     if not changes:
         return

@@ -118,7 +118,9 @@ accounts = Table(
     Column("auth_index", String(16), nullable=False, unique=True),
     Column("provider", String(32), nullable=False),
     Column("kind", String(16), nullable=False),
-    Column("identity_hash", String(64)),  # keyed hash of provider, organisation, subject; NULL unless the strength is full
+    Column(
+        "identity_hash", String(64)
+    ),  # keyed hash of provider, organisation, subject; NULL unless the strength is full
     Column("identity_strength", String(8), nullable=False),  # full | partial | none
     Column("identity_proven", Boolean, nullable=False),  # by a sign-in, not by a file's word
     Column("file_name", Text, nullable=False),
@@ -221,7 +223,7 @@ holds = Table(
     _account(index=True),
     Column("owner", String(16), nullable=False),
     Column("code", String(48), nullable=False),
-    Column("scope", Text, nullable=False, server_default=""),  # a model, or "" for the whole account
+    Column("scope", Text, nullable=False, server_default=text("''")),  # a model, or "" for the whole account
     Column("since", Moment, nullable=False),
     Column("until", Moment),
     Column("note", Text, nullable=False),
@@ -261,7 +263,7 @@ evidence = Table(
     Column("generation", Integer, nullable=False),
     Column("source", String(16), nullable=False),
     Column("signal", String(48), nullable=False),
-    Column("scope", Text, nullable=False, server_default=""),
+    Column("scope", Text, nullable=False, server_default=text("''")),
     Column("first_at", Moment, nullable=False),
     Column("last_at", Moment, nullable=False),
     Column("count", Integer, nullable=False),
@@ -665,6 +667,9 @@ latency_buckets = Table(
     Column("bucket", Integer, primary_key=True),  # storage.latency says how wide
     Column("count", BigInteger, nullable=False),
 )
+
+RUNNING: Final = "running"
+"""The note of a run that is not over (SQLite): not a hole yet."""
 
 gaps = Table(  # every known hole
     "gaps",

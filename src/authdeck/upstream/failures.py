@@ -19,7 +19,7 @@ class UpstreamFailure(DeckError):  # noqa: N818 - a failure of the other side, n
     """
 
     def __init__(self, kind: FailureKind, code: str, *, sent: bool, host: str = "") -> None:
-        super().__init__(code, status=_STATUS.get(kind, 502), host=host)
+        super().__init__(code, status=_STATUS.get(kind, 502), host=host, origin=host)
         self.kind: Final = kind
         self.sent: Final = sent
 
@@ -27,6 +27,7 @@ class UpstreamFailure(DeckError):  # noqa: N818 - a failure of the other side, n
 CODES: Final = (
     "upstream_not_approved",
     "upstream_needs_https",
+    "upstream_redirected",
     "upstream_address_refused",
     "upstream_name_unknown",
     "upstream_unreachable",

@@ -29,7 +29,7 @@ class MasterKey:
 
     @classmethod
     def parse(cls, text: str) -> "MasterKey":
-        """Raises ``master_key_mistyped``, ``master_key_other_kind`` or ``master_key_passphrase``, none naming the text."""
+        """Raises ``master_key_mistyped``, ``master_key_other_kind`` or ``master_key_passphrase``, without the text."""
         text = text.strip()
         if ids.is_well_formed(text, PREFIX):
             return cls(text)

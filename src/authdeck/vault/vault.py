@@ -34,7 +34,9 @@ class Term:
 class Vault:
     """Safe to share between threads: the ring is replaced whole, never changed in place."""
 
-    def __init__(self, master: MasterKey, installation_id: str, seals: dict[int, bytes], index: dict[int, bytes]) -> None:
+    def __init__(
+        self, master: MasterKey, installation_id: str, seals: dict[int, bytes], index: dict[int, bytes]
+    ) -> None:
         self.installation_id: Final = installation_id
         self._adding: Final = threading.Lock()
         self._master = master

@@ -1,9 +1,11 @@
 """Addresses of the console: the URL is the page's state."""
 
-from collections.abc import Iterable, Mapping
-from urllib.parse import urlencode, urlsplit
+from collections.abc import Mapping
+from urllib.parse import urlencode
 
 from starlette.requests import Request
+
+from authdeck.gate.errors import next_page
 
 
 def address(path: str, params: Mapping[str, object]) -> str:
@@ -12,18 +14,16 @@ def address(path: str, params: Mapping[str, object]) -> str:
     return f"{path}?{urlencode(said)}" if said else path
 
 
-def changed(path: str, params: Mapping[str, str], without: Iterable[str] = ("cursor",), **to: object) -> str:
-    """This page's address with something changed; paging starts anew unless said otherwise."""
-    kept = {name: value for name, value in params.items() if name not in without}
+def changed(path: str, params: Mapping[str, str], to: Mapping[str, object]) -> str:
+    """This page's address with something changed; paging starts anew unless the change is about that."""
+    kept = {name: value for name, value in params.items() if name != "cursor"}
     return address(path, {**kept, **to})
 
 
 def inside(target: str | None, default: str) -> str:
     """``target`` if it is a path of this console, else ``default``: nobody is sent elsewhere after a form."""
-    if not target or not target.startswith("/") or target.startswith(("//", "/\\")) or any(c < " " for c in target):
-        return default
-    parts = urlsplit(target)
-    return default if parts.scheme or parts.netloc else target
+    found = next_page(target)
+    return default if found == "/" else found
 
 
 def here(request: Request) -> str:

@@ -22,7 +22,7 @@ def messages() -> Iterator[tuple[str | tuple[str, ...], str]]:
     """Every message and where it is used: those of the templates, then the sentences."""
     for path in sorted(TEMPLATES.rglob("*.html")):
         for _, _, found, _ in babel_extract(BytesIO(path.read_bytes()), _KEYWORDS, [], _OPTIONS):
-            texts = tuple(text for text in found if text) if isinstance(found, tuple | list) else (found,)
+            texts = tuple(str(text) for text in (found if isinstance(found, tuple | list) else (found,)) if text)
             yield (texts if len(texts) > 1 else texts[0]), f"web/templates/{path.relative_to(TEMPLATES)}"
     for code, text in SENTENCES.items():
         yield text, f"sentences:{code}"

@@ -36,7 +36,7 @@ def _generate(world: World, asked: Asked, account: Account | None) -> Answer:
         return json_answer({"totalTokens": said.input})
     if action == "streamGenerateContent" and asked.query.get("alt") == "sse":
         return stream_answer(gemini_generate.events(said, wrapped=True), said)
-    return json_answer(gemini_generate.wrap(gemini_generate.whole(said), said))
+    return json_answer(gemini_generate.wrap(gemini_generate.whole(said), said), said=said)
 
 
 def _assist(_world: World, _asked: Asked, account: Account | None) -> Answer:

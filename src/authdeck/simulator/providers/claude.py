@@ -47,7 +47,7 @@ def _messages(world: World, asked: Asked, account: Account | None) -> Answer:
     headers = quota_headers(account) if account.kind == "oauth" else {"request-id": "req_FAKE"}
     if asked.document.get("stream"):
         return stream_answer(anthropic_messages.events(said), said).with_headers(headers)
-    return json_answer(anthropic_messages.whole(said), headers=headers)
+    return json_answer(anthropic_messages.whole(said), headers=headers, said=said)
 
 
 def quota_headers(account: Account) -> dict[str, str]:
@@ -66,7 +66,7 @@ def quota_headers(account: Account) -> dict[str, str]:
     }
 
 
-def _count(world: World, asked: Asked, account: Account | None) -> Answer:
+def count_tokens(world: World, asked: Asked, account: Account | None) -> Answer:
     assert account is not None
     return json_answer({"input_tokens": world.say(asked, account).input})
 
@@ -128,7 +128,7 @@ def _token(world: World, asked: Asked, _account: Account | None) -> Answer:
 
 ENDPOINTS: Final = (
     Endpoint("POST", r"/claude/v1/messages", "claude", _messages, _caller),
-    Endpoint("POST", r"/claude/v1/messages/count_tokens", "claude", _count, _caller),
+    Endpoint("POST", r"/claude/v1/messages/count_tokens", "claude", count_tokens, _caller),
     Endpoint("GET", r"/claude/v1/models", "claude", _models, _caller),
     Endpoint("GET", r"/claude/api/oauth/usage", "claude", _usage, _who),
     Endpoint("GET", r"/claude/api/oauth/profile", "claude", _profile, _who),

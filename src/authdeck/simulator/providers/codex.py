@@ -37,10 +37,10 @@ def _responses(world: World, asked: Asked, account: Account | None) -> Answer:
     said = world.say(asked, account)
     if asked.document.get("stream"):
         return stream_answer(openai_responses.events(said), said).with_headers(quota_headers(account))
-    return json_answer(openai_responses.whole(said), headers=quota_headers(account))
+    return json_answer(openai_responses.whole(said), headers=quota_headers(account), said=said)
 
 
-def _compact(world: World, asked: Asked, account: Account | None) -> Answer:
+def compact(world: World, asked: Asked, account: Account | None) -> Answer:
     assert account is not None
     said = world.say(asked, account)
     return json_answer({"object": "response.compaction", "output": openai_responses.whole(said)["output"]})
@@ -127,7 +127,7 @@ def _device_token(world: World, asked: Asked, _account: Account | None) -> Answe
 
 ENDPOINTS: Final = (
     Endpoint("POST", rf"{_API}/codex/responses", "codex", _responses, _who),
-    Endpoint("POST", rf"{_API}/codex/responses/compact", "codex", _compact, _who),
+    Endpoint("POST", rf"{_API}/codex/responses/compact", "codex", compact, _who),
     Endpoint("GET", rf"{_API}/codex/models", "codex", _models, _who),
     Endpoint("GET", rf"{_API}/wham/usage", "codex", _usage, _who),
     Endpoint("GET", rf"{_API}/wham/accounts/check", "codex", _check, _who),

@@ -31,10 +31,10 @@ def generate(world: World, asked: Asked, account: Account | None) -> Answer:
     if action == "countTokens":
         return json_answer({"totalTokens": said.input})
     if action == "generateContent":
-        return json_answer(gemini_generate.whole(said))
+        return json_answer(gemini_generate.whole(said), said=said)
     if asked.query.get("alt") == "sse":
         return stream_answer(gemini_generate.events(said), said)
-    return json_answer(gemini_generate.chunks(said))
+    return json_answer(gemini_generate.chunks(said), said=said)
 
 
 def _models(_world: World, _asked: Asked, _account: Account | None) -> Answer:

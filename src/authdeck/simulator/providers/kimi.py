@@ -6,6 +6,7 @@ from typing import Any, Final
 from authdeck.clock import rfc3339
 from authdeck.simulator.accounts import Account
 from authdeck.simulator.exchange import Answer, Asked, json_answer, stream_answer
+from authdeck.simulator.providers.claude import count_tokens
 from authdeck.simulator.providers.openai import chat
 from authdeck.simulator.world import Endpoint, World, refresher, signed_in, token_fields, with_room
 from authdeck.simulator.writing import anthropic_messages
@@ -24,7 +25,7 @@ def _messages(world: World, asked: Asked, account: Account | None) -> Answer:
     said = world.say(asked, account)
     if asked.document.get("stream"):
         return stream_answer(anthropic_messages.events(said), said)
-    return json_answer(anthropic_messages.whole(said))
+    return json_answer(anthropic_messages.whole(said), said=said)
 
 
 def _models(_world: World, _asked: Asked, _account: Account | None) -> Answer:
@@ -76,6 +77,7 @@ def _tokens(account: Account) -> Answer:
 ENDPOINTS: Final = (
     Endpoint("POST", r"/kimi/v1/chat/completions", "kimi", chat("kimi"), _who),
     Endpoint("POST", r"/kimi/v1/messages", "kimi", _messages, _who),
+    Endpoint("POST", r"/kimi/v1/messages/count_tokens", "kimi", count_tokens, _who),
     Endpoint("GET", r"/kimi/v1/models", "kimi", _models, _who),
     Endpoint("GET", r"/kimi/v1/usages", "kimi", _usages, _who),
     Endpoint("POST", r"/kimi-auth/api/oauth/device_authorization", "kimi_oauth", _device),

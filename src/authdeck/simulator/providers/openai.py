@@ -5,6 +5,7 @@ from typing import Final
 
 from authdeck.simulator.accounts import Account
 from authdeck.simulator.exchange import Answer, Asked, json_answer, stream_answer
+from authdeck.simulator.providers.codex import compact
 from authdeck.simulator.world import Endpoint, World, models_list, with_room
 from authdeck.simulator.writing import openai_chat, openai_responses
 
@@ -36,7 +37,7 @@ def responses(dialect: str) -> Callable[[World, Asked, Account | None], Answer]:
         said = world.say(asked, account)
         if asked.document.get("stream"):
             return stream_answer(openai_responses.events(said), said).with_headers(_HEADERS)
-        return json_answer(openai_responses.whole(said), headers=_HEADERS)
+        return json_answer(openai_responses.whole(said), headers=_HEADERS, said=said)
 
     return play
 
@@ -49,7 +50,7 @@ def chat(dialect: str) -> Callable[[World, Asked, Account | None], Answer]:
         if given.get("stream"):
             with_usage = bool((given.get("stream_options") or {}).get("include_usage"))
             return stream_answer(openai_chat.events(said, with_usage=with_usage), said).with_headers(_HEADERS)
-        return json_answer(openai_chat.whole(said), headers=_HEADERS)
+        return json_answer(openai_chat.whole(said), headers=_HEADERS, said=said)
 
     return play
 
@@ -63,6 +64,7 @@ _compatible_key = keyed("openai_compatible", "openai_compatible")
 
 ENDPOINTS: Final = (
     Endpoint("POST", r"/openai/v1/responses", "openai", responses("openai"), _openai_key),
+    Endpoint("POST", r"/openai/v1/responses/compact", "openai", compact, _openai_key),
     Endpoint("POST", r"/openai/v1/chat/completions", "openai", chat("openai"), _openai_key),
     Endpoint("GET", r"/openai/v1/models", "openai", listed(MODELS), _openai_key),
     Endpoint("POST", r"/compatible/v1/chat/completions", "openai", chat("openai"), _compatible_key),

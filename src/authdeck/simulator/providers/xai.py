@@ -5,6 +5,7 @@ from typing import Final
 from authdeck.clock import rfc3339
 from authdeck.simulator.accounts import Account
 from authdeck.simulator.exchange import Answer, Asked, json_answer
+from authdeck.simulator.providers.codex import compact
 from authdeck.simulator.providers.kimi import DEVICE_GRANT
 from authdeck.simulator.providers.openai import chat, listed, responses
 from authdeck.simulator.world import Endpoint, World, authorize, refresher, signed_in, token_fields
@@ -74,6 +75,7 @@ def _tokens(account: Account) -> Answer:
 
 ENDPOINTS: Final = (
     Endpoint("POST", r"/xai/v1/responses", "xai", responses("xai"), _who),
+    Endpoint("POST", r"/xai/v1/responses/compact", "xai", compact, _who),
     Endpoint("POST", r"/xai/v1/chat/completions", "xai", chat("xai"), _who),
     Endpoint("GET", r"/xai/v1/models", "xai", listed(MODELS), _who),
     Endpoint("GET", r"/xai/v1/me", "xai", _me, _who),

@@ -1,9 +1,9 @@
 """The steps that make the tables. One branch for each database: ``versions/control`` and ``versions/monitoring``.
 
-A step is a file named by its date; its ``revision`` is the file's name. Steps are plain Alembic, run from here: there is
-no ``alembic.ini``, so an installed wheel has all it needs. Changes are made in two releases (add, then remove), because
-processes of the former release may still run on the same PostgreSQL. ``scripts/new_migration`` is not needed: compare
-``storage.tables`` with the newest schema by the drift test, and write down what it names.
+A step is a file named by its date; its ``revision`` is the file's name. Steps are plain Alembic, run from here: there
+is no ``alembic.ini``, so an installed wheel has all it needs. What goes, goes a release later than what replaces it,
+because processes of the former release may still run on the same PostgreSQL. The drift test in ``tests/storage`` names
+what a new step has to do.
 """
 
 from enum import Enum

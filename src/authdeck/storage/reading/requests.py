@@ -1,5 +1,6 @@
 """Request events, read: pages newest first, one by its id, and what the accounts' list shows of them."""
 
+import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +14,7 @@ from authdeck.errors import DeckError
 from authdeck.event import Attempt, Failure, FailureKind, RequestEvent, Tokens
 from authdeck.storage.database import ReadConnection
 from authdeck.storage.reading.names import code, codes, containing, texts
-from authdeck.storage.tables import FAILED, names, requests
+from authdeck.storage.tables import FAILED, RUNNING, gaps, names, requests
 
 BUCKETS: Final = 20
 BUCKET_MS: Final = 600_000
@@ -23,13 +24,16 @@ _NAMED: Final = ("account", "file", "model", "provider", "client_key", "endpoint
 _SEARCHED: Final = ("account", "file", "model", "client_key", "project", "prefix", "failure")
 _NOTHING: Final = text("1 = 0")
 _FAILED: Final = text(f"({FAILED})")
+_CURSOR: Final = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")
 _ATTEMPTS: Final = msgspec.msgpack.Decoder(list[tuple[int, int | None, str | None, int]])
 
 
 @dataclass(frozen=True, slots=True)
 class RequestSearch:
-    """Which requests. ``status`` is ``ok``, ``failed`` or an HTTP status; ``failure`` a kind or ``kind:code``;
-    ``since`` is included, ``until`` is not; ``text`` is part of a name, or a whole request id.
+    """Which requests.
+
+    ``status`` is ``ok``, ``failed`` or an HTTP status; ``failure`` a kind or ``kind:code``; ``since`` is included,
+    ``until`` is not; ``text`` is part of a name, or a whole request id.
     """
 
     status: Literal["ok", "failed"] | int | None = None
@@ -51,6 +55,20 @@ class RequestPage:
 
     items: list[RequestEvent]
     next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Request events of this time are missing, or may be.
+
+    Unix milliseconds. ``why`` is ``store_failed``, ``damaged`` or ``not_closed`` (process or machine stopped in the
+    midst); ``count`` is how many, ``None`` where nobody knows.
+    """
+
+    from_ms: int
+    until_ms: int
+    why: str
+    count: int | None
 
 
 def page(c: ReadConnection, search: RequestSearch) -> RequestPage:
@@ -112,6 +130,16 @@ def recent_buckets(c: ReadConnection, auth_indexes: Collection[str], now_ms: int
         auth_index: [found.get((numbers.get(auth_index), place), (0, 0)) for place in range(BUCKETS)]
         for auth_index in auth_indexes
     }
+
+
+def known_gaps(c: ReadConnection, since_ms: int, until_ms: int) -> list[Gap]:
+    """The holes that touch a time, oldest first."""
+    statement = (
+        select(gaps.c.from_ms, gaps.c.until_ms, gaps.c.why, gaps.c.count)
+        .where(gaps.c.why != RUNNING, gaps.c.from_ms <= until_ms, gaps.c.until_ms >= since_ms)
+        .order_by(gaps.c.from_ms, gaps.c.n)
+    )
+    return [Gap(row.from_ms, row.until_ms, row.why, row.count) for row in c.execute(statement)]
 
 
 def _conditions(c: ReadConnection, search: RequestSearch) -> Iterable[Any]:
@@ -179,10 +207,9 @@ def _cursor(row: Row[Any]) -> str:
 
 
 def _place(cursor: str) -> tuple[int, int]:
-    at_ms, _, n = cursor.partition("-")
-    if not (at_ms.isdecimal() and n.isdecimal() and len(cursor) <= 40):  # noqa: PLR2004 - two 64-bit numbers
+    if (place := _CURSOR.fullmatch(cursor)) is None:
         raise DeckError("cursor_invalid")
-    return int(at_ms), int(n)
+    return int(place[1]), int(place[2])
 
 
 def _events(c: ReadConnection, rows: Iterable[Row[Any]]) -> list[RequestEvent]:

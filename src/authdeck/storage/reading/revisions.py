@@ -77,11 +77,14 @@ def of_account(connection: ReadConnection, auth_index: str) -> list[StoredRevisi
     return [_revision(row) for row in connection.execute(statement)]
 
 
-def all_current(connection: ReadConnection) -> list[StoredRevision]:
-    """The auth file in force of every account that was not purged: what a check of the vault walks through."""
-    statement = _WITH_INDEX.where(
-        and_(revisions.c.number == accounts.c.current_revision, accounts.c.purged_at.is_(None))
+def current_after(connection: ReadConnection, account_key: int, limit: int) -> list[StoredRevision]:
+    """The auth files in force of the next ``limit`` accounts, by key: how the whole vault is walked in slices."""
+    in_force = and_(
+        revisions.c.number == accounts.c.current_revision,
+        accounts.c.purged_at.is_(None),
+        accounts.c.key > account_key,
     )
+    statement = _WITH_INDEX.where(in_force).order_by(accounts.c.key).limit(limit)
     return [_revision(row) for row in connection.execute(statement)]
 
 

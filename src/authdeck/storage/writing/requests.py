@@ -5,13 +5,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import insert
+from sqlalchemy import delete, func, insert, select, update
 
 from authdeck.event import RequestEvent
 from authdeck.storage.database import WriteConnection
 from authdeck.storage.latency import bucket_of
 from authdeck.storage.reading import names as reading
-from authdeck.storage.tables import gaps
+from authdeck.storage.tables import RUNNING, gaps, requests
 
 Name = tuple[str, str]
 """Kind and text, the text at most ``NAME_LENGTH`` long."""
@@ -84,6 +84,28 @@ def store(c: WriteConnection, events: Sequence[RequestEvent], known: dict[Name, 
 def mark_gap(c: WriteConnection, from_ms: int, until_ms: int, why: str, count: int | None) -> None:
     """Say that events of this time are missing; ``count`` is how many, where that is known."""
     c.execute(insert(gaps), {"from_ms": from_ms, "until_ms": until_ms, "why": why, "count": count})
+
+
+def open_run(c: WriteConnection, at_ms: int) -> None:
+    """Note that somebody writes from now on, with ``close_run`` to come.
+
+    Where the run before never came to that, the process or the machine stopped in the midst of it, and the last events
+    may be missing: its note becomes a gap from the newest event that is there.
+    """
+    newest = c.execute(select(func.max(requests.c.at_ms))).scalar()
+    left_open = update(gaps).where(gaps.c.why == RUNNING)
+    c.execute(left_open.values(why="not_closed", from_ms=func.coalesce(newest, gaps.c.from_ms), until_ms=at_ms))
+    mark_gap(c, at_ms, at_ms, RUNNING, None)
+
+
+def close_run(c: WriteConnection) -> None:
+    c.execute(delete(gaps).where(gaps.c.why == RUNNING))
+
+
+def prune(c: WriteConnection, before_ms: int, limit: int = 5_000) -> int:
+    """Forget the oldest requests that came in before a moment, some at a time; how many. The sums stay."""
+    oldest = select(requests.c.n).where(requests.c.at_ms < before_ms).order_by(requests.c.at_ms).limit(limit)
+    return c.execute(delete(requests).where(requests.c.n.in_(oldest))).rowcount
 
 
 def _learn(c: WriteConnection, events: Iterable[RequestEvent], known: dict[Name, int]) -> None:

@@ -232,7 +232,7 @@ def _linker(params: QueryParams) -> Callable[..., str]:
     kept = {name: value for name, value in params.items() if name in _STATE}
 
     def link(**to: object) -> str:
-        return changed(PATH, kept, **to)
+        return changed(PATH, kept, to)
 
     return link
 

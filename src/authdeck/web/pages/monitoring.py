@@ -14,6 +14,7 @@ from authdeck.access import Role
 from authdeck.errors import NotFound
 from authdeck.event import RequestEvent
 from authdeck.gate.routes import needs
+from authdeck.operations.client_keys import list_keys
 from authdeck.storage.reading import requests
 from authdeck.storage.reading.requests import RequestSearch
 from authdeck.web import account_rows, request_rows
@@ -46,14 +47,14 @@ async def index(request: Request) -> Response:
         next=page.next,
         params=kept,
         filtered=bool(set(kept) - {"cursor"}),
-        link=lambda **to: changed(PATH, kept, **to),
+        link=lambda **to: changed(PATH, kept, to),
         outcomes=OUTCOMES,
         answers=answers,
         sample=room.sample is not None,
         no_accounts=not len(room.desk.directory),
         accounts=_accounts(room, search, prefs.locale, hidden=prefs.masked),
         provider_options=[("", wording.sentence("any", {}, prefs.locale)), *NAMES.items()],
-        keys=[key.name for key in await room.client_keys.list(room.desk)],
+        keys=sorted({key.name for key in await list_keys(room.desk)}),
     )
 
 

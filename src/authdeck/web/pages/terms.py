@@ -36,6 +36,11 @@ class TermsRow:
 
 
 @needs(Role.VIEWER)
+async def settings(_request: Request) -> Response:
+    return RedirectResponse(PATH, 307)
+
+
+@needs(Role.VIEWER)
 async def index(request: Request) -> Response:
     room = room_of(request)
     decided = await room.desk.read(decisions)
@@ -77,7 +82,7 @@ def _accounts(room: Room, provider: str) -> int:
 
 
 ROUTES: Final = (
-    Route("/settings", lambda _: RedirectResponse(PATH, 307)),
+    Route("/settings", settings),
     Route(PATH, index),
     Route(f"{PATH}/{{provider}}/acknowledgement", acknowledgement, methods=["POST"]),
 )

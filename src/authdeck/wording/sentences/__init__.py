@@ -6,16 +6,16 @@ from pkgutil import iter_modules
 from types import MappingProxyType
 
 
-def _merged() -> Mapping[str, str]:
-    """All areas' sentences in one table. A code worded in two areas is a mistake, found when the program starts."""
-    merged: dict[str, str] = {}
-    for module in sorted(iter_modules(__path__), key=lambda found: found.name):
-        words: Mapping[str, str] = import_module(f"{__name__}.{module.name}").SENTENCES
-        if twice := {code for code in words if merged.get(code, words[code]) != words[code]}:
-            msg = f"worded differently in two areas: {sorted(twice)}"
-            raise LookupError(msg)
-        merged.update(words)
-    return MappingProxyType(merged)
+def _areas() -> Mapping[str, Mapping[str, str]]:
+    found = sorted(module.name for module in iter_modules(__path__))
+    return {name: import_module(f"{__name__}.{name}").SENTENCES for name in found}
 
 
-SENTENCES = _merged()
+def worded_twice() -> dict[str, list[str]]:
+    """Codes that two areas word differently, with the areas: a mistake, which a test looks for."""
+    areas = _areas()
+    by_code = {code: [name for name in areas if code in areas[name]] for words in areas.values() for code in words}
+    return {code: names for code, names in by_code.items() if len({areas[name][code] for name in names}) > 1}
+
+
+SENTENCES: Mapping[str, str] = MappingProxyType({code: text for words in _areas().values() for code, text in words.items()})

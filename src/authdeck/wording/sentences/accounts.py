@@ -29,6 +29,8 @@ SENTENCES: dict[str, str] = {
     "choice_unknown": "There is no choice {choice}. Use one of {known}.",
     "same_as_row": "The same account as {file_name} of this import.",
     "terms_not_needed": "{provider} needs no acknowledgement. These do: {known}.",
+    "port_taken": "Something else listens on {bind}. Stop it, or give another address with AUTHDECK_BIND.",
+    "bind_refused": "The address {bind} can't be bound: {problem}. Give another with AUTHDECK_BIND.",
     "home_in_use": "Another authdeck process has the home {home}. Stop it, or give another home with AUTHDECK_HOME.",
     "home_unusable": "The home {home} can't be used: {problem}. Give another with AUTHDECK_HOME.",
     "setting_invalid": "The setting {setting} is wrong: {problem}.",

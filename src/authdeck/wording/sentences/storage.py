@@ -20,8 +20,8 @@ SENTENCES: Final[dict[str, str]] = {
         " {detail}"
     ),
     "storage_damaged": (
-        "The database file is damaged. Stop authdeck and restore a backup: authdeck restore. The file itself stays where"
-        " it is."
+        "The database file is damaged. Stop authdeck and restore a backup: authdeck restore. The file itself stays"
+        " where it is."
     ),
     "storage_busy": (
         "Another program has kept the database locked for too long: nothing was changed. Close it and try again."

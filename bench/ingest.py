@@ -1,0 +1,114 @@
+"""How many request events a second the recorder makes durable, what one costs, and what one takes on the disk.
+
+python bench/ingest.py [--events 50000] [--accounts 1000] [--models 40] [--database URL]
+"""
+
+import argparse
+import asyncio
+import random
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+from authdeck.clock import SystemClock
+from authdeck.event import Attempt, Failure, FailureKind, RequestEvent, Tokens
+from authdeck.ids import new_request_id
+from authdeck.operations.record import Recorder
+from authdeck.storage import opening
+from authdeck.storage.database import Database
+
+METHOD = """\
+Method: N tasks on one event loop each record one event after the other, as N requests that end would; `record` returns
+when the event's group is committed with its roll-ups (SQLite: WAL, synchronous=NORMAL, three indexes beside the ids).
+The events of each row come in over 30 days, in order; accounts are skewed, every 25th request failed.
+CPU is of the whole process, loop and writer, for each event. The caller's part is measured on the loop's thread alone.
+Bytes are the file after a checkpoint, roll-ups and names included, over the number of events.
+"""
+
+DAYS = 30
+CONCURRENCY = (1, 32, 256, 2000)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--events", type=int, default=50_000, help="in each row of the table")
+    parser.add_argument("--accounts", type=int, default=1_000)
+    parser.add_argument("--models", type=int, default=40)
+    parser.add_argument("--database", help="a URL; default: a new SQLite file")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        url = options.database or f"sqlite:///{folder}/monitoring.db"
+        database = opening.monitoring(url, SystemClock(), migrate=True)
+        print(METHOD)
+        asyncio.run(compare(database, options))
+        database.close()
+        if database.is_sqlite:
+            print_size(database.file, options)
+
+
+async def compare(database: Database, options: argparse.Namespace) -> None:
+    recorder = Recorder(database, SystemClock())
+    recorder.start()
+    print("at once | events/s | CPU us/event | caller's us/event | wait ms p50 | p99 | late")
+    for at_once in CONCURRENCY:
+        number = options.events if at_once > 1 else min(options.events, 2_000)
+        await measure(recorder, at_once, [event(options, place / number) for place in range(number)])
+    await recorder.close()
+
+
+async def measure(recorder: Recorder, at_once: int, events: list[RequestEvent]) -> None:
+    waits: list[float] = []
+    left = iter(events)
+
+    async def requests() -> None:
+        for one in left:
+            begun = time.perf_counter()
+            await recorder.record(one)
+            waits.append(time.perf_counter() - begun)
+
+    late, cpu, own, begun = recorder.counts.late, time.process_time(), time.thread_time(), time.perf_counter()
+    await asyncio.gather(*(requests() for _ in range(at_once)))
+    seconds = time.perf_counter() - begun
+    cpu, own = time.process_time() - cpu, time.thread_time() - own
+    p50, p99 = (1000 * statistics.quantiles(waits, n=100)[place] for place in (49, 98))
+    print(
+        f"{at_once:7} | {len(events) / seconds:8,.0f} | {1e6 * cpu / len(events):12.1f} |"
+        f" {1e6 * own / len(events):17.1f} | {p50:11.2f} | {p99:.2f} | {recorder.counts.late - late}"
+    )
+
+
+def event(options: argparse.Namespace, place: float) -> RequestEvent:
+    """``place`` runs from 0, 30 days ago, to 1, now."""
+    at_ms = time.time_ns() // 1_000_000 - int((1 - place) * DAYS * 86_400_000)
+    account = int(options.accounts * random.random() ** 2)
+    auth_index = f"{account:016x}"
+    failed = random.randrange(25) == 0
+    return RequestEvent(
+        id=new_request_id(at_ms),
+        at_ms=at_ms,
+        endpoint="/v1/responses",
+        model=f"model-{random.randrange(options.models)}",
+        provider="codex",
+        auth_index=auth_index,
+        file_name=f"codex-ann{account}@example.com-plus.json",
+        client_key="laptop",
+        status=429 if failed else 200,
+        latency_ms=random.lognormvariate(8, 1),
+        ttfb_ms=random.lognormvariate(6, 1),
+        streamed=True,
+        tokens=Tokens(*(random.randrange(10_000) for _ in range(4))),
+        failure=Failure(FailureKind.QUOTA, "usage_limit_reached", "The usage limit has been reached")
+        if failed
+        else None,
+        attempts=[Attempt(auth_index, 429 if failed else 200, "quota" if failed else None, 1000.0)],
+    )
+
+
+def print_size(file: Path, options: argparse.Namespace) -> None:
+    number = options.events * (len(CONCURRENCY) - 1) + min(options.events, 2_000)
+    print(f"\n{file.stat().st_size / number:.0f} bytes an event on the disk ({number:,} events)")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,5 @@
+"""``python -m authdeck`` is ``authdeck``."""
+
+from authdeck.cli import main
+
+main()

@@ -1,0 +1,280 @@
+"""The gateway: what clients point at. Plain ASGI: who may come in, what is asked for, errors in the client's words."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+from urllib.parse import parse_qsl
+
+import structlog
+
+from authdeck import tasks
+from authdeck.clock import Clock
+from authdeck.errors import DeckError
+from authdeck.event import Failure, FailureKind, RequestEvent
+from authdeck.gateway import headers
+from authdeck.gateway.forward import Forwarder, Lender, Recorder, Refresher
+from authdeck.gateway.request import ClientGone, Message, Receive, Request, Send
+from authdeck.operations.client_keys import ClientKey
+from authdeck.pool import Pool
+from authdeck.protocols import anthropic_messages, gemini_generate
+from authdeck.protocols.routes import ProtocolModule, Recognised, language, recognise
+from authdeck.routing import Route
+from authdeck.settings import Settings
+from authdeck.upstream.failures import UpstreamFailure
+from authdeck.upstream.streams import Streams
+from authdeck.wording import sentence
+
+_log = structlog.get_logger(__name__)
+
+_CLIENT_CLOSED: Final = 499
+_MINUTE: Final = 60.0
+_KINDS: Final = {
+    "terms_not_acknowledged": FailureKind.TERMS,
+    "no_account_available": FailureKind.NO_ACCOUNT,
+}
+_ROUTES_OF: Final = {
+    anthropic_messages: (Route.MESSAGES,),
+    gemini_generate: (Route.GENERATE, Route.CODE_ASSIST),
+}
+_OPENAI_ROUTES: Final = (Route.RESPONSES, Route.CHAT)
+_JSON: Final = b"application/json"
+
+
+class ClientKeys(Protocol):
+    """Finds client keys in memory. ``operations.client_keys`` is the real one."""
+
+    def find(self, presented: str) -> ClientKey | None: ...
+
+
+@dataclass(slots=True)
+class Counts:
+    """Since the start, for metrics. ``unknown_keys`` are refused without an event: anyone can send them."""
+
+    requests: int = 0
+    unknown_keys: int = 0
+    client_closed: int = 0
+    in_flight: int = 0
+
+
+class Gateway:
+    """The ASGI app. Give it paths for which ``protocols.routes.is_gateway`` is true, with all collaborators started.
+
+    ``saw`` is told of each event. At the end uvicorn waits for the requests under way; then close the recorder.
+    """
+
+    def __init__(
+        self,
+        *,
+        pool: Pool,
+        lender: Lender,
+        refresher: Refresher,
+        streams: Streams,
+        recorder: Recorder,
+        client_keys: ClientKeys,
+        settings: Settings,
+        clock: Clock,
+        saw: Callable[[RequestEvent], None] = lambda _: None,
+    ) -> None:
+        self.counts: Final = Counts()
+        self._pool: Final = pool
+        self._keys: Final = client_keys
+        self._clock: Final = clock
+        self._cors: Final = frozenset(origin.encode() for origin in settings.gateway.cors_origins)
+        self._rates: Final = Rates(clock)
+        self._forwarder: Final = Forwarder(
+            pool=pool, lender=lender, refresher=refresher, streams=streams, recorder=recorder,
+            settings=settings, clock=clock, saw=saw,
+        )  # fmt: skip
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await _refuse_websocket(scope, receive, send)
+        elif scope["type"] == "http":
+            await self._serve(Request(scope, receive, self._allowing(scope, send), self._clock))
+
+    async def _serve(self, request: Request) -> None:
+        self.counts.requests += 1
+        self.counts.in_flight += 1
+        try:
+            await self._answer(request)
+        except ClientGone:
+            self._gone(request)
+        except asyncio.CancelledError:
+            if not request.is_gone:
+                raise
+            task = asyncio.current_task()
+            if task is not None:
+                task.uncancel()
+            self._gone(request)
+        finally:
+            request.unwatch()
+            self.counts.in_flight -= 1
+
+    async def _answer(self, request: Request) -> None:
+        try:
+            if request.method == "OPTIONS" and request.header(b"origin") in self._cors:
+                await _answer_preflight(request)
+                return
+            call = recognise(request.method, request.path, request.raw_path, request.header)
+            request.event.endpoint = call.endpoint
+            key, query = self._admitted(request)
+            request.event.client_key = key.name
+            if call.route is None:
+                await self._list_models(request, call, key)
+            else:
+                await self._forwarder.serve(request, call, query, key.scope)
+        except DeckError as error:
+            await self._refuse(request, error)
+        except Exception:
+            _log.exception("gateway failed", request=request.id)
+            if request.is_started:
+                raise
+            await self._refuse(request, DeckError("internal", status=500, request_id=request.id))
+
+    def _admitted(self, request: Request) -> tuple[ClientKey, str]:
+        """The client's key, and the query without it. Raises ``client_key_invalid``, ``client_key_rate_limited``."""
+        query, in_query = _without_key(request.query)
+        for presented in (*_presented(request.headers), *in_query):
+            if (key := self._keys.find(presented)) is not None:
+                self._rates.take(key)
+                return key, query
+        raise DeckError("client_key_invalid", status=401)
+
+    async def _list_models(self, request: Request, call: Recognised, key: ClientKey) -> None:
+        routes = _ROUTES_OF.get(call.protocol, _OPENAI_ROUTES)  # type: ignore[call-overload]
+        names = [name for name in self._names(routes, call.prefix, key) if key.scope.allows_model(name[1])]
+        body = call.protocol.models([name for name, _ in names])
+        await self._say(request, 200, body)
+
+    def _names(self, routes: tuple[Route, ...], prefix: str | None, key: ClientKey) -> Iterator[tuple[str, str]]:
+        """What to ask for, and the model that means; with ``prefix/`` before it where no URL says the prefix."""
+        if key.scope.allows_prefix(prefix):
+            yield from ((name, name) for name in self._pool.names(routes, prefix))
+        if prefix is None:
+            for each in self._pool.prefixes():
+                if key.scope.allows_prefix(each):
+                    yield from ((f"{each}/{name}", name) for name in self._pool.names(routes, each))
+
+    async def _refuse(self, request: Request, error: DeckError) -> None:
+        """Answer with an error of ours in the client's language; it is recorded, except that of an unknown key."""
+        protocol = self._language(request)
+        body = protocol.error(error.status, error.code, sentence(error.code, error.params), request.id)
+        added = [] if error.retry_after is None else [(b"retry-after", str(max(1, round(error.retry_after))).encode())]
+        if error.status == 426:  # noqa: PLR2004 - upgrade required: Codex goes on by POST at once
+            added.append((b"upgrade", b"HTTP/1.1"))
+        if request.event.failure is None:
+            request.fails(Failure(_kind(error), error.code))
+        if error.code == "client_key_invalid":
+            self.counts.unknown_keys += 1
+            request.is_recorded = True
+        await self._say(request, error.status, body, added)
+
+    async def _say(
+        self, request: Request, status: int, body: bytes, added: list[tuple[bytes, bytes]] | None = None
+    ) -> None:
+        request.event.status = status
+        await self._forwarder.record(request)
+        marks = [(b"x-authdeck-request-id", request.id.encode()), *(added or ())]
+        await request.start(status, headers.own(_JSON, body, marks))
+        await request.piece(body, more=False)
+
+    def _gone(self, request: Request) -> None:
+        self.counts.client_closed += 1
+        if not request.is_recorded:
+            request.event.status = _CLIENT_CLOSED
+            request.fails(Failure(FailureKind.CLIENT_CLOSED, "client_closed"))
+            tasks.start(self._forwarder.record(request), name="record client closed")
+
+    def _language(self, request: Request) -> ProtocolModule:
+        return language(request.path, request.header)
+
+    def _allowing(self, scope: Message, send: Send) -> Send:
+        """Let pages of the configured origins read the answer."""
+        if not self._cors:
+            return send
+        origin = next((value for name, value in scope["headers"] if name == b"origin"), None)
+        if origin not in self._cors:
+            return send
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                allowed = [
+                    (b"access-control-allow-origin", origin),
+                    (b"access-control-expose-headers", b"*"),
+                    (b"vary", b"Origin"),
+                ]
+                message = {**message, "headers": [*message["headers"], *allowed]}
+            await send(message)
+
+        return sending
+
+
+class Rates:
+    """Requests a minute by client key: a full minute's worth at once at most, refilled steadily."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock: Final = clock
+        self._left: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def take(self, key: ClientKey) -> None:
+        """Count one request. Raises ``DeckError('client_key_rate_limited')`` with the seconds until the next."""
+        if key.rate_limit is None:
+            return
+        now = self._clock.monotonic()
+        left, at = self._left.get(key.id, (float(key.rate_limit), now))
+        left = min(float(key.rate_limit), left + (now - at) * key.rate_limit / _MINUTE)
+        if left < 1:
+            wait = (1 - left) * _MINUTE / key.rate_limit
+            raise DeckError("client_key_rate_limited", status=429, retry_after=wait, rate_limit=key.rate_limit)
+        self._left[key.id] = left - 1, now
+
+
+def _presented(raw: headers.Raw) -> Iterator[str]:
+    for name, value in raw:
+        if name == b"authorization":
+            scheme, _, text = value.decode("latin-1").partition(" ")
+            yield text.strip() if scheme.lower() == "bearer" else value.decode("latin-1").strip()
+        elif name in (b"x-api-key", b"x-goog-api-key"):
+            yield value.decode("latin-1").strip()
+
+
+def _without_key(query: str) -> tuple[str, list[str]]:
+    if "key=" not in query:
+        return query, []
+    parts = query.split("&")
+    kept = [part for part in parts if part.partition("=")[0] != "key"]
+    keys = [value for name, value in parse_qsl(query) if name == "key"]
+    return "&".join(kept), keys
+
+
+def _kind(error: DeckError) -> FailureKind:
+    if isinstance(error, UpstreamFailure):
+        return error.kind
+    if error.code == "no_account_available" and error.status == 429:  # noqa: PLR2004 - too many requests
+        return FailureKind.QUOTA
+    fallback = FailureKind.INTERNAL if error.status >= 500 else FailureKind.REQUEST  # noqa: PLR2004 - server errors
+    return _KINDS.get(error.code, fallback)
+
+
+async def _answer_preflight(request: Request) -> None:
+    allowed = [
+        (b"access-control-allow-methods", b"GET, POST"),
+        (b"access-control-allow-headers", request.header(b"access-control-request-headers") or b"*"),
+        (b"access-control-max-age", b"600"),
+    ]
+    await request.start(204, allowed)
+    await request.piece(b"", more=False)
+
+
+async def _refuse_websocket(scope: Message, receive: Receive, send: Send) -> None:
+    """426 where the server can say so: Codex then goes on by POST at once, silently. Else the connection is closed."""
+    await receive()
+    extensions: dict[str, Any] = scope.get("extensions") or {}
+    if "websocket.http.response" not in extensions:
+        await send({"type": "websocket.close", "code": 1008})
+        return
+    refused = [(b"upgrade", b"HTTP/1.1"), (b"content-length", b"0")]
+    await send({"type": "websocket.http.response.start", "status": 426, "headers": refused})
+    await send({"type": "websocket.http.response.body", "body": b""})

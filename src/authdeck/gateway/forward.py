@@ -1,0 +1,386 @@
+"""Serving one request: pick an account, put its credential in, pass the answer on while it arrives.
+
+Before anything of an answer has been passed on, a failure that is the account's alone leads to the next account. After
+that nothing is repeated: an answer that breaks off breaks off at the client too, so that no half answer looks whole.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from math import ceil
+from typing import Final, Protocol
+
+from authdeck import models
+from authdeck.account import Account, Kind
+from authdeck.clock import Clock
+from authdeck.credential import Credential
+from authdeck.errors import DeckError, NotFound
+from authdeck.event import Attempt, Failure, FailureKind, RequestEvent
+from authdeck.exchange import Observation, Passed
+from authdeck.gateway import coding, headers
+from authdeck.gateway.headers import Raw
+from authdeck.gateway.request import Request
+from authdeck.gateway.witness import Witness
+from authdeck.operations.client_keys import Scope
+from authdeck.pool import Pool, Shortage
+from authdeck.protocols import asking
+from authdeck.protocols.routes import Recognised
+from authdeck.providers import PROVIDERS
+from authdeck.routing import Ask, Route
+from authdeck.settings import Settings
+from authdeck.upstream.failures import UpstreamFailure
+from authdeck.upstream.streams import Stream, Streams
+
+FAILED_BODY_LIMIT: Final = 1024 * 1024
+"""Bytes of a failed answer that are read and passed on."""
+
+_PAUSES: Final = {
+    FailureKind.QUOTA: 5.0,
+    FailureKind.UPSTREAM: 10.0,
+    FailureKind.TIMEOUT: 10.0,
+    FailureKind.NETWORK: 10.0,
+    FailureKind.AUTH: 59.0,
+}
+"""Seconds an account is passed over after a failure that names no time."""
+
+_IN_PATH: Final = frozenset({Route.GENERATE})
+_REDIRECTS: Final = range(300, 400)
+_UNAUTHORIZED: Final = frozenset({401, 407})
+
+
+class Lender(Protocol):
+    """Gives opened credentials. ``operations.lend`` is the real one."""
+
+    def ready(self, auth_index: str) -> Credential | None: ...
+
+    async def credential(self, auth_index: str) -> Credential: ...
+
+
+class Refresher(Protocol):
+    """Keeps credentials usable. ``operations.refresh`` is the real one."""
+
+    async def usable(self, credential: Credential) -> Credential: ...
+
+    async def renewed(self, credential: Credential) -> Credential | None: ...
+
+    def hint(self, account: Account) -> None: ...
+
+
+class Recorder(Protocol):
+    async def record(self, event: RequestEvent) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A request as it will be passed on. ``body`` are the client's bytes, ``opened`` the same without compression."""
+
+    call: Recognised
+    method: str
+    query: str
+    headers: list[tuple[str, str]] = field(repr=False)
+    body: bytes = field(repr=False)
+    opened: bytes = field(repr=False)
+    asked: str | None
+    model: str | None
+    prefix: str | None
+    providers: frozenset[str] | None
+
+    @property
+    def route(self) -> Route:
+        assert self.call.route is not None
+        return self.call.route
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """An attempt that gave nothing to pass on: the provider's failed answer, or an error of ours."""
+
+    observation: Observation
+    status: int | None = None
+    headers: Raw = ()
+    body: bytes = field(default=b"", repr=False)
+    error: DeckError | None = None
+
+
+class Forwarder:
+    """Serves requests of recognised routes. ``saw`` is told of each event as it is recorded."""
+
+    def __init__(
+        self,
+        *,
+        pool: Pool,
+        lender: Lender,
+        refresher: Refresher,
+        streams: Streams,
+        recorder: Recorder,
+        settings: Settings,
+        clock: Clock,
+        saw: Callable[[RequestEvent], None],
+    ) -> None:
+        self._pool: Final = pool
+        self._lender: Final = lender
+        self._refresher: Final = refresher
+        self._streams: Final = streams
+        self._recorder: Final = recorder
+        self._providers: Final = settings.providers
+        self._gateway: Final = settings.gateway
+        self._clock: Final = clock
+        self._saw: Final = saw
+
+    async def serve(self, request: Request, call: Recognised, query: str, scope: Scope) -> None:
+        """Answer the request. Raises ``DeckError`` where nothing was passed on; the caller says so to the client."""
+        body = await request.body(self._gateway.body_limit)
+        request.watch()
+        wanted = self._wanted(request, call, query, body, scope)
+        request.event.model, request.event.prefix = wanted.model, wanted.prefix
+        outcome, account, more = await self._tried_in_turn(request, wanted)
+        if isinstance(outcome, Failed):
+            await self._pass_failure(request, outcome, account, more)
+        else:
+            await self._pass(request, wanted, account, outcome)
+
+    def _wanted(self, request: Request, call: Recognised, query: str, body: bytes, scope: Scope) -> Wanted:
+        opened = body
+        if compression := request.header(b"content-encoding"):
+            opened = coding.opened(
+                body,
+                compression.decode("latin-1"),
+                limit=self._gateway.body_limit,
+                ratio=self._gateway.ratio_limit,
+            )
+        asked = asking.asked(opened).model if request.method == "POST" else None
+        asked = call.model or asked
+        prefix, model = call.prefix, asked
+        if prefix is None and asked and call.route is not None:
+            prefix, model = self._pool.split(call.route, asked)
+        _check(scope, prefix, model)
+        passed = headers.passed_on(request.headers)
+        return Wanted(call, request.method, query, passed, body, opened, asked, model, prefix, scope.providers)
+
+    async def _tried_in_turn(self, request: Request, wanted: Wanted) -> tuple[Stream | Failed, Account, bool]:
+        """Try accounts until one answers. The last outcome, its account, and whether others were left untried.
+
+        Raises ``DeckError`` where no account can be tried at all.
+        """
+        tried: set[str] = set()
+        last: tuple[Failed, Account] | None = None
+        for _ in range(max(1, self._gateway.max_attempts)):
+            picked = self._pick(wanted, tried)
+            if isinstance(picked, Shortage):
+                if last is None:
+                    raise self._refusal(wanted, picked)
+                return *last, False
+            tried.add(picked.auth_index)
+            outcome = await self._attempt(request, wanted, picked)
+            if not isinstance(outcome, Failed) or not outcome.observation.elsewhere:
+                return outcome, picked, False
+            last = outcome, picked
+        assert last is not None
+        return *last, not isinstance(self._pick(wanted, tried), Shortage)
+
+    def _pick(self, wanted: Wanted, tried: set[str]) -> Account | Shortage:
+        ask = Ask(wanted.route, wanted.model, wanted.prefix, frozenset(tried), wanted.providers)
+        picked = self._pool.pick(ask, self._clock.now().timestamp())
+        while self._pool.stale:
+            self._refresher.hint(self._pool.stale.popleft())
+        if isinstance(picked, Shortage):
+            picked.resting.rotate(1)
+            return next((account for account in picked.resting if account.auth_index not in tried), picked)
+        return picked
+
+    async def _attempt(self, request: Request, wanted: Wanted, account: Account) -> Stream | Failed:
+        event, began = request.event, self._clock.monotonic()
+        event.auth_index, event.file_name = account.auth_index, account.file_name
+        event.provider = account.provider.value
+        outcome = await self._answered(wanted, account)
+        kind = outcome.observation.kind.value if isinstance(outcome, Failed) else None
+        elapsed = (self._clock.monotonic() - began) * 1000
+        event.attempts.append(Attempt(account.auth_index, outcome.status, kind, elapsed))
+        if isinstance(outcome, Failed):
+            self._pause(wanted, account, outcome.observation)
+        return outcome
+
+    async def _answered(self, wanted: Wanted, account: Account) -> Stream | Failed:
+        """One account's answer. A credential that was not accepted is renewed once."""
+        try:
+            credential = self._lender.ready(account.auth_index) or await self._lender.credential(account.auth_index)
+            if credential.expires_at is not None or credential.kind is Kind.SERVICE_ACCOUNT:
+                credential = await self._refresher.usable(credential)
+            outcome = await self._opened(wanted, account, credential)
+            if isinstance(outcome, Failed) and outcome.observation.refreshable:
+                renewed = await self._refresher.renewed(credential)
+                if renewed is not None:
+                    outcome = await self._opened(wanted, account, renewed)
+        except UpstreamFailure as error:
+            # What may have been carried out is not repeated elsewhere, except where the connection was lost unanswered.
+            elsewhere = not error.sent or error.kind is FailureKind.NETWORK
+            return Failed(Observation(error.kind, error.code, elsewhere=elsewhere), error=error)
+        except DeckError as error:
+            kind = FailureKind.REQUEST if error.status == 404 else FailureKind.AUTH  # noqa: PLR2004 - not found
+            elsewhere = kind is FailureKind.AUTH and not error.code.startswith("storage_")
+            return Failed(Observation(kind, error.code, elsewhere=elsewhere), error=error)
+        return outcome
+
+    async def _opened(self, wanted: Wanted, account: Account, credential: Credential) -> Stream | Failed:
+        passed = self._passed(wanted, account)
+        stream = await self._streams.open(PROVIDERS[account.provider].prepare(passed, credential, self._providers))
+        if stream.status < 300:  # noqa: PLR2004 - success
+            return stream
+        return await self._read_failed(stream, account, wanted.model)
+
+    def _passed(self, wanted: Wanted, account: Account) -> Passed:
+        """The request for this account: the model under the provider's name for it, all else as it came."""
+        model = models.resolved(account, wanted.model) if wanted.model is not None else None
+        body, sent = wanted.body, wanted.headers
+        is_renamed = model is not None and model != wanted.asked and wanted.route not in _IN_PATH
+        if is_renamed or wanted.route is Route.CODE_ASSIST:
+            body = asking.renamed(wanted.opened, model) if is_renamed and model is not None else wanted.opened
+            if wanted.body is not wanted.opened:
+                sent = [pair for pair in sent if pair[0] != "content-encoding"]
+        return Passed(wanted.method, wanted.route, wanted.call.tail, wanted.query, sent, body, model)
+
+    async def _read_failed(self, stream: Stream, account: Account, model: str | None) -> Failed:
+        body = await _whole(stream)
+        if stream.status in _REDIRECTS:
+            error = UpstreamFailure(FailureKind.UPSTREAM, "upstream_redirected", sent=True)
+            return Failed(Observation(error.kind, error.code), stream.status, error=error)
+        read = PROVIDERS[account.provider].read_failure
+        known = {name.decode("latin-1"): value.decode("latin-1") for name, value in stream.headers}
+        observed = read(stream.status, known, _readable(body, known), self._clock.now(), model)
+        return Failed(observed, stream.status, stream.headers, body)
+
+    def _pause(self, wanted: Wanted, account: Account, observed: Observation) -> None:
+        """Pass the account over for a moment, so that the next requests need not find out again."""
+        now = self._clock.now()
+        pause = _PAUSES.get(observed.kind)
+        if pause is None or not observed.elsewhere or account.settings.disable_cooling:
+            return
+        until = observed.until or now + timedelta(seconds=pause)
+        is_account_wide = observed.kind in (FailureKind.AUTH, FailureKind.NETWORK)
+        scope = observed.scope or (None if is_account_wide else wanted.model)
+        self._pool.block(
+            account.auth_index,
+            scope,
+            until.timestamp(),
+            observed.code,
+            now.timestamp(),
+            is_quota=observed.kind is FailureKind.QUOTA,
+        )
+
+    async def _pass(self, request: Request, wanted: Wanted, account: Account, stream: Stream) -> None:
+        """Pass the answer on. The piece that ends it waits until the event is durable; all others leave at once."""
+        event = request.event
+        witness = Witness(wanted.call.protocol, stream.headers)
+        event.streamed = witness.streamed
+        try:
+            await request.start(stream.status, headers.passed_back(stream.headers, self._marks(request, account)))
+            while piece := await stream.read():
+                if event.ttfb_ms is None:
+                    event.ttfb_ms = request.elapsed_ms()
+                ends = witness.sees(piece)
+                if ends and not request.is_recorded:
+                    await self._record_answer(request, wanted, account, witness)
+                if witness.is_counted_out:
+                    await request.piece(piece, more=False)
+                    return
+                await request.piece(piece, more=True)
+            witness.ends()
+        except UpstreamFailure as error:
+            if not request.is_recorded:
+                event.tokens = witness.tokens
+                request.fails(Failure(error.kind, error.code))
+                await self.record(request)
+                return  # without an end: the server closes the connection, and the client sees that it broke off
+        finally:
+            stream.close()
+        if not request.is_recorded:
+            await self._record_answer(request, wanted, account, witness)
+        await request.piece(b"", more=False)
+
+    async def _record_answer(self, request: Request, wanted: Wanted, account: Account, witness: Witness) -> None:
+        event = request.event
+        event.tokens = witness.tokens
+        if witness.failure is not None:
+            request.fails(Failure(FailureKind.UPSTREAM, witness.failure))
+        else:
+            self._pool.unblock(account.auth_index, wanted.model)
+        await self.record(request)
+
+    async def _pass_failure(self, request: Request, failed: Failed, account: Account, more: bool) -> None:
+        """Pass a provider's refusal on as it is; but one of the account's credential is none of the client's.
+
+        Where other accounts are left, how long this one has to wait is not said: clients would wait that long.
+        """
+        observed = failed.observation
+        request.fails(Failure(observed.kind, observed.code, observed.summary))
+        if failed.error is not None:
+            raise failed.error
+        assert failed.status is not None
+        if observed.kind is FailureKind.AUTH and failed.status in _UNAUTHORIZED:
+            raise DeckError("no_account_available", status=503, reasons={observed.code: 1})
+        dropped = {b"content-length", b"retry-after"} if more else {b"content-length"}
+        raw = [pair for pair in failed.headers if pair[0] not in dropped]
+        length = (b"content-length", str(len(failed.body)).encode())
+        sent = headers.passed_back(raw, [length, *self._marks(request, account)])
+        request.event.status = failed.status
+        await self.record(request)
+        await request.start(failed.status, sent)
+        await request.piece(failed.body, more=False)
+
+    async def record(self, request: Request) -> None:
+        """Record the event, once, as it stands; returns when it is durable, or after the recorder's patience."""
+        if request.is_recorded:
+            return
+        request.is_recorded = True
+        request.event.latency_ms = request.elapsed_ms()
+        self._saw(request.event)
+        await self._recorder.record(request.event)
+
+    def _refusal(self, wanted: Wanted, shortage: Shortage) -> DeckError:
+        """What to tell a client that no account can serve."""
+        if not shortage.serving:
+            return NotFound("model_not_found", model=wanted.asked or "")
+        if shortage.only_terms:
+            provider = min(shortage.terms).value
+            command = f"authdeck terms acknowledge {provider}"
+            return DeckError("terms_not_acknowledged", status=403, provider=provider, command=command)
+        reasons = dict(shortage.reasons)
+        if shortage.only_quota and shortage.quota_until is not None:
+            wait = max(1, ceil(shortage.quota_until - self._clock.now().timestamp()))
+            return DeckError("no_account_available", status=429, retry_after=wait, reasons=reasons)
+        return DeckError("no_account_available", status=503, reasons=reasons)
+
+    def _marks(self, request: Request, account: Account) -> list[tuple[bytes, bytes]]:
+        marks = [(b"x-authdeck-request-id", request.id.encode())]
+        if self._gateway.account_header:
+            marks.append((b"x-authdeck-account", account.auth_index.encode()))
+        return marks
+
+
+def _check(scope: Scope, prefix: str | None, model: str | None) -> None:
+    """Raises ``DeckError('client_key_not_allowed')`` where the key is limited to other models or prefixes."""
+    if not scope.allows_prefix(prefix):
+        raise DeckError("client_key_not_allowed", status=403, what="prefix")
+    if scope.models is not None and not (model is not None and scope.allows_model(model)):
+        raise DeckError("client_key_not_allowed", status=403, what="model")
+
+
+async def _whole(stream: Stream) -> bytes:
+    body = bytearray()
+    try:
+        while len(body) < FAILED_BODY_LIMIT and (piece := await stream.read()):
+            body += piece
+    finally:
+        stream.close()
+    return bytes(body[:FAILED_BODY_LIMIT])
+
+
+def _readable(body: bytes, known: Mapping[str, str]) -> bytes:
+    try:
+        reader = coding.decoder(known.get("content-encoding", ""))
+        return reader.decode(body) if reader else body
+    except coding.Undecodable:
+        return b""
+
+
+__all__ = ("Failed", "Forwarder", "Scope", "Wanted")

@@ -1,0 +1,105 @@
+"""One client request under way: reading it, answering it, noticing that the client left, and its event."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any, Final
+
+from authdeck import tasks
+from authdeck.clock import Clock
+from authdeck.errors import DeckError
+from authdeck.event import Failure, RequestEvent
+from authdeck.gateway.headers import Raw
+from authdeck.ids import new_request_id
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+
+class ClientGone(Exception):  # noqa: N818 - not an error of anybody's
+    """The client closed the connection before its request was complete."""
+
+
+class Request:
+    """A client's request. ``event`` grows as it goes on; ``id`` is what the client gets to name it by."""
+
+    __slots__ = (
+        "_clock", "_receive", "_send", "_watcher", "began", "event", "headers", "id", "is_gone", "is_over",
+        "is_recorded", "is_started", "method", "path", "query", "raw_path",
+    )  # fmt: skip
+
+    def __init__(self, scope: Message, receive: Receive, send: Send, clock: Clock) -> None:
+        self._receive: Final = receive
+        self._send: Final = send
+        self._clock: Final = clock
+        self._watcher: asyncio.Task[Message] | None = None
+        self.method: Final[str] = scope["method"]
+        self.path: Final[str] = scope["path"]
+        self.raw_path: Final[bytes] = scope.get("raw_path") or self.path.encode()
+        self.query: Final[str] = scope["query_string"].decode("latin-1")
+        self.headers: Final[Raw] = scope["headers"]
+        self.began: Final = clock.monotonic()
+        at_ms = int(clock.now().timestamp() * 1000)
+        self.event: Final = RequestEvent(new_request_id(at_ms), at_ms, self.path[:200])
+        self.id: Final = self.event.id.hex()
+        self.is_started = self.is_over = self.is_gone = self.is_recorded = False
+
+    def header(self, name: bytes) -> bytes | None:
+        """Look up by lower-case name; the first where there are several."""
+        return next((value for found, value in self.headers if found == name), None)
+
+    def elapsed_ms(self) -> float:
+        return (self._clock.monotonic() - self.began) * 1000
+
+    async def body(self, limit: int) -> bytes:
+        """The whole body. Raises ``DeckError('body_too_large')`` above ``limit`` bytes, and ``ClientGone``."""
+        announced = self.header(b"content-length")
+        if announced is not None and announced.isdigit() and int(announced) > limit:
+            raise DeckError("body_too_large", status=413, limit=limit)
+        message = await self._receive()
+        if message["type"] == "http.request" and not message.get("more_body"):
+            return bytes(message.get("body", b""))
+        pieces = bytearray()
+        while message["type"] == "http.request":
+            pieces += message.get("body", b"")
+            if len(pieces) > limit:
+                raise DeckError("body_too_large", status=413, limit=limit)
+            if not message.get("more_body"):
+                return bytes(pieces)
+            message = await self._receive()
+        raise ClientGone
+
+    def watch(self) -> None:
+        """Cancel the current task, with ``is_gone`` set, when the client leaves. Called after ``body``."""
+        serving = asyncio.current_task()
+
+        def left(_: "asyncio.Task[Message]") -> None:
+            if not self.is_over and serving is not None:
+                self.is_gone = True
+                serving.cancel()
+
+        self._watcher = tasks.start(_received(self._receive), name="client watch")
+        self._watcher.add_done_callback(left)
+
+    def unwatch(self) -> None:
+        self.is_over = True
+        if self._watcher is not None:
+            self._watcher.cancel()
+            self._watcher = None
+
+    async def start(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        self.is_started = True
+        self.event.status = status
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+
+    async def piece(self, body: bytes, *, more: bool) -> None:
+        if not more:
+            self.is_over = True
+        await self._send({"type": "http.response.body", "body": body, "more_body": more})
+
+    def fails(self, failure: Failure) -> None:
+        self.event.failure = failure
+
+
+async def _received(receive: Receive) -> Message:
+    return await receive()

@@ -1,0 +1,82 @@
+"""Watching an answer pass: its end, its tokens, an error inside. The witness reads a copy and changes nothing."""
+
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+from authdeck.event import Tokens
+from authdeck.gateway.coding import Undecodable, decoder
+from authdeck.gateway.headers import Raw
+from authdeck.protocols.routes import ProtocolModule
+
+_log = structlog.get_logger(__name__)
+
+
+class Witness:
+    """One answer's. ``streamed``: it is an event stream. A copy that can't be read leaves the tokens unknown."""
+
+    __slots__ = ("_decoder", "_left", "_reader", "streamed")
+
+    def __init__(self, protocol: ProtocolModule, headers: Raw) -> None:
+        kind = coding = b""
+        length = None
+        for name, value in headers:
+            if name == b"content-type":
+                kind = value.lower()
+            elif name == b"content-encoding":
+                coding = value
+            elif name == b"content-length" and value.isdigit():
+                length = int(value)
+        self.streamed: Final = kind.startswith(b"text/event-stream")
+        self._left = length
+        self._decoder = decoder(coding.decode("latin-1")) if coding else None
+        self._reader = protocol.reader(self.streamed) if self.streamed or b"json" in kind else None
+
+    @property
+    def tokens(self) -> Tokens:
+        return self._reader.tokens if self._reader else Tokens()
+
+    @property
+    def failure(self) -> str | None:
+        return self._reader.failure if self._reader else None
+
+    @property
+    def is_counted_out(self) -> bool:
+        """Whether as many bytes have passed as the answer announced."""
+        return self._left == 0
+
+    def sees(self, piece: bytes) -> bool:
+        """Take note of a piece; true if the answer ends with it: the terminal event, or the last counted byte."""
+        if self._left is not None:
+            self._left -= len(piece)
+        if self._reader is None:
+            return self._left == 0
+        self._read(piece)
+        if self._left == 0:
+            self.ends()
+            return True
+        return self._has_ended()
+
+    def _has_ended(self) -> bool:
+        return self._reader is not None and self._reader.ended
+
+    def ends(self) -> None:
+        """Take note that nothing follows."""
+        if self._reader is not None:
+            self._guarded(self._reader.end)
+
+    def _read(self, piece: bytes) -> None:
+        reader = self._reader
+        if reader is not None:
+            self._guarded(lambda: reader.feed(self._decoder.decode(piece) if self._decoder else piece))
+
+    def _guarded(self, read: Callable[[], None]) -> None:
+        """An answer must pass whatever it holds: a reader that stumbles costs the token counts, not the answer."""
+        try:
+            read()
+        except Undecodable:
+            self._reader = None
+        except Exception:  # noqa: BLE001 - see above; the log has it in full
+            _log.warning("answer not readable", exc_info=True)
+            self._reader = None

@@ -1,0 +1,35 @@
+"""The timetable: everything that authdeck does by itself, how often, and why so often."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from authdeck.jobs.runner import Job
+
+Work = Callable[[], Awaitable[object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Chores:
+    """What the timetable calls, handed in by whoever wires the server. ``None`` where it does not apply.
+
+    ``poll_changes`` reads what other processes changed; only PostgreSQL has other processes.
+    """
+
+    prune_changes: Work
+    flush_key_use: Work
+    flush_account_use: Work
+    expire_sessions: Work
+    poll_changes: Work | None = None
+
+
+def timetable(chores: Chores) -> list[Job]:
+    """Seconds between two runs of each."""
+    jobs = [
+        Job("flush-account-use", 5, chores.flush_account_use, at_close=True),  # what lists show lags at most this far
+        Job("flush-key-use", 30, chores.flush_key_use, at_close=True),
+        Job("prune-changes", 600, chores.prune_changes),  # rows are kept for an hour
+        Job("expire-sessions", 900, chores.expire_sessions),  # an ended session is refused anyway; this only tidies
+    ]
+    if chores.poll_changes is not None:
+        jobs.append(Job("poll-changes", 0.5, chores.poll_changes))  # elsewhere in force within 1 s
+    return jobs

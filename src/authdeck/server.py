@@ -1,0 +1,358 @@
+"""Everything is wired here, in plain code: one process with console, management API and gateway on one origin."""
+
+import asyncio
+import errno
+import signal
+import socket
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from functools import partial
+from typing import Final, Protocol
+
+import structlog
+import uvicorn
+import uvloop
+from httpx2 import ASGITransport, AsyncClient
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from authdeck import __version__, ids, logs, tasks
+from authdeck.access import AUTOMATION
+from authdeck.account import Account
+from authdeck.api import management
+from authdeck.api.parts import Parts
+from authdeck.api.status import Check, status_routes
+from authdeck.clock import Clock, SystemClock
+from authdeck.directory import Directory
+from authdeck.errors import DeckError
+from authdeck.gate import local
+from authdeck.gate.authenticate import Gate
+from authdeck.gate.routes import guard
+from authdeck.gateway.app import Gateway
+from authdeck.home import Home
+from authdeck.jobs import Chores, Runner, timetable
+from authdeck.operations import client_keys as keys
+from authdeck.operations import operators, sign_in, unreadable
+from authdeck.operations.admin_keys import AdminKeys
+from authdeck.operations.changes import ChangeFeed
+from authdeck.operations.client_keys import ClientKeys
+from authdeck.operations.desk import Desk
+from authdeck.operations.entries import Mirror
+from authdeck.operations.follow import Follower
+from authdeck.operations.keyring import open_vault
+from authdeck.operations.lend import Lender
+from authdeck.operations.record import Recorder
+from authdeck.operations.refresh import Refresher
+from authdeck.operations.uses import Uses
+from authdeck.pool import Pool
+from authdeck.protocols.routes import is_gateway
+from authdeck.providers import PROVIDERS
+from authdeck.routing import Route
+from authdeck.secret import Secret
+from authdeck.settings import Settings
+from authdeck.storage import opening
+from authdeck.storage.reading import changes, requests
+from authdeck.storage.reading.requests import RequestSearch
+from authdeck.storage.reading.upstreams import approved
+from authdeck.upstream.calls import Calls
+from authdeck.upstream.origins import Approval, Origins
+from authdeck.upstream.sessions import Sessions
+from authdeck.upstream.streams import Streams
+from authdeck.web import console, error_page
+
+STOP_TIMEOUT: Final = 30
+"""Seconds that open answers have to end in."""
+
+SWITCH_INTERVAL: Final = 0.0001
+"""Seconds after which a busy thread lets the event loop have its turn: list pages then don't delay the gateway."""
+
+_log = structlog.get_logger(__name__)
+
+
+class SampleRequest(Protocol):
+    """A request that the console's button sends through the gateway. The demo gives one."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+    @property
+    def body(self) -> bytes: ...
+
+
+class Built:
+    """One wired authdeck. ``start`` before ``app`` is served and ``stop`` afterwards, each once, on one event loop."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        *,
+        boot: str,
+        home: Home,
+        local_token: Secret | None = None,
+        sample: SampleRequest | None = None,
+    ) -> None:
+        """Open databases and vault. Raises ``DeckError`` where one of them refuses."""
+        self._home: Final = home
+        self._database: Final = opening.control(settings, clock)
+        self._monitoring: Final = opening.monitoring(settings, clock)
+        vault = open_vault(self._database, settings, clock)
+        self._origins: Final = Origins(settings.providers, own_host=settings.host, own_port=settings.port)
+        self._sessions: Final = Sessions(self._origins, connect_timeout=settings.gateway.connect_timeout)
+        self.desk: Final = Desk(
+            settings, clock, boot, self._database, vault, ChangeFeed(), Directory(), Calls(self._sessions)
+        )
+        self.pool: Final = Pool(_routes)
+        self._client_keys: Final = ClientKeys(self.desk)
+        self._admin_keys: Final = AdminKeys(self.desk)
+        self._mirror: Final = Mirror(self.desk, self.pool)
+        self._follower: Final = Follower(self.desk, self._load)
+        self._uses: Final = Uses(self.desk)
+        self._recorder: Final = Recorder(self._monitoring, clock)
+        self._lender: Final = Lender(self.desk)
+        self._refresher: Final = Refresher(self.desk, self._lender)
+        self._runner: Final = Runner(timetable(self._chores()))
+        self._sample: Final = sample
+        self.gateway: Final = Gateway(
+            pool=self.pool,
+            lender=self._lender,
+            refresher=self._refresher,
+            streams=Streams(
+                self._sessions,
+                first_byte_timeout=settings.gateway.first_byte_timeout,
+                idle_timeout=settings.gateway.idle_timeout,
+            ),
+            recorder=self._recorder,
+            client_keys=self._client_keys,
+            settings=settings,
+            clock=clock,
+            saw=self._uses.saw,
+        )
+        self.gate: Final = Gate(
+            self.desk, admin_keys=self._admin_keys, local_token=local_token, error_page=error_page
+        )
+        self.app: Final = _OneOrigin(self.gateway, self._management())
+
+    async def start(self) -> None:
+        """Load what is kept in memory and begin what happens by itself; then the port may open."""
+        await operators.ensure_first(self.desk)
+        await self._admin_keys.install_preset()
+        await self._follower.start()
+        self.desk.feed.subscribe("upstream", self._load_origins)
+        await self._client_keys.start()
+        await self._load()
+        await self._refresher.start()
+        self._recorder.start()
+        self._runner.start()
+        tasks.start(unreadable.mark_all(self.desk), name="find unreadable auth files")
+
+    async def stop(self) -> None:
+        """When no request is under way any more: end refreshes, write down what is in memory, close everything."""
+        await self._runner.close()
+        await self._refresher.close()
+        await tasks.finish()
+        await self._recorder.close()
+        await self._sessions.close()
+        self._database.close()
+        self._monitoring.close()
+        self._home.release()
+
+    def _management(self) -> ASGIApp:
+        """Console, API and status routes behind the gate."""
+        parts = Parts(self.desk, self._monitoring, self._refresher.refresh)
+        app = console(
+            self.desk,
+            self.gate,
+            self._monitoring,
+            self._client_keys,
+            self._send_sample if self._sample else None,
+            self.desk.settings,
+        )
+        app.router.routes.extend(status_routes(self.desk, self._checks(), self._events))
+        app.router.routes.append(Mount("/api/v1", management(parts)))
+        return guard(app, self.gate)
+
+    async def _load(self) -> None:
+        await self._load_origins("")
+        await self._mirror.load()
+
+    async def _load_origins(self, _origin: str) -> None:
+        rows = await self.desk.read(approved)
+        self._origins.replace((row.origin, Approval(row.private, row.plain_http)) for row in rows)
+
+    def _chores(self) -> Chores:
+        return Chores(
+            prune_changes=self._follower.prune,
+            flush_key_use=self._client_keys.flush,
+            flush_account_use=self._uses.flush,
+            expire_sessions=partial(sign_in.forget_ended, self.desk),
+            poll_changes=None if self._database.is_sqlite else self._follower.poll,
+        )
+
+    def _checks(self) -> dict[str, Check]:
+        return {
+            "database": partial(self._database.read, changes.newest),
+            "monitoring": partial(self._monitoring.read, partial(requests.page, search=RequestSearch(page_size=1))),
+        }
+
+    def _events(self) -> Mapping[str, int]:
+        return asdict(self._recorder.counts)
+
+    async def _send_sample(self) -> str:
+        """One request through the gateway, with a key of its own that is revoked again. Returns its request id."""
+        assert self._sample is not None
+        key = await keys.create(self.desk, "console sample", AUTOMATION)
+        headers = {**self._sample.headers, "authorization": f"Bearer {key.key.open()}", "content-type": "application/json"}
+        try:
+            transport = ASGITransport(self.gateway)
+            async with AsyncClient(transport=transport, base_url="http://localhost") as client:
+                answer = await client.post(self._sample.path, content=self._sample.body, headers=headers)
+                return str(answer.headers["x-authdeck-request-id"])
+        finally:
+            await keys.revoke(self.desk, key.id, AUTOMATION)
+
+
+class _OneOrigin:
+    """Tells the audiences apart by path: clients' requests go to the gateway, everything else stands behind the gate."""
+
+    def __init__(self, gateway: ASGIApp, management: ASGIApp) -> None:
+        self._gateway: Final = gateway
+        self._management: Final = management
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            raise RuntimeError("start and stop are called by the server, not by lifespan")
+        app = self._gateway if is_gateway(scope["path"]) else self._management
+        await app(scope, receive, send)
+
+
+def _routes(account: Account) -> frozenset[Route]:
+    return PROVIDERS[account.provider].routes(account.kind)
+
+
+async def build(
+    settings: Settings,
+    clock: Clock,
+    *,
+    home: Home | None = None,
+    boot: str | None = None,
+    local_token: Secret | None = None,
+    sample: SampleRequest | None = None,
+) -> Built:
+    """A wired authdeck, not started yet.
+
+    It holds the home's lock from here to the end of ``stop``, unless ``home`` is one that the caller has taken.
+    """
+    taken = home or _take_home(settings)
+    try:
+        return Built(
+            settings, clock, boot=boot or ids.new_id(), home=taken, local_token=local_token, sample=sample
+        )
+    except BaseException:
+        taken.release()
+        raise
+
+
+def run(settings: Settings, *, sample: SampleRequest | None = None) -> None:
+    """Serve until told to stop. Raises ``DeckError`` where home, port, database or vault refuse."""
+    logs.set_up(settings.log_level)
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    home = _take_home(settings)
+    try:
+        with _listening(settings) as listening:
+            uvloop.run(_serve(settings, home, listening, sample))
+    finally:
+        home.release()
+
+
+async def _serve(settings: Settings, home: Home, listening: socket.socket, sample: SampleRequest | None) -> None:
+    boot = ids.new_id()
+    address = _address(settings, listening)
+    token = local.write(settings.home, address, boot)
+    try:
+        built = await build(settings, SystemClock(), home=home, boot=boot, local_token=token, sample=sample)
+        await built.start()
+        try:
+            await _welcome(built.desk, address)
+            await _served(settings, built.app, listening)
+        finally:
+            await built.stop()
+    finally:
+        local.remove(settings.home, boot)
+
+
+async def _served(settings: Settings, app: ASGIApp, listening: socket.socket) -> None:
+    """Until SIGTERM or SIGINT; a second one does not wait for open answers."""
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=STOP_TIMEOUT,
+        ssl_certfile=settings.tls_certificate,
+        ssl_keyfile=settings.tls_key,
+    )
+    server = _Server(config)
+    loop = asyncio.get_running_loop()
+    for signal_ in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signal_, server.told_to_stop)
+    await server.serve(sockets=[listening])
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its own signal handling, which would end the process before everything is written down."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    def told_to_stop(self) -> None:
+        self.force_exit = self.should_exit
+        self.should_exit = True
+
+
+async def _welcome(desk: Desk, address: str) -> None:
+    """Where it is, and on a terminal a one-time link in: a link in a log file would be a key in a log file."""
+    _log.info("serving", address=address, home=str(desk.settings.home), version=__version__)
+    if not sys.stdout.isatty():
+        return
+    link = await sign_in.make_link(desk)
+    where = (desk.settings.public_url or address).rstrip("/")
+    print(f"\nauthdeck is at {where}\nSign in within 10 minutes, once: {where}/sign-in/link/{link.token.open()}\n", flush=True)  # noqa: T201 - for the person at the terminal
+
+
+def _take_home(settings: Settings) -> Home:
+    """On PostgreSQL several processes may share the home: the database keeps them apart."""
+    is_alone = settings.database_url is None or settings.database_url.get_secret_value().startswith("sqlite")
+    return Home(settings.home).taken() if is_alone else Home(settings.home)
+
+
+def _listening(settings: Settings) -> socket.socket:
+    """The port, open: who connects before everything is loaded waits. Raises ``port_taken`` and ``bind_refused``."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((settings.host, settings.port))
+        listening.listen(2048)
+    except OSError as error:
+        listening.close()
+        code = "port_taken" if error.errno == errno.EADDRINUSE else "bind_refused"
+        raise DeckError(code, bind=settings.bind, problem=error.strerror or "") from None
+    return listening
+
+
+def _address(settings: Settings, listening: socket.socket) -> str:
+    """How this machine reaches it: the port that was really given, and loopback where it listens everywhere."""
+    port = listening.getsockname()[1]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104 - compared, not bound
+    scheme = "https" if settings.tls_certificate else "http"
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"

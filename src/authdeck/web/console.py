@@ -1,0 +1,46 @@
+"""The console's app: every page's routes, and the room they work in."""
+
+from typing import Final
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from authdeck.gate.authenticate import Gate
+from authdeck.gate.routes import PUBLIC, needs
+from authdeck.operations.client_keys import ClientKeys
+from authdeck.operations.desk import Desk
+from authdeck.settings import Settings
+from authdeck.storage.database import Database
+from authdeck.web.pages import auth_files, client_keys, imports, monitoring, sign_in, terms
+from authdeck.web.rendering import Pages
+from authdeck.web.room import Room, Sample
+from authdeck.web.statics import Statics
+from authdeck.web.waiting import WaitingImports
+
+_PAGES: Final = (sign_in, auth_files, imports, monitoring, client_keys, terms)
+
+
+def console(
+    desk: Desk, gate: Gate, monitoring: Database, client_keys: ClientKeys, sample: Sample | None, settings: Settings
+) -> Starlette:
+    """The app, not yet behind its gate: ``gate.routes.guard`` puts it there when all routes are added.
+
+    ``sample`` sends one request and returns its id; the demo gives it, and only then is there a button for it.
+    ``Gate(error_page=web.error_page)`` gives errors the console's look.
+    """
+    statics = Statics()
+    app = Starlette(routes=[*(route for page in _PAGES for route in page.ROUTES), _static(statics)])
+    app.state.room = Room(
+        desk, gate, monitoring, client_keys, sample, settings, Pages(statics, desk.clock), WaitingImports()
+    )
+    return app
+
+
+def _static(statics: Statics) -> Route:
+    @needs(PUBLIC)
+    async def static(request: Request) -> Response:
+        return await statics.serve(request)
+
+    return Route("/static/{path:path}", static)

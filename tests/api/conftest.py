@@ -1,0 +1,97 @@
+"""The management API behind the real gate, over a real database; Ann is admin, Bob operator, Vera viewer."""
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest_asyncio
+from fakes.clock import SetClock
+from fakes.people import ANN, BOB, VERA
+from httpx2 import ASGITransport, AsyncClient
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.types import ASGIApp
+
+from authdeck.access import Actor
+from authdeck.api import management
+from authdeck.api.parts import Parts
+from authdeck.api.status import status_routes
+from authdeck.directory import Directory
+from authdeck.exchange import Refreshed, RefreshOutcome
+from authdeck.gate.authenticate import Gate
+from authdeck.gate.routes import guard
+from authdeck.operations import admin_keys, operators
+from authdeck.operations.changes import ChangeFeed
+from authdeck.operations.desk import Desk
+from authdeck.operations.entries import Mirror
+from authdeck.pool import Pool
+from authdeck.providers import PROVIDERS
+from authdeck.settings import Settings
+from authdeck.storage.database import Database
+from authdeck.upstream.calls import Calls
+from authdeck.upstream.origins import Origins
+from authdeck.upstream.sessions import Sessions
+from authdeck.vault.keys import MasterKey
+from authdeck.vault.vault import Vault
+
+UPLOAD_LIMIT = 100_000
+"""Bytes: small, so that a test of the limit is quick."""
+
+As = Callable[[Actor | None], AsyncClient]
+
+
+@pytest_asyncio.fixture
+async def desk(database: Database, clock: SetClock, tmp_path: Path) -> AsyncIterator[Desk]:
+    home = tmp_path / "home"
+    home.mkdir(mode=0o700)
+    settings = Settings(home=home, upload_limit=UPLOAD_LIMIT)
+    sessions = Sessions(Origins(settings.providers, own_host=settings.host, own_port=settings.port))
+    vault = Vault.create(MasterKey.new()).vault
+    made = Desk(settings, clock, "b" * 32, database, vault, ChangeFeed(), Directory(), Calls(sessions))
+    await Mirror(made, Pool(lambda account: PROVIDERS[account.provider].routes(account.kind))).load()
+    await operators.ensure_first(made)
+    yield made
+    await sessions.close()
+
+
+@pytest_asyncio.fixture
+async def app(desk: Desk, monitoring: Database) -> ASGIApp:
+    async def nothing_rotates(auth_index: str, actor: Actor) -> Refreshed:
+        """What a deck answers whose accounts have no refresh token; refreshing is tested with the simulator."""
+        del auth_index, actor
+        return Refreshed(RefreshOutcome.FAILED, "does_not_rotate")
+
+    async def unanswered() -> None:
+        """A database that does not answer."""
+        raise ConnectionError
+
+    routes = [
+        *status_routes(desk, {"control": lambda: desk.read(bool), "lost": unanswered}, lambda: {"stored": 7, "late": 1}),
+        Mount("/api/v1", management(Parts(desk, monitoring, nothing_rotates))),
+    ]
+
+    async def at_once(_seconds: float) -> None: ...
+
+    return guard(Starlette(routes=routes), Gate(desk, sleep=at_once))
+
+
+@pytest_asyncio.fixture
+async def as_(app: ASGIApp, desk: Desk) -> AsyncIterator[As]:
+    """``as_(BOB)`` asks with Bob's admin key, ``as_(None)`` with none."""
+    clients: dict[str, AsyncClient] = {"": _client(app, None)}
+    for actor in (ANN, BOB, VERA):
+        await operators.create(desk, actor.name, actor.role, ANN)
+        made = await admin_keys.create(desk, actor.name, ANN)
+        clients[actor.name] = _client(app, made.key.open())
+    yield lambda actor: clients[actor.name if actor else ""]
+    for client in clients.values():
+        await client.aclose()
+
+
+@pytest_asyncio.fixture
+async def ann(as_: As) -> AsyncClient:
+    return as_(ANN)
+
+
+def _client(app: ASGIApp, key: str | None) -> AsyncClient:
+    headers = {"authorization": f"Bearer {key}"} if key else {}
+    return AsyncClient(transport=ASGITransport(app), base_url="http://localhost/api/v1", headers=headers)

@@ -1,0 +1,99 @@
+"""Memory follows the database: in this process at once, in another one by the change feed; damage is a visible state."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from fakes.auth_files import codex, take_in
+from fakes.people import ANN
+from sqlalchemy import update
+
+from authdeck.clock import Clock
+from authdeck.directory import Directory
+from authdeck.event import Failure, FailureKind, RequestEvent
+from authdeck.health import Health
+from authdeck.operations import disable, unreadable
+from authdeck.operations.changes import ChangeFeed
+from authdeck.operations.desk import Desk
+from authdeck.operations.entries import Mirror
+from authdeck.operations.follow import Follower
+from authdeck.operations.uses import Uses
+from authdeck.pool import Pool
+from authdeck.providers import PROVIDERS
+from authdeck.settings import Settings
+from authdeck.storage import tables
+from authdeck.storage.reading import accounts
+
+
+def another_process(desk: Desk, clock: Clock, home: Path) -> tuple[Desk, Mirror]:
+    """A second desk on the same database, as a second process would have it."""
+    other = Desk(
+        Settings(home=home), clock, "c" * 32, desk.database, desk.vault, ChangeFeed(), Directory(), desk.calls
+    )
+    return other, Mirror(other, Pool(lambda account: PROVIDERS[account.provider].routes(account.kind)))
+
+
+async def test_another_process_sees_a_change_at_its_next_look(desk: Desk, clock: Clock, tmp_path: Path) -> None:
+    index = str((await take_in(desk, ("ann.json", codex()))).items[0].auth_index)
+    other, mirror = another_process(desk, clock, tmp_path)
+    follower = Follower(other, mirror.load)
+    await follower.start()
+    await mirror.load()
+    await disable.disable(desk, index, ANN, "moving")
+    entry = other.directory.get(index)
+    assert entry is not None
+    assert entry.holds == ()
+    await follower.poll()
+    entry = other.directory.get(index)
+    assert entry is not None
+    assert [hold.note for hold in entry.holds] == ["moving"]
+
+
+async def test_a_process_that_slept_too_long_loads_everything(desk: Desk, clock: Clock, tmp_path: Path) -> None:
+    await take_in(desk, ("ann.json", codex()))
+    other, mirror = another_process(desk, clock, tmp_path)
+    follower = Follower(other, mirror.load)
+    await follower.start()
+    for number in range(2, 5):
+        name = f"p{number}.json"
+        await take_in(desk, (name, codex(organization=f"acc-fake-{number}", email=f"p{number}@example.com")))
+        clock.move(hours=2)  # type: ignore[attr-defined]
+        await Follower(desk, mirror.load).prune()
+    await take_in(desk, ("last.json", codex(organization="acc-fake-9", email="last@example.com")))
+    await follower.poll()
+    assert len(other.directory) == 5
+
+
+async def test_use_is_written_down_in_one_go(desk: Desk) -> None:
+    index = str((await take_in(desk, ("ann.json", codex()))).items[0].auth_index)
+    uses = Uses(desk)
+    at_ms = int(desk.now().timestamp() * 1000)
+    uses.saw(RequestEvent(b"1" * 16, at_ms, "/v1/responses", auth_index=index))
+    failed = Failure(FailureKind.UPSTREAM, "http_500")
+    uses.saw(RequestEvent(b"2" * 16, at_ms + 1000, "/v1/responses", auth_index=index, failure=failed))
+    await uses.flush()
+    entry = desk.directory.get(index)
+    stored = await desk.read(lambda c: accounts.by_index(c, index))
+    for account in (stored, entry.account if entry else None):
+        assert account is not None
+        assert account.last_success_at == desk.now()
+        assert account.last_request_at == desk.now() + timedelta(seconds=1)
+    assert entry is not None
+    assert desk.directory.health(entry, desk.now()) is Health.AVAILABLE
+
+
+async def test_damage_is_a_state_of_that_account_alone(desk: Desk) -> None:
+    report = await take_in(
+        desk, ("ann.json", codex()), ("bob.json", codex(organization="acc-fake-2", email="bob@example.com"))
+    )
+    ann, bob = (str(row.auth_index) for row in report.items)
+    account = await desk.read(lambda c: accounts.by_index(c, ann))
+    flipped = update(tables.revisions).where(tables.revisions.c.account == account.key).values(sealed=b"\x01damaged")
+    await desk.write(lambda c: c.execute(flipped).rowcount)
+    await unreadable.mark_all(desk)
+    states = {entry.account.auth_index: desk.directory.health(entry, desk.now()) for entry in desk.directory.entries()}
+    assert states == {ann: Health.UNREADABLE, bob: Health.UNKNOWN}
+    (again,) = (await take_in(desk, ("ann.json", codex(refresh_token="rt_FAKE_2")))).items
+    assert again.auth_index == ann
+    entry = desk.directory.get(ann)
+    assert entry is not None
+    assert entry.account.unreadable is None

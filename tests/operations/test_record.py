@@ -1,0 +1,261 @@
+"""Recording: durable when it returns, late rather than stuck, and never the end of the gateway."""
+
+import asyncio
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+from sqlalchemy import event as listening
+from sqlalchemy import select
+
+from authdeck.event import Attempt, RequestEvent
+from authdeck.ids import new_request_id
+from authdeck.operations.record import Recorder
+from authdeck.storage import opening
+from authdeck.storage.database import Database
+from authdeck.storage.reading.requests import RequestSearch, by_id, known_gaps, page
+from authdeck.storage.tables import gaps
+from fakes.clock import NOON, SetClock
+
+NOON_MS = int(NOON.timestamp() * 1000)
+NO_EXTRA_TIME = 30
+
+
+def request(**fields: Any) -> RequestEvent:
+    return RequestEvent(
+        **{"id": new_request_id(NOON_MS), "at_ms": NOON_MS, "endpoint": "/v1/responses", "status": 200, **fields}
+    )
+
+
+@pytest.fixture
+async def recorder(monitoring: Database, clock: SetClock) -> AsyncIterator[Recorder]:
+    recorder = Recorder(monitoring, clock, wait=NO_EXTRA_TIME)
+    recorder.start()
+    yield recorder
+    await recorder.close()
+
+
+async def stored(database: Database) -> list[RequestEvent]:
+    return (await database.read(lambda c: page(c, RequestSearch(page_size=1000)))).items
+
+
+async def test_it_works(recorder: Recorder, monitoring: Database) -> None:
+    one = request(model="gpt-5", attempts=[Attempt("a" * 16, 200, None, 12.5)])
+    await recorder.record(one)
+    assert await stored(monitoring) == [one]
+    assert (recorder.counts.stored, recorder.counts.late, recorder.works) == (1, 0, True)
+
+
+async def test_many_at_once_share_commits(monitoring: Database, clock: SetClock) -> None:
+    commits = []
+    listening.listen(monitoring.engine, "commit", commits.append)
+    recorder = Recorder(monitoring, clock, wait=NO_EXTRA_TIME)
+    recorder.start()
+    await asyncio.gather(*(recorder.record(request(model=f"model-{number % 7}")) for number in range(500)))
+    await recorder.close()
+    assert len(await stored(monitoring)) == 500
+    assert len(commits) < 50
+
+
+async def test_closing_stores_what_waits(monitoring: Database, clock: SetClock) -> None:
+    recorder = Recorder(monitoring, clock, wait=0)
+    await asyncio.gather(*(recorder.record(request()) for _ in range(20)))  # nothing is started yet: all let go
+    assert recorder.counts.late == recorder.waiting == 20
+    recorder.start()
+    await recorder.close()
+    assert len(await stored(monitoring)) == 20
+    assert recorder.waiting == 0
+
+
+async def test_an_answer_does_not_wait_for_a_slow_store(monitoring: Database, clock: SetClock) -> None:
+    """The writer is held up by a transaction elsewhere; the answer goes on, and the event is stored afterwards."""
+    recorder = Recorder(monitoring, clock, wait=0.01)
+    recorder.start()
+    held, let_go = Event(), Event()
+
+    def hold(_connection: object) -> None:
+        held.set()
+        assert let_go.wait(20)
+
+    with ThreadPoolExecutor(1) as elsewhere:
+        holding = elsewhere.submit(monitoring.write_now, hold)
+        held.wait()
+        one = request()
+        await recorder.record(one)
+        assert (recorder.counts.late, recorder.counts.stored) == (1, 0)
+        let_go.set()
+        holding.result()
+    await recorder.close()
+    assert await stored(monitoring) == [one]
+
+
+async def test_a_client_that_leaves_does_not_take_its_event_along(recorder: Recorder, monitoring: Database) -> None:
+    one, other = request(), request()
+    leaving = asyncio.ensure_future(recorder.record(one))  # noqa: TID251 - the test cancels it
+    await asyncio.sleep(0)
+    leaving.cancel()
+    await recorder.record(other)
+    assert {event.id for event in await stored(monitoring)} == {one.id, other.id}
+
+
+async def test_one_event_that_no_store_can_hold_stops_no_other(recorder: Recorder, monitoring: Database) -> None:
+    poison = request(latency_ms=1e30)
+    good = [request() for _ in range(5)]
+    await asyncio.gather(*(recorder.record(event) for event in [*good, poison]))
+    assert {event.id for event in await stored(monitoring)} == {event.id for event in good}
+    assert (recorder.counts.refused, recorder.counts.stored) == (1, 5)
+
+
+async def test_the_same_event_twice_is_stored_once(recorder: Recorder, monitoring: Database) -> None:
+    """As after a commit whose answer was lost."""
+    one = request()
+    await recorder.record(one)
+    await recorder.record(one)
+    assert await stored(monitoring) == [one]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "monitoring.db"
+
+
+@pytest.fixture
+def on_file(file: Path, clock: SetClock) -> Iterator[Database]:
+    database = opening.monitoring(f"sqlite:///{file}", clock)
+    yield database
+    database.close()
+
+
+def limit(database: Database, pages: int) -> Callable[[], object]:
+    """SQLite's own notion of a full disk, for every connection from now on."""
+
+    def set_limit(connection: sqlite3.Connection, _record: object) -> None:
+        connection.execute(f"PRAGMA max_page_count = {pages}")
+
+    database.engine.dispose()
+    listening.listen(database.engine, "connect", set_limit)
+    return lambda: (listening.remove(database.engine, "connect", set_limit), database.engine.dispose())
+
+
+async def test_a_full_disk_is_waited_out_and_the_gap_is_marked(on_file: Database, clock: SetClock) -> None:
+    recorder = Recorder(on_file, clock, wait=0.01, bound=40)
+    free_space = limit(on_file, pages=1)  # no page more than there are
+    recorder.start()
+    long_names = [request(model=f"{number:04}{'x' * 290}", at_ms=NOON_MS + number) for number in range(60)]
+    await asyncio.gather(*(recorder.record(event) for event in long_names))
+    assert (recorder.counts.late, recorder.counts.dropped) == (40, 20)
+    await until(lambda: recorder.counts.failures)
+    assert not recorder.works
+
+    free_space()
+    last = request(at_ms=NOON_MS + 100)
+    await until(lambda: recorder.waiting == 0)
+    await recorder.record(last)
+    await recorder.close()
+
+    assert [event.id for event in await stored(on_file)] == [event.id for event in [last, *long_names[39::-1]]]
+    (gap,) = await on_file.read(lambda c: c.execute(select(gaps)).all())
+    assert (gap.from_ms, gap.until_ms, gap.why, gap.count) == (NOON_MS + 40, NOON_MS + 59, "store_failed", 20)
+    assert recorder.works
+
+
+async def test_a_damaged_file_is_set_aside_and_recording_goes_on(
+    file: Path, on_file: Database, clock: SetClock
+) -> None:
+    recorder = Recorder(on_file, clock, wait=NO_EXTRA_TIME)
+    recorder.start()
+    await recorder.record(request())
+    on_file.engine.dispose()
+    file.write_bytes(b"overwritten by Eve" * 1000)
+    file.with_name("monitoring.db-wal").unlink(missing_ok=True)
+
+    after = request(at_ms=NOON_MS + 1)
+    await recorder.record(after)
+    await recorder.close()
+
+    assert await stored(on_file) == [after]
+    (gap,) = await on_file.read(lambda c: c.execute(select(gaps)).all())
+    assert gap.why == "damaged"
+    (aside,) = file.parent.glob("monitoring.db.damaged-*Z")
+    assert aside.read_bytes().startswith(b"overwritten by Eve")
+
+
+async def test_closing_gives_up_on_a_store_that_fails(on_file: Database, clock: SetClock) -> None:
+    recorder = Recorder(on_file, clock, wait=0.01)
+    limit(on_file, pages=1)
+    recorder.start()
+    await asyncio.gather(*(recorder.record(request(model=f"{number}{'x' * 290}")) for number in range(40)))
+    await recorder.close()
+    assert recorder.counts.stored == 0
+
+
+async def test_the_log_is_checkpointed_beside_the_writing(file: Path, on_file: Database, clock: SetClock) -> None:
+    recorder = Recorder(on_file, clock, wait=NO_EXTRA_TIME)
+    recorder.start()
+    await asyncio.gather(*(recorder.record(request(model=f"{number}{'x' * 290}")) for number in range(500)))
+    before = file.stat().st_size
+    await until(lambda: file.stat().st_size > before + 50_000)
+    await recorder.close()
+
+
+async def until(true: Callable[[], object], seconds: float = 10) -> None:
+    """Look again and again: what another thread does gives no sign of its own."""
+    async with asyncio.timeout(seconds):
+        while not true():  # noqa: ASYNC110 - no event tells
+            await asyncio.sleep(0.01)
+
+
+PROCESS = """
+import asyncio, sys
+from authdeck.clock import SystemClock
+from authdeck.event import RequestEvent
+from authdeck.ids import new_request_id
+from authdeck.operations.record import Recorder
+from authdeck.storage import opening
+
+async def main() -> None:
+    database = opening.monitoring(sys.argv[1], SystemClock())
+    recorder = Recorder(database, SystemClock())
+    recorder.start()
+    while True:
+        event = RequestEvent(id=new_request_id(1), at_ms=1, endpoint="/v1/responses", model="gpt-5", status=200)
+        await recorder.record(event)
+        if not recorder.counts.late:
+            print(event.id.hex(), flush=True)
+
+asyncio.run(main())
+"""
+
+
+def test_what_was_recorded_survives_a_kill(file: Path, clock: SetClock) -> None:
+    """kill -9 while events are being recorded: every one that ``record`` returned for is there."""
+    process = subprocess.Popen([sys.executable, "-c", PROCESS, f"sqlite:///{file}"], stdout=subprocess.PIPE, text=True)
+    told = [process.stdout.readline().strip() for _ in range(100)]
+    process.send_signal(signal.SIGKILL)
+    told += [line.strip() for line in process.stdout if len(line) == 33]
+    process.stdout.close()
+    process.wait()
+
+    database = opening.monitoring(f"sqlite:///{file}", clock)
+    missing = [name for name in told if database.read_now(lambda c, name=name: by_id(c, name)) is None]
+    assert len(told) >= 100
+    assert missing == []
+
+    async def next_run() -> None:
+        recorder = Recorder(database, clock)
+        recorder.start()
+        await recorder.record(request(at_ms=2))
+        await recorder.close()
+
+    for _ in range(2):  # the second one finds a run that was closed
+        asyncio.run(next_run())
+    (gap,) = database.read_now(lambda c: known_gaps(c, 0, NOON_MS))
+    assert (gap.from_ms, gap.until_ms, gap.why, gap.count) == (1, NOON_MS, "not_closed", None)
+    database.close()
