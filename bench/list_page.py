@@ -13,7 +13,7 @@ PAGES = {
     "search for one person": f"{PAGE}&search=person00042",
     "search that many match": f"{PAGE}&search=example",
     "filtered by plan": f"{PAGE}&plan=team",
-    "sorted by file name": f"{PAGE}&sort=file_name",
+    "sorted by name": f"{PAGE}&sort=name",
 }
 
 

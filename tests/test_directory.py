@@ -116,3 +116,49 @@ def test_pages_together_are_the_whole_list(
         if cursor is None:
             break
     assert sorted(seen) == sorted(f"{number:016x}" for number in range(len(rows)))
+
+
+@given(st.data())
+def test_it_answers_as_a_plain_filter_does_after_any_changes(data: st.DataObject) -> None:
+    directory, plain = Directory(), dict[str, Entry]()
+    now = NOON
+    for _ in range(data.draw(st.integers(1, 12))):
+        number = data.draw(st.integers(0, 9))
+        if data.draw(st.booleans()) or number in plain:
+            note = data.draw(st.sampled_from(["", "alpha", "beta gamma", "夜"]))
+            made = entry(number, f"n{number}.json", data.draw(st.sampled_from(Provider)), note=note)
+            until = data.draw(st.sampled_from([None, NOON + timedelta(hours=1), NOON + timedelta(hours=2)]))
+            holds = (Hold(Owner.COOLDOWN, "usage_limit_reached", NOON, until),) if data.draw(st.booleans()) else ()
+            plain[made.account.auth_index] = Entry(made.account, holds)
+            directory.apply(plain[made.account.auth_index])
+        else:
+            directory.remove(f"{number:016x}")
+            plain.pop(f"{number:016x}", None)
+        now += timedelta(minutes=data.draw(st.integers(0, 40)))
+        text = data.draw(st.sampled_from(["", "a", "BETA*", "夜", "n3", "al*a"]))
+        state = data.draw(st.sampled_from([frozenset(), frozenset({Health.COOLING}), frozenset({Health.UNKNOWN})]))
+        found = directory.find(AccountSearch(text=text, state=state, page_size=200), now)
+        parts = text.casefold().strip("*").split("*")
+        expected = {
+            index
+            for index, kept in plain.items()
+            if (not state or directory.health(kept, now) in state) and _holds_in_order(kept, parts)
+        }
+        assert {item.account.auth_index for item in found.items} == expected
+        assert found.total == len(expected)
+
+
+def _holds_in_order(kept: Entry, parts: list[str]) -> bool:
+    account = kept.account
+    lines = [account.file_name, account.provider.value, str(account.email), account.settings.note, account.auth_index]
+    return any(_in_order(line.casefold(), parts) for line in lines)
+
+
+def _in_order(line: str, parts: list[str]) -> bool:
+    at = 0
+    for part in parts:
+        found = line.find(part, at)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return True

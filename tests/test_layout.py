@@ -26,7 +26,7 @@ REGISTRIES = [
     "registry." + "yarnpkg",
     "deb." + "debian",
 ]
-MACHINE_PATH = re.compile(r"(?<![\w.~-])/(?:work|root|opt/wheels|(?:home|Users)/(?!ann|bob|eve))\b")
+MACHINE_PATH = re.compile(r"(?<![\w.~}-])/(?:work|root|opt/wheels|(?:home|Users)/(?!ann|bob|eve))\b")
 SECRET_SHAPES = [
     re.compile(r"sk-(?:ant|proj)-(?!FAKE)[A-Za-z0-9_-]{24,}"),
     re.compile(r"AIza(?!FAKE)[A-Za-z0-9_-]{35}"),
@@ -92,8 +92,10 @@ def test_locks_have_a_hash_for_every_package() -> None:
 @pytest.mark.parametrize("decision", sorted((ROOT / "docs/decisions").glob("*.md")), ids=lambda path: path.stem)
 def test_a_decision_says_context_decision_and_consequences(decision: Path) -> None:
     assert re.match(r"\d{4}-[a-z0-9-]+$", decision.stem)
-    headings = re.findall(r"^## (.+)$", decision.read_text(encoding="utf-8"), re.MULTILINE)
-    assert headings[:3] == ["Context", "Decision", "Consequences"]
+    parts = re.findall(
+        r"^(?:## |\*\*)(Context|Decision|Consequences)\b", decision.read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert parts == ["Context", "Decision", "Consequences"]
 
 
 def _settings(model: type[BaseModel], prefix: str) -> Iterator[str]:

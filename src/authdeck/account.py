@@ -42,7 +42,7 @@ SUBSCRIPTIONS = frozenset({Provider.CODEX, Provider.CLAUDE, Provider.ANTIGRAVITY
 
 @dataclass(frozen=True, slots=True)
 class ModelAlias:
-    """Another name under which a model of the account is asked for. ``keep_original`` leaves the model's own name usable."""
+    """Another name for a model of the account. ``keep_original`` leaves the model's own name usable."""
 
     model: str
     alias: str
@@ -83,9 +83,9 @@ class Account:
     """One account as the lists show it: no secret opened.
 
     ``key`` is internal and never leaves the process; outside, an account is named by ``auth_index``. ``version`` starts
-    at 1 and counts what a person edits. ``revision`` is the number of the current sealed auth file, ``generation`` counts
-    sign-ins and imports of new tokens. ``proxy_display`` is the proxy's scheme, host and port. ``models`` are the account's own models where the auth file names them.
-    ``expires_at`` is the access token's end where it is known. ``unreadable`` is the code of the reason why the sealed
+    at 1 and counts what a person edits. ``revision`` is the number of the current sealed auth file, ``generation``
+    counts sign-ins and imports of new tokens. ``proxy_display`` is the proxy's scheme, host and port. ``models`` are
+    the account's own models where the auth file names them. ``expires_at`` is the access token's end where it is known. ``unreadable`` is the code of the reason why the sealed
     auth file can't be opened, else ``None``.
     """
 

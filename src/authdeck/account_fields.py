@@ -1,6 +1,6 @@
 """Fields of an account that a person edits: one rule each, used by API, command line, forms and imports alike. Pure.
 
-``FIELDS`` maps a field's name to its rule: a function from what was given (never ``None``; ``None`` clears) to the value
+``FIELDS`` maps a field's name to its rule: a function from what was given (never ``None``, which clears) to the value
 kept. A rule raises ``DeckError('field_invalid', field=…, problem=…)``; the problem's code has a sentence that says the
 rule and the way out.
 """
@@ -86,12 +86,12 @@ def _alias(field: str, item: Mapping[str, Any]) -> ModelAlias:
 
 
 def proxy_url(field: str, value: Any) -> Secret:
-    """``http``, ``https``, ``socks5`` or ``socks5h`` URL with a host; ``direct`` or ``none`` goes out without a proxy."""
+    """An ``http``, ``https``, ``socks5`` or ``socks5h`` URL; ``direct`` or ``none`` goes out without a proxy."""
     url = text(field, value)
     if url.lower() in {"direct", "none"}:
         return Secret("direct")
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         fine = parts.scheme in _PROXY_SCHEMES and parts.hostname and (parts.port is None or parts.port > 0)
     except ValueError:
         fine = False
@@ -110,7 +110,7 @@ def proxy_display(url: Secret) -> str:
 
 
 def headers(field: str, value: Any) -> dict[str, Secret]:
-    """Names to values. What carries the credential or frames the request can't be set, nor copied from a client (``$``)."""
+    """Names to values. What carries the credential or frames the request can't be set; ``$`` copies nothing."""
     if not isinstance(value, Mapping) or not all(isinstance(item, str) for pair in value.items() for item in pair):
         raise _invalid(field, "not_header_map")
     kept: dict[str, Secret] = {}

@@ -34,9 +34,9 @@ class Claims:
 class Credential:
     """An opened auth file in a form that its provider can use.
 
-    Opened by ``operations.lend`` or ``operations.refresh`` only. ``document`` is the whole parsed auth file in canonical
-    (snake_case) spelling. ``bearer`` is the access token or API key sent upstream; ``refresh_token`` only where the
-    login rotates. ``expires_at`` is ``bearer``'s end, ``None`` when it has none or none is known. ``sends`` are the
+    Opened by ``operations.lend`` or ``operations.refresh`` only. ``document`` is the whole parsed auth file in
+    canonical (snake_case) spelling. ``bearer`` is the access token or API key sent upstream; ``refresh_token`` only
+    where the login rotates. ``expires_at`` is ``bearer``'s end, ``None`` when it has none or none is known. ``sends`` are the
     account's own proxy and headers, opened.
     """
 
@@ -69,7 +69,7 @@ class Tokens:
 class Draft:
     """One account as a foreign document offers it: nothing is stored yet.
 
-    ``content`` are the bytes to seal, as they came. ``source`` is the detected format (``cliproxyapi``, ``api_key``, …).
+    ``content`` are the bytes to seal, as they came. ``source`` is the detected format, such as ``cliproxyapi``.
     ``settings`` were lifted out of the document; ``disabled`` says the file was switched off. ``notes`` are codes of
     things a person should know (``url_ignored``, ``setting_ignored``) with their parameters.
     """

@@ -1,28 +1,35 @@
-"""The list's read model, in memory: answers which accounts match, how many there are, and counts by facet. Pure.
+"""The list's read model, in memory: which accounts match, how many there are, and counts by facet. Pure.
 
-One ``Entry`` an account, kept current by the change feed. Lists, batches and totals all ask here; storage is asked for
-nothing that a list shows.
+One ``Entry`` an account, kept current by the change feed. An account has a slot number; each value of a facet is a set
+of slots, each order a sorted list of them, each account one folded text. Lists, batches and totals all ask here.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from bisect import bisect_left, insort
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from fnmatch import fnmatchcase
+from heapq import heappop, heappush
+from itertools import islice
 from typing import Any, Final
 
-from authdeck import health
+from authdeck import bitset, health
 from authdeck.account import Account, Provider
 from authdeck.errors import DeckError
 from authdeck.health import Health
 from authdeck.hold import Hold, Reason
 
-SORTS: Final = ("risk", "name", "note", "plan", "priority", "recent", "created")
 PROBLEMS: Final = frozenset(
     {Health.UNREADABLE, Health.NEEDS_REAUTH, Health.NEEDS_REVIEW, Health.EXHAUSTED, Health.COOLING}
 )
 """A problem is a current reason that needs a person, or that blocks serving though the operator wants it served."""
 
+UNKNOWN_PLAN: Final = "unknown"
+_REBUILD_FROM: Final = 8
+"""Where more than one account in so many changed at once, everything is built anew: that is quicker."""
+_TEXTS_KEPT: Final = 64
+_LONGEST_CURSOR: Final = 9
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
 
 
@@ -55,7 +62,7 @@ class AccountSearch:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A page of entries, the exact total, and counts: ``provider`` and ``state`` each ignore their own filter."""
+    """A page of entries, the exact total, and counts. Each facet leaves its own filter out of account."""
 
     items: Sequence[Entry]
     total: int
@@ -65,22 +72,42 @@ class Found:
     facets: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
+Key = tuple[Any, ...]
+_Placed = Callable[[Account, Health], Key]
+
+_ORDERS: Final[Mapping[str, _Placed]] = {
+    "risk": lambda account, state: (health.RISK[state], account.file_name.casefold()),
+    "name": lambda account, _: (account.file_name.casefold(),),
+    "note": lambda account, _: (not account.settings.note, account.settings.note.casefold()),
+    "plan": lambda account, _: (account.plan or "", account.file_name.casefold()),
+    "priority": lambda account, _: (account.settings.priority, account.file_name.casefold()),
+    "recent": lambda account, _: (account.last_request_at or _EPOCH,),
+    "created": lambda account, _: (account.created_at or _EPOCH,),
+}
+SORTS: Final = tuple(_ORDERS)
+
+
 class Directory:
-    """All live accounts of this process's view. Not thread-safe: used on the event loop only."""
+    """All live accounts as this process knows them. Not for several threads: used on the event loop only.
+
+    ``apply`` and ``remove`` only note what changed; the next question takes it in. ``settle`` does so ahead of time.
+    """
 
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}
-        self._texts: dict[str, str] = {}
         self._terms: frozenset[Provider] = frozenset()
+        self._changed: dict[str, None] = {}
+        self._wakes: list[tuple[datetime, str]] = []
+        self._shelf = _Shelf()
 
     def apply(self, entry: Entry) -> None:
         """Take in an account as it is now."""
         self._entries[entry.account.auth_index] = entry
-        self._texts[entry.account.auth_index] = _searched(entry.account)
+        self._changed[entry.account.auth_index] = None
 
     def remove(self, auth_index: str) -> None:
-        self._entries.pop(auth_index, None)
-        self._texts.pop(auth_index, None)
+        if self._entries.pop(auth_index, None) is not None:
+            self._changed[auth_index] = None
 
     def acknowledge(self, providers: Iterable[Provider]) -> None:
         """The providers whose terms are acknowledged now."""
@@ -98,60 +125,190 @@ class Directory:
     def entries(self) -> Iterable[Entry]:
         return self._entries.values()
 
+    def __len__(self) -> int:
+        return len(self._entries)
+
     def health(self, entry: Entry, now: datetime) -> Health:
         return health.of(entry.account, entry.holds, now)
 
     def reasons(self, entry: Entry, now: datetime) -> list[Reason]:
-        return health.reasons(
-            entry.account, entry.holds, now, terms_acknowledged=entry.account.provider in self._terms
-        )
-
-    def __len__(self) -> int:
-        return len(self._entries)
+        acknowledged = entry.account.provider in self._terms
+        return health.reasons(entry.account, entry.holds, now, terms_acknowledged=acknowledged)
 
     def find(self, search: AccountSearch, now: datetime) -> Found:
         """The page asked for. Raises ``DeckError('sort_unknown')`` and ``DeckError('cursor_invalid')``."""
-        matched = self._matching(search)
-        states = {index: health.of(entry.account, entry.holds, now) for index, entry in matched.items()}
-        facets = _facets(matched, states, search)
-        kept = [
-            (entry, states[index])
-            for index, entry in matched.items()
-            if (search.provider is None or entry.account.provider is search.provider)
-            and (not search.state or states[index] in search.state)
-            and (not search.problem or states[index] in PROBLEMS)
-        ]
-        kept.sort(key=_order(search.sort), reverse=search.sort.startswith("-"))
-        start = _start(search.cursor)
-        end = start + search.page_size
+        self.settle(now)
+        shelf, start = self._shelf, _start(search.cursor)
+        base = shelf.with_text(search.text) & shelf.with_prefix(search.prefix)
+        provider, state, plan = shelf.filters(search)
+        matching = base & provider & state & plan
+        total, end = matching.bit_count(), start + search.page_size
         return Found(
-            items=[entry for entry, _ in kept[start:end]],
-            total=len(kept),
-            next=str(end) if end < len(kept) else None,
+            items=[self._entries[index] for index in shelf.page(matching, search.sort, start, end)],
+            total=total,
+            next=str(end) if end < total else None,
             previous=str(max(0, start - search.page_size)) if start else None,
             start=start,
-            facets=facets,
+            facets={
+                "provider": shelf.counts("provider", base & state & plan),
+                "state": shelf.counts("state", base & provider & plan),
+                "plan": shelf.counts("plan", base & provider & state),
+            },
         )
 
-    def _matching(self, search: AccountSearch) -> dict[str, Entry]:
-        """By text, plan and prefix: the filters that no facet counts."""
-        entries: Mapping[str, Entry] = self._entries
-        if words := search.text.casefold().strip():
-            fits = _pattern(words)
-            entries = {index: entries[index] for index, text in self._texts.items() if fits(text)}
-        return {
-            index: entry
-            for index, entry in entries.items()
-            if (search.plan is None or (entry.account.plan or "unknown") == search.plan)
-            and (search.prefix is None or entry.account.settings.prefix == search.prefix)
-        }
+    def settle(self, now: datetime) -> None:
+        """Take in what changed, and the states that time alone changed by ``now``."""
+        while self._wakes and self._wakes[0][0] <= now:
+            self._changed[heappop(self._wakes)[1]] = None
+        if len(self._changed) * _REBUILD_FROM > len(self._entries):
+            self._shelf = _Shelf()
+            self._shelf.fill((entry, self.health(entry, now)) for entry in self._entries.values())
+        else:
+            for auth_index in self._changed:
+                self._shelf.take_out(auth_index)
+                if (entry := self._entries.get(auth_index)) is not None:
+                    self._shelf.put_in(entry, self.health(entry, now))
+        for auth_index in self._changed:
+            entry = self._entries.get(auth_index)
+            if entry and (until := health.next_change(entry.account, entry.holds, now)) is not None:
+                heappush(self._wakes, (until, auth_index))
+        self._changed.clear()
 
 
-def _pattern(words: str) -> Any:
-    if "*" not in words:
-        return lambda text: words in text
-    pattern = "*" + words.replace("[", "[[]").replace("?", "[?]") + "*"
-    return lambda text: any(fnmatchcase(line, pattern) for line in text.split("\n"))
+class _Shelf:
+    """Accounts in numbered slots: a set of slots for each value of a facet, a sorted list for each order used."""
+
+    def __init__(self) -> None:
+        self._index: list[str] = []  # by slot; "" where it is free
+        self._text: list[str] = []
+        self._account: list[tuple[Account, Health] | None] = []
+        self._slots: dict[str, int] = {}
+        self._free: list[int] = []
+        self._all = 0
+        self._facets: dict[str, dict[str, int]] = {"provider": {}, "state": {}, "plan": {}, "prefix": {}}
+        self._orders: dict[str, list[tuple[Key, int]]] = {}
+        self._answers: OrderedDict[str, int] = OrderedDict()
+
+    # ---- filling ----
+
+    def fill(self, found: Iterable[tuple[Entry, Health]]) -> None:
+        """Put in many at once, on an empty shelf."""
+        members: dict[str, dict[str, list[int]]] = {facet: {} for facet in self._facets}
+        for entry, state in found:
+            slot = self._take_slot(entry.account, state)
+            for facet, value in _values(entry.account, state):
+                members[facet].setdefault(value, []).append(slot)
+        size = len(self._index)
+        self._all = bitset.of(range(size), size)
+        for facet, values in members.items():
+            self._facets[facet] = {value: bitset.of(slots, size) for value, slots in values.items()}
+
+    def put_in(self, entry: Entry, state: Health) -> None:
+        slot = self._take_slot(entry.account, state)
+        bit = 1 << slot
+        self._all |= bit
+        for facet, value in _values(entry.account, state):
+            self._facets[facet][value] = self._facets[facet].get(value, 0) | bit
+        for sort, order in self._orders.items():
+            insort(order, (_ORDERS[sort](entry.account, state), slot))
+
+    def take_out(self, auth_index: str) -> None:
+        slot = self._slots.pop(auth_index, None)
+        placed = self._account[slot] if slot is not None else None
+        if slot is None or placed is None:
+            return
+        bit = 1 << slot
+        self._all ^= bit
+        for facet, value in _values(*placed):
+            left = self._facets[facet][value] ^ bit
+            if left:
+                self._facets[facet][value] = left
+            else:
+                del self._facets[facet][value]
+        for sort, order in self._orders.items():
+            del order[bisect_left(order, (_ORDERS[sort](*placed), slot))]
+        self._index[slot], self._text[slot], self._account[slot] = "", "", None
+        self._free.append(slot)
+        self._answers.clear()
+
+    def _take_slot(self, account: Account, state: Health) -> int:
+        self._answers.clear()
+        if self._free:
+            slot = self._free.pop()
+            self._index[slot], self._text[slot] = account.auth_index, _searched(account)
+            self._account[slot] = (account, state)
+        else:
+            slot = len(self._index)
+            self._index.append(account.auth_index)
+            self._text.append(_searched(account))
+            self._account.append((account, state))
+        self._slots[account.auth_index] = slot
+        return slot
+
+    # ---- asking ----
+
+    def with_text(self, words: str) -> int:
+        """Slots whose text holds the words."""
+        wanted = words.casefold().strip()
+        if not wanted:
+            return self._all
+        if wanted not in self._answers:
+            self._answers[wanted] = bitset.of(self._searched(wanted), len(self._index))
+            if len(self._answers) > _TEXTS_KEPT:
+                self._answers.popitem(last=False)
+        return self._answers[wanted]
+
+    def _searched(self, wanted: str) -> Iterator[int]:
+        if "*" not in wanted:
+            return (slot for slot, text in enumerate(self._text) if wanted in text)
+        fits = re.compile(".*".join(map(re.escape, wanted.split("*")))).search  # "." ends at the line, as a field does
+        return (slot for slot, text in enumerate(self._text) if fits(text))
+
+    def with_prefix(self, prefix: str | None) -> int:
+        return self._all if prefix is None else self._facets["prefix"].get(prefix, 0)
+
+    def filters(self, search: AccountSearch) -> tuple[int, int, int]:
+        """Slots that the provider, state and plan filters leave."""
+        provider = self._all if search.provider is None else self._facets["provider"].get(search.provider.value, 0)
+        plan = self._all if search.plan is None else self._facets["plan"].get(search.plan, 0)
+        state = self._any_state(search.state) if search.state else self._all
+        return provider, state & self._any_state(PROBLEMS) if search.problem else state, plan
+
+    def _any_state(self, states: Iterable[Health]) -> int:
+        together = 0
+        for state in states:
+            together |= self._facets["state"].get(state.value, 0)
+        return together
+
+    def counts(self, facet: str, among: int) -> dict[str, int]:
+        """How many of the slots have each value; values that none has are left out."""
+        counted = {value: (bits & among).bit_count() for value, bits in self._facets[facet].items()}
+        return {value: number for value, number in sorted(counted.items()) if number}
+
+    def page(self, matching: int, sort: str, start: int, end: int) -> Iterator[str]:
+        """Auth indexes of the matching slots from ``start`` to ``end`` in that order."""
+        order = self._order(sort.removeprefix("-"))
+        slots: Iterator[int] = (slot for _, slot in (reversed(order) if sort.startswith("-") else order))
+        if matching != self._all:
+            slots = bitset.chosen(slots, matching, len(self._index))
+        return (self._index[slot] for slot in islice(slots, start, end))
+
+    def _order(self, sort: str) -> list[tuple[Key, int]]:
+        if sort not in _ORDERS:
+            raise DeckError("sort_unknown", sort=sort, known=list(SORTS))
+        if sort not in self._orders:
+            placed = ((slot, self._account[slot]) for slot in self._slots.values())
+            self._orders[sort] = sorted((_ORDERS[sort](*known), slot) for slot, known in placed if known)
+        return self._orders[sort]
+
+
+def _values(account: Account, state: Health) -> Iterator[tuple[str, str]]:
+    """The account's value in each facet."""
+    yield "provider", account.provider.value
+    yield "state", state.value
+    yield "plan", account.plan or UNKNOWN_PLAN
+    if account.settings.prefix is not None:
+        yield "prefix", account.settings.prefix
 
 
 def _searched(account: Account) -> str:
@@ -164,41 +321,9 @@ def _searched(account: Account) -> str:
     return "\n".join(part for part in parts if part).casefold()
 
 
-def _facets(
-    matched: Mapping[str, Entry], states: Mapping[str, Health], search: AccountSearch
-) -> dict[str, dict[str, int]]:
-    provider: Counter[str] = Counter()
-    state: Counter[str] = Counter()
-    plan: Counter[str] = Counter()
-    for index, entry in matched.items():
-        named = entry.account.provider
-        if (not search.state or states[index] in search.state) and (not search.problem or states[index] in PROBLEMS):
-            provider[named.value] += 1
-        if search.provider is None or named is search.provider:
-            state[states[index].value] += 1
-            plan[entry.account.plan or "unknown"] += 1
-    return {"provider": dict(provider), "state": dict(state), "plan": dict(plan)}
-
-
-def _order(sort: str) -> Any:
-    orders = {
-        "risk": lambda pair: (health.RISK[pair[1]], pair[0].account.file_name.casefold()),
-        "name": lambda pair: pair[0].account.file_name.casefold(),
-        "note": lambda pair: (not pair[0].account.settings.note, pair[0].account.settings.note.casefold()),
-        "plan": lambda pair: pair[0].account.plan or "",
-        "priority": lambda pair: pair[0].account.settings.priority,
-        "recent": lambda pair: pair[0].account.last_request_at or _EPOCH,
-        "created": lambda pair: pair[0].account.created_at or _EPOCH,
-    }
-    try:
-        return orders[sort.removeprefix("-")]
-    except KeyError:
-        raise DeckError("sort_unknown", sort=sort, known=list(SORTS)) from None
-
-
 def _start(cursor: str | None) -> int:
     if not cursor:
         return 0
-    if not cursor.isdigit() or len(cursor) > 9:  # noqa: PLR2004 - far above any number of accounts
+    if not (cursor.isascii() and cursor.isdigit()) or len(cursor) > _LONGEST_CURSOR:
         raise DeckError("cursor_invalid")
     return int(cursor)

@@ -1,7 +1,7 @@
 """The one base error. It carries a stable code and parameters, never a sentence.
 
 Sentences live in ``authdeck.wording`` and are rendered at the edge (JSON, HTML, CLI) by one function,
-``authdeck.gate.errors.render``. Anything that is not a ``DeckError`` means "internal" outside and is logged in full inside.
+``authdeck.gate.errors.render``. What is no ``DeckError`` means "internal" outside and is logged in full inside.
 """
 
 from typing import Any, Final

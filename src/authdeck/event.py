@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class FailureKind(StrEnum):
-    """The closed list of what can go wrong with a request. Network failures are mapped to these before they go anywhere."""
+    """The closed list of what can go wrong with a request. Failures become one of these before they go anywhere."""
 
     REQUEST = "request"            # the client's own fault: bad body, unknown model, content
     AUTH = "auth"                  # the credential was not accepted

@@ -30,7 +30,7 @@ class Passed:
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A request to send. Header values hold the credential, so it has no ``repr`` of them. ``timeout`` is seconds in all."""
+    """A request to send. Header values hold the credential: no ``repr`` shows them. ``timeout`` is seconds in all."""
 
     method: str
     url: str
@@ -60,7 +60,7 @@ class RefreshOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Refreshed:
-    """A token endpoint's answer as read. ``changes`` patch the document: keys of the auth file with their new values."""
+    """A token endpoint's answer as read. ``changes`` patch the document: keys of the auth file and their new values."""
 
     outcome: RefreshOutcome
     code: str = ""

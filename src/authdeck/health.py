@@ -14,7 +14,9 @@ from authdeck.hold import ENABLED_UNLESS, Hold, Owner, Reason
 FRESH_SUCCESS: Final = timedelta(hours=24)
 """A success newer than this is proof of being available."""
 
-REVIEW_CODES: Final = frozenset({"validation_required", "permission_denied", "restored_unverified", "upstream_not_approved"})
+REVIEW_CODES: Final = frozenset(
+    {"validation_required", "permission_denied", "restored_unverified", "upstream_not_approved"}
+)
 
 
 class Health(StrEnum):
@@ -37,20 +39,25 @@ RISK: Final = {health: rank for rank, health in enumerate(Health)}
 def of(account: Account, holds: Iterable[Hold], now: datetime) -> Health:
     """The account's health: the first that applies of DECISIONS §2."""
     open_holds = [hold for hold in holds if hold.scope is None and hold.applies(now)]
-    if account.unreadable:
-        return Health.UNREADABLE
-    if not is_enabled(open_holds, now):
-        return Health.DISABLED
     codes = {hold.code for hold in open_holds if hold.owner is Owner.CREDENTIAL}
-    if codes - REVIEW_CODES:
-        return Health.NEEDS_REAUTH
-    if codes:
-        return Health.NEEDS_REVIEW
-    if any(hold.owner is Owner.COOLDOWN for hold in open_holds):
-        return Health.COOLING
-    if account.last_success_at is not None and now - account.last_success_at < FRESH_SUCCESS:
-        return Health.AVAILABLE
-    return Health.UNKNOWN
+    is_fresh = account.last_success_at is not None and now - account.last_success_at < FRESH_SUCCESS
+    table = (
+        (account.unreadable is not None, Health.UNREADABLE),
+        (not is_enabled(open_holds, now), Health.DISABLED),
+        (bool(codes - REVIEW_CODES), Health.NEEDS_REAUTH),
+        (bool(codes), Health.NEEDS_REVIEW),
+        (any(hold.owner is Owner.COOLDOWN for hold in open_holds), Health.COOLING),
+        (is_fresh, Health.AVAILABLE),
+    )
+    return next((state for applies, state in table if applies), Health.UNKNOWN)
+
+
+def next_change(account: Account, holds: Iterable[Hold], now: datetime) -> datetime | None:
+    """The next moment at which ``of`` may answer otherwise without anything else happening."""
+    moments = [hold.until for hold in holds if hold.until is not None]
+    if account.last_success_at is not None:
+        moments.append(account.last_success_at + FRESH_SUCCESS)
+    return min((moment for moment in moments if moment > now), default=None)
 
 
 def is_enabled(holds: Iterable[Hold], now: datetime) -> bool:

@@ -48,7 +48,7 @@ class Hold:
 class Reason:
     """Why an account is not used, in the shape the outside sees.
 
-    ``owner`` is a hold's owner, or one of ``terms``, ``model``, ``prefix``, ``upstream``, ``vault``, ``token``, ``route``.
+    ``owner`` is a hold's owner, or ``terms``, ``model``, ``prefix``, ``upstream``, ``vault``, ``token`` or ``route``.
     ``clear`` is the code of what ends it.
     """
 

@@ -30,3 +30,9 @@ def set_up(level: str) -> None:
     )
     for name in ("uvicorn", "uvicorn.error", "asyncio"):
         logging.getLogger(name).setLevel(max(threshold, logging.WARNING))
+    logging.getLogger("uvicorn.error").addFilter(_is_news)
+
+
+def _is_news(line: logging.LogRecord) -> bool:
+    """An answer that ends without its end is how the gateway passes on that the provider's broke off."""
+    return "without completing response" not in line.getMessage()

@@ -43,6 +43,9 @@ ACCOUNTS: Final = Gauge(
 ProcessCollector(registry=REGISTRY)
 
 
+FATES: Final = ("stored", "late", "dropped", "refused")
+
+
 class _Events(Collector):
     """Counted by the recorder, copied when somebody asks."""
 
@@ -77,7 +80,7 @@ def refresh_ended(provider: str, outcome: str) -> None:
 
 def events_are(counts: Mapping[str, int]) -> None:
     """Take over the recorder's counts, by fate."""
-    _EVENTS.counts = dict(counts)
+    _EVENTS.counts = {fate: counts[fate] for fate in FATES if fate in counts}
 
 
 def accounts_are(states: Iterable[tuple[str, str]]) -> None:

@@ -15,7 +15,7 @@ _SECRETS: Final = (
     re.compile(r"(?i)\b(bearer|basic)(\s+)[\w.~+/=-]{4,}"),
     # any field whose name says that it is secret: JSON, form or header spelling
     re.compile(
-        r"(?i)([\w-]*(?:token|secret|password|passwd|api[_-]?key|apikey|private[_-]?key|cookie|assertion|code_verifier)|\bkey)"
+        r"(?i)((?:token|secret|password|passwd|api[_-]?key|apikey|private[_-]?key|cookie|assertion|code_verifier)|\bkey)"
         r"(\\?[\"']?\s*[:=]\s*\\?[\"']?)[^\s\"',;&}\\]{4,}"
     ),
     re.compile(r"(-----BEGIN [A-Z ]+-----)()[\s\S]*?(?:-----END [A-Z ]+-----|$)"),
@@ -23,11 +23,11 @@ _SECRETS: Final = (
     re.compile(
         r"()()\b(?:sk|sess|pk|rk|rt|at|xai|adk|ada|ghp|gho|github_pat|hf|ya29|AIza|GOCSPX|1//)(?:[-_./]|(?<=AIza)|(?<=1//))[\w./+=-]{6,}"
     ),
-    re.compile(r"()()(?<![\w/.-])(?=[\w+/=-]*\d)(?=[\w+/=-]*[A-Za-z])[\w+/=-]{32,}"),
+    re.compile(r"()()(?<![\w/.+-])(?=[\w+/-]*\d)(?=[\w+/-]*[A-Za-z])[\w+/-]{32,}={0,2}"),
 )
-_USERINFO: Final = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^\s/@\"']+@")
+_USERINFO: Final = re.compile(r"(?i)\b([a-z][a-z0-9+.-]{0,20}://)[^\s/@\"']+@")
 _QUERY: Final = re.compile(r"(?i)\b(https?://[^\s?\"'<>]+)\?[^\s\"'<>]+")
-_EMAIL: Final = re.compile(r"([\w.!#$%&'*+/=?^`{|}~-])[\w.!#$%&'*+/=?^`{|}~-]*@([\w-]+(?:\.[\w-]+)+)")
+_EMAIL: Final = re.compile(r"([\w.!#$%&'+=?^`{|}~-])[\w.!#$%&'+=?^`{|}~-]{0,63}@([\w-]+(?:\.[\w-]+)+)")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]+")
 
 

@@ -15,19 +15,21 @@ import structlog
 import uvicorn
 import uvloop
 from httpx2 import ASGITransport, AsyncClient
-from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from authdeck import __version__, ids, logs, tasks
-from authdeck.access import AUTOMATION
+from authdeck import __version__, ids, logs, metrics, tasks
+from authdeck.access import AUTOMATION, Actor
 from authdeck.account import Account
+from authdeck.acts import Act
 from authdeck.api import management
 from authdeck.api.parts import Parts
 from authdeck.api.status import Check, status_routes
 from authdeck.clock import Clock, SystemClock
 from authdeck.directory import Directory
 from authdeck.errors import DeckError
+from authdeck.event import RequestEvent
+from authdeck.exchange import Refreshed, RefreshOutcome
 from authdeck.gate import local
 from authdeck.gate.authenticate import Gate
 from authdeck.gate.routes import guard
@@ -45,6 +47,7 @@ from authdeck.operations.follow import Follower
 from authdeck.operations.keyring import open_vault
 from authdeck.operations.lend import Lender
 from authdeck.operations.record import Recorder
+from authdeck.operations.records import record
 from authdeck.operations.refresh import Refresher
 from authdeck.operations.uses import Uses
 from authdeck.pool import Pool
@@ -130,7 +133,7 @@ class Built:
             client_keys=self._client_keys,
             settings=settings,
             clock=clock,
-            saw=self._uses.saw,
+            saw=self._saw,
         )
         self.gate: Final = Gate(
             self.desk, admin_keys=self._admin_keys, local_token=local_token, error_page=error_page
@@ -145,7 +148,8 @@ class Built:
         self.desk.feed.subscribe("upstream", self._load_origins)
         await self._client_keys.start()
         await self._load()
-        await self._refresher.start()
+        if self._database.is_sqlite:
+            await self._refresher.give_up_others()
         self._recorder.start()
         self._runner.start()
         tasks.start(unreadable.mark_all(self.desk), name="find unreadable auth files")
@@ -163,7 +167,7 @@ class Built:
 
     def _management(self) -> ASGIApp:
         """Console, API and status routes behind the gate."""
-        parts = Parts(self.desk, self._monitoring, self._refresher.refresh)
+        parts = Parts(self.desk, self._monitoring, self._refresh)
         app = console(
             self.desk,
             self.gate,
@@ -176,6 +180,13 @@ class Built:
         app.router.routes.append(Mount("/api/v1", management(parts)))
         return guard(app, self.gate)
 
+    async def _refresh(self, auth_index: str, actor: Actor) -> Refreshed:
+        """A person asked: written down first, then done."""
+        desk = self.desk
+        await desk.write(lambda connection: record(desk, connection, actor, Act.REFRESH_ASKED, auth_index))
+        await self._refresher.refresh(auth_index)
+        return Refreshed(RefreshOutcome.OK)
+
     async def _load(self) -> None:
         await self._load_origins("")
         await self._mirror.load()
@@ -187,17 +198,25 @@ class Built:
     def _chores(self) -> Chores:
         return Chores(
             prune_changes=self._follower.prune,
-            flush_key_use=self._client_keys.flush,
+            flush_key_use=self._flush_keys,
             flush_account_use=self._uses.flush,
             expire_sessions=partial(sign_in.forget_ended, self.desk),
             poll_changes=None if self._database.is_sqlite else self._follower.poll,
         )
+
+    async def _flush_keys(self) -> None:
+        await self._client_keys.flush()
+        await self._admin_keys.flush()
 
     def _checks(self) -> dict[str, Check]:
         return {
             "database": partial(self._database.read, changes.newest),
             "monitoring": partial(self._monitoring.read, partial(requests.page, search=RequestSearch(page_size=1))),
         }
+
+    def _saw(self, event: RequestEvent) -> None:
+        self._uses.saw(event)
+        metrics.request_ended(event.provider, event.status, event.latency_ms / 1000)
 
     def _events(self) -> Mapping[str, int]:
         return asdict(self._recorder.counts)
@@ -206,7 +225,8 @@ class Built:
         """One request through the gateway, with a key of its own that is revoked again. Returns its request id."""
         assert self._sample is not None
         key = await keys.create(self.desk, "console sample", AUTOMATION)
-        headers = {**self._sample.headers, "authorization": f"Bearer {key.key.open()}", "content-type": "application/json"}
+        own = {"authorization": f"Bearer {key.key.open()}", "content-type": "application/json"}
+        headers = {**self._sample.headers, **own}
         try:
             transport = ASGITransport(self.gateway)
             async with AsyncClient(transport=transport, base_url="http://localhost") as client:
@@ -217,7 +237,7 @@ class Built:
 
 
 class _OneOrigin:
-    """Tells the audiences apart by path: clients' requests go to the gateway, everything else stands behind the gate."""
+    """Tells the audiences apart by path: clients go to the gateway, everything else stands behind the gate."""
 
     def __init__(self, gateway: ASGIApp, management: ASGIApp) -> None:
         self._gateway: Final = gateway
@@ -326,7 +346,9 @@ async def _welcome(desk: Desk, address: str) -> None:
         return
     link = await sign_in.make_link(desk)
     where = (desk.settings.public_url or address).rstrip("/")
-    print(f"\nauthdeck is at {where}\nSign in within 10 minutes, once: {where}/sign-in/link/{link.token.open()}\n", flush=True)  # noqa: T201 - for the person at the terminal
+    way_in = f"{where}/sign-in/link/{link.token.open()}"
+    sys.stdout.write(f"\nauthdeck is at {where}\nSign in within 10 minutes, once: {way_in}\n\n")
+    sys.stdout.flush()
 
 
 def _take_home(settings: Settings) -> Home:

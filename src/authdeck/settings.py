@@ -1,4 +1,4 @@
-"""Settings: environment (``AUTHDECK_…``, nested by ``__``), ``authdeck.toml`` in the home, or flags, in that order of weakness.
+"""Settings: flags, else the environment (``AUTHDECK_…``, nested by ``__``), else ``authdeck.toml`` in the home.
 
 Secrets are also read from the file that ``…_FILE`` names, and leave ``os.environ`` after reading.
 """
@@ -116,7 +116,11 @@ class Settings(BaseSettings):
     """All settings, validated. ``load`` is the way to make one."""
 
     model_config = SettingsConfigDict(
-        env_prefix="AUTHDECK_", env_nested_delimiter="__", extra="forbid", frozen=True, nested_model_default_partial_update=True
+        env_prefix="AUTHDECK_",
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        nested_model_default_partial_update=True,
     )
     toml_file: ClassVar[Path | None] = None
 

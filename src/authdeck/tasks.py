@@ -6,6 +6,8 @@ from typing import Any, TypeVar
 
 import structlog
 
+from authdeck.errors import DeckError
+
 T = TypeVar("T")
 
 _running: set[asyncio.Task[Any]] = set()
@@ -29,5 +31,10 @@ async def finish() -> None:
 
 def _finished(task: asyncio.Task[Any]) -> None:
     _running.discard(task)
-    if not task.cancelled() and (error := task.exception()) is not None:
+    if task.cancelled() or (error := task.exception()) is None:
+        return
+    if isinstance(error, DeckError):
+        # Foreseen, and told to whoever waits for it: a provider that refuses is no fault of the program.
+        _log.info("task refused", task=task.get_name(), code=error.code)
+    else:
         _log.error("task failed", task=task.get_name(), exc_info=error)

@@ -4,8 +4,6 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest_asyncio
-from fakes.clock import SetClock
-from fakes.people import ANN, BOB, VERA
 from httpx2 import ASGITransport, AsyncClient
 from starlette.applications import Starlette
 from starlette.routing import Mount
@@ -32,6 +30,8 @@ from authdeck.upstream.origins import Origins
 from authdeck.upstream.sessions import Sessions
 from authdeck.vault.keys import MasterKey
 from authdeck.vault.vault import Vault
+from fakes.clock import SetClock
+from fakes.people import ANN, BOB, VERA
 
 UPLOAD_LIMIT = 100_000
 """Bytes: small, so that a test of the limit is quick."""
@@ -65,7 +65,9 @@ async def app(desk: Desk, monitoring: Database) -> ASGIApp:
         raise ConnectionError
 
     routes = [
-        *status_routes(desk, {"control": lambda: desk.read(bool), "lost": unanswered}, lambda: {"stored": 7, "late": 1}),
+        *status_routes(
+            desk, {"control": lambda: desk.read(bool), "lost": unanswered}, lambda: {"stored": 7, "late": 1}
+        ),
         Mount("/api/v1", management(Parts(desk, monitoring, nothing_rotates))),
     ]
 

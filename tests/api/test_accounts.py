@@ -1,18 +1,19 @@
 from datetime import timedelta
 
 import pytest
+from httpx2 import AsyncClient
+
 from api.conftest import As
+from authdeck.clock import rfc3339
+from authdeck.operations.desk import Desk
 from fakes.auth_files import codex, take_in
 from fakes.clock import SetClock
 from fakes.people import ANN, BOB, VERA
-from httpx2 import AsyncClient
-
-from authdeck.clock import rfc3339
-from authdeck.operations.desk import Desk
 
 SHAPE = {
-    "auth_index", "aliases", "file_name", "provider", "kind", "label", "email", "plan", "project_id", "note", "priority",
-    "weight", "prefix", "enabled", "locked", "health", "reasons", "last_request_at", "created_at", "updated_at", "version",
+    "auth_index", "aliases", "file_name", "provider", "kind", "label", "email", "plan", "project_id", "note",
+    "priority", "weight", "prefix", "enabled", "locked", "health", "reasons", "last_request_at", "created_at",
+    "updated_at", "version",
 }  # fmt: skip
 
 
@@ -37,7 +38,11 @@ async def test_it_works(ann: AsyncClient, index: str) -> None:
 async def test_every_reason_has_a_sentence_and_a_way_out(ann: AsyncClient, index: str) -> None:
     answer = await ann.get(f"/accounts/{index}/reasons")
     (reason,) = answer.json()["items"]
-    assert (reason["owner"], reason["code"], reason["clear"]) == ("terms", "terms_not_acknowledged", "acknowledge_terms")
+    assert (reason["owner"], reason["code"], reason["clear"]) == (
+        "terms",
+        "terms_not_acknowledged",
+        "acknowledge_terms",
+    )
     assert reason["sentence"].endswith(".")
     assert reason.keys() >= {"since", "until", "scope", "evidence"}
 

@@ -2,14 +2,22 @@
 
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-from api.conftest import UPLOAD_LIMIT
-from fakes.auth_files import codex
 from httpx2 import AsyncClient
 
+from api.conftest import UPLOAD_LIMIT
 from authdeck.api.limits import FILES_AT_ONCE
+from fakes.auth_files import codex
+
+
+@pytest.fixture
+def database_url(tmp_path: Path) -> str:
+    """SQLite alone: nothing here depends on the database."""
+    return f"sqlite:///{tmp_path / 'authdeck.db'}"
+
 
 EVE = codex("eve@example.org", "acc-eve", "user-eve")
 
@@ -108,7 +116,10 @@ async def test_a_bad_file_is_a_row_with_its_reason_and_the_others_go_in(
 
 
 def _item(name: str, content: bytes) -> dict[str, Any]:
-    return {"file_name": name, "document": content.decode("utf-8", "surrogateescape").encode("utf-8", "replace").decode()}
+    return {
+        "file_name": name,
+        "document": content.decode("utf-8", "surrogateescape").encode("utf-8", "replace").decode(),
+    }
 
 
 async def test_bytes_that_are_no_utf_8_are_a_row_too(ann: AsyncClient) -> None:

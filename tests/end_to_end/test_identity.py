@@ -48,11 +48,28 @@ def test_the_same_person_in_two_organisations_is_two_accounts(deck, simulator):
     home = simulator.account("claude", "ann@example.com", organization="org-home")
     work = simulator.account("claude", "ann@example.com", organization="org-work")
 
-    first, second = deck.upload(simulator.auth_file(home), simulator.auth_file(work))
+    (first,) = deck.upload(simulator.auth_file(home))
+
+    (second,) = deck.upload(renamed(simulator.auth_file(work), "claude-ann-at-work.json"))
 
     assert (first["outcome"], second["outcome"]) == ("new", "new")
     assert first["auth_index"] != second["auth_index"]
-    assert len({account["file_name"] for account in deck.accounts()}) == 2
+    assert {account["organization"] for account in deck.accounts()} == {"org-home", "org-work"}
+
+
+def test_a_taken_file_name_overwrites_nothing(deck, simulator):
+    """CLIProxyAPI names both of Ann's files alike: a choice is asked for."""
+    home, work = (
+        simulator.auth_file(simulator.account("claude", "ann@example.com", organization=name))
+        for name in ("home", "work")
+    )
+
+    first, second = deck.upload(home, work)
+    (chosen,) = deck.upload(work, on_conflict="keep_both")
+
+    assert (first["outcome"], second["outcome"], second["reason"]["code"]) == ("new", "conflict", "file_name_taken")
+    assert chosen["outcome"] == "new"
+    assert {account["file_name"] for account in deck.accounts()} == {home[0], chosen["stored_as"]}
 
 
 def test_an_older_copy_changes_nothing(deck, simulator):

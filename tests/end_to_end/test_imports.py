@@ -2,24 +2,23 @@
 
 import json
 
-import pytest
-
 from authdeck.simulator.demo import PERSONAS, demo_files
 
+# What each is rejected for, and its bytes.
 BAD = {
-    "challenge.json": b"<!DOCTYPE html><html><title>Just a moment...</title></html>",
-    "empty.json": b"",
-    "half.json": b'{"type": "codex", "access_tok',
-    "list-of-numbers.json": b"[1, 2, 3]",
-    "text.json": b'"just text"',
-    "null.json": b"null",
-    "not-utf8.json": b"\xff\xfe\x00{",
-    "no-type.json": b'{"hello": "world"}',
-    "unknown-type.json": b'{"type": "ferret", "access_token": "at_FAKE"}',
-    "no-tokens.json": b'{"type": "codex", "email": "eve@example.com"}',
-    "numbers.json": b'{"type": "codex", "access_token": 7, "refresh_token": []}',
-    "deep.json": b'{"type": "codex", "a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
-    "../../outside.json": b"{}",
+    "challenge.json": ("html_page", b"<!DOCTYPE html><html><title>Just a moment...</title></html>"),
+    "empty.json": ("file_empty", b""),
+    "half.json": ("file_not_json", b'{"type": "codex", "access_tok'),
+    "list-of-numbers.json": ("member_not_an_object", b"[1, 2, 3]"),
+    "text.json": ("not_an_object", b'"just text"'),
+    "null.json": ("not_an_object", b"null"),
+    "not-utf8.json": ("encoding_invalid", b"\xff\xfe\x00{"),
+    "no-type.json": ("type_missing", b'{"hello": "world"}'),
+    "unknown-type.json": ("type_unknown", b'{"type": "ferret", "access_token": "at_FAKE"}'),
+    "no-tokens.json": ("field_missing", b'{"type": "codex", "email": "eve@example.com"}'),
+    "numbers.json": ("field_invalid", b'{"type": "codex", "access_token": 7, "refresh_token": []}'),
+    "deep.json": ("too_deep", b'{"type": "codex", "a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"),
+    "../../outside.json": ("file_name_invalid", b"{}"),
 }
 
 
@@ -40,17 +39,17 @@ def test_every_kind_of_auth_file(deck, simulator):
         assert account["enabled"] is not persona.settings.get("disabled", False)
 
 
-@pytest.mark.parametrize("name", BAD)
-def test_a_bad_file_does_not_stop_a_good_one(deck, simulator, name):
-    good = simulator.auth_file(simulator.account("codex", "ann@example.com"))
+def test_bad_files_do_not_stop_good_ones(deck, simulator):
+    first, last = (simulator.auth_file(simulator.account("codex", f"{name}@example.com")) for name in ("ann", "bob"))
 
-    bad_row, good_row = deck.upload((name, BAD[name]), good)
+    rows = deck.upload(first, *((name, content) for name, (_, content) in BAD.items()), last)
 
-    assert good_row["outcome"] == "new"
-    assert (bad_row["outcome"], bad_row["auth_index"]) == ("rejected", None)
-    assert bad_row["reason"]["code"]
-    assert bad_row["reason"]["sentence"].endswith(".")
-    assert len(deck.accounts()) == 1
+    assert [row["outcome"] for row in rows] == ["new", *["rejected"] * len(BAD), "new"]
+    assert {row["file_name"]: row["reason"]["code"] for row in rows[1:-1]} == {
+        name: code for name, (code, _) in BAD.items()
+    }
+    assert all(row["reason"]["sentence"].endswith(".") and not row["auth_index"] for row in rows[1:-1]), rows
+    assert len(deck.accounts()) == 2
 
 
 def test_no_secret_of_a_rejected_file_comes_back(deck):

@@ -15,7 +15,7 @@ FAST = "-c fsync=off -c full_page_writes=off -c synchronous_commit=off -c max_co
 UNPRIVILEGED = "nobody"
 
 
-class Unavailable(Exception):  # noqa: N818 - a state of the machine, not a fault of the tests
+class Unavailable(Exception):
     """The server can't run here; the text says why."""
 
 

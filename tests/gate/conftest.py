@@ -32,7 +32,7 @@ from authdeck.upstream.origins import Origins
 from authdeck.upstream.sessions import Sessions
 from authdeck.vault.keys import MasterKey
 from authdeck.vault.vault import Vault
-from conftest import SetClock
+from fakes.clock import SetClock
 
 HERE = "http://127.0.0.1:8417"
 SESSION = "authdeck_session_8417"

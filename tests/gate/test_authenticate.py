@@ -14,7 +14,7 @@ from authdeck.operations.admin_keys import AdminKeys
 from authdeck.operations.desk import Desk
 from authdeck.operations.sign_in import make_link
 from authdeck.secret import Secret
-from conftest import SetClock
+from fakes.clock import SetClock
 from gate.conftest import ANN, LOCAL_TOKEN, SESSION, Done, MakeDesk, Naps, bearer, browse, sign_in
 
 PRESET = "correct horse battery staple"
@@ -144,6 +144,17 @@ async def test_a_preset_key_comes_in(make_desk: MakeDesk, naps: Naps, done: Done
     async with browse(Gate(desk, admin_keys=keys, sleep=naps), done) as browser:
         assert (await browser.get("/api/v1/accounts", headers=bearer(PRESET))).json() == {"actor": "admin"}
         assert (await browser.get("/api/v1/accounts", headers=bearer(PRESET + "r"))).status_code == 401
+
+
+async def test_a_preset_key_may_have_any_letters(make_desk: MakeDesk, naps: Naps, done: Done) -> None:
+    text = "Schlüssel für Annas Ablage 钥匙"
+    gate = Gate(await make_desk(admin_key=f" {text}\t"), sleep=naps)
+    await gate.install()
+    async with browse(gate, done) as browser:
+        headers = {"authorization": b"Bearer " + text.encode()}
+        assert (await browser.get("/api/v1/accounts", headers=headers)).json() == {"actor": "admin"}
+        await sign_in(browser, Secret(text))
+        assert (await browser.get("/api/v1/accounts", headers={"authorization": b"Bearer \xff"})).status_code == 401
 
 
 async def test_an_endless_key_is_wrong_without_a_check(browser: httpx2.AsyncClient) -> None:

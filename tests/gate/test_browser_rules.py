@@ -92,7 +92,7 @@ async def test_an_upload_past_the_limit_is_not_held(make_desk: MakeDesk, done: D
         token = await sign_in(browser, Secret("correct horse battery staple"))
         files = {"file": ("ann.json", b" " * 100_000, "application/json")}
         answer = await browser.post("/upload", data={"csrf": token}, files=files)
-        assert (answer.status_code, answer.json()["error"]["code"]) == (413, "body_too_large")
+        assert (answer.status_code, answer.json()["error"]["code"]) == (413, "upload_too_large")
 
 
 async def test_a_bearer_needs_no_token(browser: httpx2.AsyncClient, ann: Secret) -> None:
@@ -174,7 +174,7 @@ async def test_the_sign_in_form_is_the_same_in_two_tabs(browser: httpx2.AsyncCli
 
 async def test_a_stranger_can_not_make_us_hold_a_large_form(browser: httpx2.AsyncClient) -> None:
     answer = await browser.post("/sign-in", data={"admin_key": "a" * 100_000})
-    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "body_too_large")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (413, "upload_too_large")
 
 
 async def test_the_cookie_is_for_us_alone(browser: httpx2.AsyncClient, ann: Secret) -> None:

@@ -102,6 +102,13 @@ async def test_a_form_sent_after_the_session_ended_leads_to_the_start(browser: h
     assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in")
 
 
+async def test_a_spent_link_says_so(browser: httpx2.AsyncClient) -> None:
+    csrf = (await browser.get("/sign-in")).text
+    answer = await browser.post("/sign-in/link", data={"token": "adl_FAKE", "csrf": csrf}, headers=PAGE)
+    assert answer.status_code == 401
+    assert "sign-in link was used" in answer.text
+
+
 async def test_htmx_is_led_there_with_the_page_it_shows(browser: httpx2.AsyncClient) -> None:
     headers = {"hx-request": "true", "hx-current-url": f"{HERE}/auth-files?tab=quota"}
     answer = await browser.get("/token", headers=headers)

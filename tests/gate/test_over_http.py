@@ -21,7 +21,7 @@ async def address(gate: Gate, done: Done) -> AsyncIterator[str]:
     app = guard(management(done), gate)
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
     serving = start(server.serve([listening]), name="server")
-    while not server.started:
+    while not server.started:  # noqa: ASYNC110 - uvicorn tells by a flag alone
         await asyncio.sleep(0)
     yield f"http://127.0.0.1:{listening.getsockname()[1]}"
     server.should_exit = True

@@ -12,15 +12,15 @@ from threading import Event
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection, func, select
 from sqlalchemy import event as listening
-from sqlalchemy import select
 
 from authdeck.event import Attempt, RequestEvent
 from authdeck.ids import new_request_id
 from authdeck.operations.record import Recorder
 from authdeck.storage import opening
 from authdeck.storage.database import Database
-from authdeck.storage.reading.requests import RequestSearch, by_id, known_gaps, page
+from authdeck.storage.reading.requests import Gap, RequestSearch, by_id, known_gaps, page
 from authdeck.storage.tables import gaps
 from fakes.clock import NOON, SetClock
 
@@ -74,6 +74,21 @@ async def test_closing_stores_what_waits(monitoring: Database, clock: SetClock) 
     assert recorder.waiting == 0
 
 
+async def test_closing_without_a_start_is_no_fault(monitoring: Database, clock: SetClock) -> None:
+    await Recorder(monitoring, clock).close()
+
+
+async def test_too_many_are_dropped_and_counted_in_a_gap(monitoring: Database, clock: SetClock) -> None:
+    recorder = Recorder(monitoring, clock, wait=0, bound=3)
+    await asyncio.gather(*(recorder.record(request(at_ms=NOON_MS + number)) for number in range(5)))
+    recorder.start()
+    await recorder.close()
+    assert len(await stored(monitoring)) == 3
+    assert await monitoring.read(lambda c: known_gaps(c, 0, NOON_MS + 10)) == [
+        Gap(NOON_MS + 3, NOON_MS + 4, "store_failed", 2)
+    ]
+
+
 async def test_an_answer_does_not_wait_for_a_slow_store(monitoring: Database, clock: SetClock) -> None:
     """The writer is held up by a transaction elsewhere; the answer goes on, and the event is stored afterwards."""
     recorder = Recorder(monitoring, clock, wait=0.01)
@@ -119,6 +134,25 @@ async def test_the_same_event_twice_is_stored_once(recorder: Recorder, monitorin
     await recorder.record(one)
     await recorder.record(one)
     assert await stored(monitoring) == [one]
+
+
+async def test_a_server_that_ends_connections_costs_no_event(postgresql_url: str, clock: SetClock) -> None:
+    """The first commit fails half-way, as when PostgreSQL is started anew; the events are kept and stored."""
+    database = opening.monitoring(postgresql_url, clock)
+
+    def end(connection: Connection, *_: object) -> None:
+        listening.remove(database.engine, "commit", end)
+        connection.execute(select(func.pg_terminate_backend(func.pg_backend_pid())))
+
+    listening.listen(database.engine, "commit", end)
+    recorder = Recorder(database, clock, wait=NO_EXTRA_TIME)
+    recorder.start()
+    events = [request(model=f"model-{number}") for number in range(10)]
+    await asyncio.gather(*(recorder.record(event) for event in events))
+    await recorder.close()
+    assert {event.id for event in await stored(database)} == {event.id for event in events}
+    assert (recorder.counts.failures, recorder.counts.refused) == (1, 0)
+    database.close()
 
 
 @pytest.fixture
@@ -172,9 +206,7 @@ async def test_a_damaged_file_is_set_aside_and_recording_goes_on(
     recorder = Recorder(on_file, clock, wait=NO_EXTRA_TIME)
     recorder.start()
     await recorder.record(request())
-    on_file.engine.dispose()
-    file.write_bytes(b"overwritten by Eve" * 1000)
-    file.with_name("monitoring.db-wal").unlink(missing_ok=True)
+    overwrite(on_file)
 
     after = request(at_ms=NOON_MS + 1)
     await recorder.record(after)
@@ -184,7 +216,14 @@ async def test_a_damaged_file_is_set_aside_and_recording_goes_on(
     (gap,) = await on_file.read(lambda c: c.execute(select(gaps)).all())
     assert gap.why == "damaged"
     (aside,) = file.parent.glob("monitoring.db.damaged-*Z")
-    assert aside.read_bytes().startswith(b"overwritten by Eve")
+    assert b"overwritten by Eve" in aside.read_bytes()
+
+
+def overwrite(database: Database) -> None:
+    """As a failing disk would, between two transactions."""
+    database.engine.dispose()
+    database.file.write_bytes(b"overwritten by Eve" * 1000)
+    Path(f"{database.file}-wal").unlink(missing_ok=True)
 
 
 async def test_closing_gives_up_on_a_store_that_fails(on_file: Database, clock: SetClock) -> None:
@@ -197,11 +236,13 @@ async def test_closing_gives_up_on_a_store_that_fails(on_file: Database, clock: 
 
 
 async def test_the_log_is_checkpointed_beside_the_writing(file: Path, on_file: Database, clock: SetClock) -> None:
-    recorder = Recorder(on_file, clock, wait=NO_EXTRA_TIME)
+    def size() -> int:
+        return file.stat().st_size
+
+    recorder, before = Recorder(on_file, clock, wait=NO_EXTRA_TIME), size()
     recorder.start()
     await asyncio.gather(*(recorder.record(request(model=f"{number}{'x' * 290}")) for number in range(500)))
-    before = file.stat().st_size
-    await until(lambda: file.stat().st_size > before + 50_000)
+    await until(lambda: size() > before + 100_000)
     await recorder.close()
 
 

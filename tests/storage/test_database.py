@@ -157,6 +157,22 @@ def test_another_kind_of_database_is_refused_without_showing_the_url(url: str) -
     assert "ann" not in str(refused.value)
 
 
+def test_a_connection_that_the_server_ends_has_a_code_and_the_next_one_works(
+    postgresql_url: str, clock: SetClock, add: Adding
+) -> None:
+    database = opening.control(postgresql_url, clock)
+
+    def work(c: WriteConnection) -> None:
+        add("Ann")(c)
+        c.execute(select(func.pg_terminate_backend(func.pg_backend_pid())))
+
+    with pytest.raises(DeckError, match="storage_unreachable"):
+        database.write_now(work)
+    database.write_now(add("Bob"))
+    assert database.read_now(count) == 1
+    database.close()
+
+
 def test_a_server_that_does_not_answer_has_a_code(tmp_path: Path, clock: SetClock) -> None:
     with pytest.raises(DeckError, match="storage_unreachable"):
         opening.control(f"postgresql://ann@/authdeck?host={tmp_path}", clock)

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import insert, select
+from sqlalchemy import Engine, create_engine, insert, select, text
 from sqlalchemy.engine import make_url
 
 from authdeck.errors import DeckError
@@ -45,6 +45,24 @@ def test_the_steps_make_what_the_tables_say(database_url: str, clock: SetClock, 
         differences = compare_metadata(context, branch.metadata)
     assert differences == []
     database.close()
+
+
+@pytest.mark.parametrize("branch", Branch)
+def test_conditions_of_indexes_and_checks_are_the_tables_own(tmp_path: Path, clock: SetClock, branch: Branch) -> None:
+    """What Alembic's comparison leaves out: SQLite keeps the very words of each table and index."""
+
+    def words(engine: Engine) -> dict[str, list[str]]:
+        with engine.connect() as connection:
+            rows = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")).all()
+        engine.dispose()
+        made = {row.name: sorted(line.strip(" \t,") for line in row.sql.splitlines()) for row in rows}
+        return {name: lines for name, lines in made.items() if name not in {"alembic_version", "sqlite_sequence"}}
+
+    by_steps = OPEN[branch](f"sqlite:///{tmp_path}/steps.db", clock)
+    by_tables = create_engine(f"sqlite:///{tmp_path}/tables.db")
+    branch.metadata.create_all(by_tables)
+    assert words(by_steps.engine) == words(by_tables)
+    by_steps.close()
 
 
 @pytest.mark.parametrize("branch", Branch)

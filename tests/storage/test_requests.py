@@ -7,7 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from fakes.clock import SetClock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Executable, delete, func, select, text
@@ -22,7 +21,7 @@ from authdeck.storage.latency import bucket_of, upper_end
 from authdeck.storage.reading.requests import Gap, RequestSearch, by_id, known_gaps, last_requests, page, recent_buckets
 from authdeck.storage.tables import day_account, hour_model, latency_buckets, monitoring, names, requests
 from authdeck.storage.writing.requests import mark_gap, open_run, prune, store
-from fakes.clock import NOON
+from fakes.clock import NOON, SetClock
 
 Put = Callable[..., None]
 Found = Callable[..., list[RequestEvent]]

@@ -248,7 +248,7 @@ class Eyes:
             scope=reason.scope,
             evidence=reason.evidence,
             clear=reason.clear,
-            clear_sentence=wording.sentence(f"clear_{reason.clear}", reason.params, self.locale),
+            clear_sentence=wording.sentence(f"clear.{reason.clear}", reason.params, self.locale),
         )
 
     def reasons(self, entry: Entry) -> list[ReasonShape]:

@@ -1,5 +1,7 @@
 """``/sign-in-links``: one-time links into the console."""
 
+from typing import Final
+
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,6 +15,9 @@ from authdeck.operations.sign_in import LINK_LIFE
 from authdeck.settings import Settings
 
 router = APIRouter(prefix="/sign-in-links", tags=["operators"], route_class=Limited)
+
+
+_REACHED: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
 
 
 class Wanted(BaseModel):
@@ -41,6 +46,8 @@ async def create(desk: DeskHere, wanted: Wanted | None = None) -> LinkShape:
 
 
 def _url(settings: Settings, token: str) -> str:
+    """At the public URL, else where this machine reaches the server."""
     scheme = "https" if settings.tls_certificate else "http"
-    base = settings.public_url or f"{scheme}://{settings.bind}"
-    return f"{base.rstrip('/')}/sign-in?link={token}"
+    host = _REACHED.get(settings.host, settings.host)
+    base = settings.public_url or f"{scheme}://{f'[{host}]' if ':' in host else host}:{settings.port}"
+    return f"{base.rstrip('/')}/sign-in/link/{token}"

@@ -68,9 +68,17 @@ def version() -> None:
 
 
 def main() -> None:
-    """Run the command. A failure is one sentence and a code on stderr, and exit code 1; usage mistakes end with 2."""
+    """Run the command. A failure is one sentence and a code on stderr, and exit code 1; usage mistakes end with 2.
+
+    A mistake of ours shows its traceback only where ``AUTHDECK_LOG_LEVEL`` is ``debug``.
+    """
     try:
         app(prog_name="authdeck")
     except (DeckError, RefusedError) as error:
         typer.echo(explain(error), err=True)
+        sys.exit(1)
+    except Exception as error:
+        if os.environ.get("AUTHDECK_LOG_LEVEL", "").lower() == "debug":
+            raise
+        typer.echo(f"Internal error: {type(error).__name__}. AUTHDECK_LOG_LEVEL=debug shows more. (internal)", err=True)
         sys.exit(1)

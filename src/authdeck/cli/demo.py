@@ -23,6 +23,7 @@ def demo(
     from authdeck import server  # noqa: PLC0415 - everything; --help needs nothing of it
     from authdeck.settings import load  # noqa: PLC0415
     from authdeck.simulator import Simulator  # noqa: PLC0415
+    from authdeck.simulator.demo import ONE_REQUEST  # noqa: PLC0415
 
     with tempfile.TemporaryDirectory(prefix="authdeck-demo-") as folder, Simulator(pace=pace).running() as simulator:
         _forget_real_settings()
@@ -32,7 +33,7 @@ def demo(
         guide = threading.Thread(target=_show_around, args=(settings, simulator, stopping), daemon=True)
         guide.start()
         try:
-            server.run(settings)
+            server.run(settings, sample=ONE_REQUEST)
         finally:
             stopping.set()
             guide.join(10)

@@ -75,6 +75,8 @@ def import_(
 
     Ends with 1 when a file was rejected or is in conflict.
     """
+    if refresh_by is None and not preview and not json and any(path.is_dir() for path in paths):
+        refresh_by = _ask_who_refreshes()
     report = Report()
     folders = [_folder(path, report) for path in paths]
     asked = {
@@ -94,6 +96,14 @@ def import_(
         typer.echo("authdeck refreshes these sign-ins now: stop any other program that uses them.", err=True)
     if not report.is_clean:
         raise typer.Exit(1)
+
+
+def _ask_who_refreshes() -> str | None:
+    """Two programs that refresh one sign-in lock each other out, so a person is asked; a script decides by option."""
+    if not sys.stdin.isatty():
+        return None
+    stays = typer.confirm("Does another program, such as CLIProxyAPI, go on using these sign-ins?", default=False)
+    return "other" if stays else "authdeck"
 
 
 def _folder(path: Path, report: Report) -> Folder:

@@ -65,8 +65,9 @@ def _trust(settings: Settings) -> ssl.SSLContext | bool:
 
 @asynccontextmanager
 async def _in_process(settings: Settings) -> AsyncIterator[AsyncClient]:
-    from authdeck import server  # noqa: PLC0415 - everything; needed only where no server runs
+    from authdeck import logs, server  # noqa: PLC0415 - everything; needed only where no server runs
 
+    logs.set_up("warning")  # on stderr: what a command prints on stdout is its answer alone
     token = Secret(ids.new_key(local.PREFIX))
     built = await server.build(settings, SystemClock(), local_token=token)
     await built.start()

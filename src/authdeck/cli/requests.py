@@ -18,7 +18,7 @@ _COLUMNS = (
     ("Key", "client_key"),
     ("ms", "ms"),
     ("Tokens in/out", "tokens"),
-    ("RefusedError", "failed"),
+    ("Failure", "failed"),
     ("id", "id"),
 )
 

@@ -1,5 +1,6 @@
 """``authdeck serve``, ``sign-in-link`` and ``migrate``: running a server, and getting in."""
 
+from contextlib import nullcontext
 from typing import Annotated
 
 import typer
@@ -43,7 +44,8 @@ def migrate() -> None:
     from authdeck.storage import opening  # noqa: PLC0415
 
     settings, clock = load(), SystemClock()
-    with Home(settings.home):
+    is_shared = opening.control_url(settings).get_backend_name() == "postgresql"
+    with nullcontext() if is_shared else Home(settings.home):
         for open_ in (opening.control, opening.monitoring):
             open_(settings, clock, migrate=True).close()
     typer.echo("The schema is up to date.")

@@ -108,4 +108,12 @@ class Gate:
 
 def _bearer(connection: HTTPConnection) -> str | None:
     scheme, _, value = connection.headers.get("authorization", "").partition(" ")
-    return value.strip() if scheme.lower() == "bearer" else None
+    return _as_written(value.strip()) if scheme.lower() == "bearer" else None
+
+
+def _as_written(value: str) -> str:
+    """Headers arrive as Latin-1; a preset key with other letters was sent as UTF-8."""
+    try:
+        return value.encode("latin-1").decode()
+    except UnicodeError:
+        return value

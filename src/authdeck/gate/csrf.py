@@ -22,6 +22,9 @@ HEADER: Final = "x-csrf-token"
 FIELD: Final = "csrf"
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 FORM_OVERHEAD: Final = 64 * 1024
+FILES_AT_ONCE: Final = 4
+"""A form may carry this many times the limit of one file, as the API's imports may."""
+
 _VISITOR: Final = "authdeck.visitor"
 
 
@@ -92,7 +95,7 @@ def _is_form(scope: Scope) -> bool:
 
 def _limit(visit: Visit) -> int:
     """Only who is signed in may make us hold an upload."""
-    return FORM_OVERHEAD + (visit.gate.settings.upload_limit if visit.caller else 0)
+    return FORM_OVERHEAD + (FILES_AT_ONCE * visit.gate.settings.upload_limit if visit.caller else 0)
 
 
 async def _field(scope: Scope, receive: Receive, limit: int) -> tuple[str | None, Receive]:
@@ -112,7 +115,7 @@ async def _read(receive: Receive, limit: int) -> bytes:
         parts.append(message.get("body", b""))
         size += len(parts[-1])
         if size > limit:
-            raise DeckError("body_too_large", status=413, limit=limit)
+            raise DeckError("upload_too_large", status=413, limit=limit)
         more = message.get("more_body", False)
     return b"".join(parts)
 

@@ -28,7 +28,7 @@ from authdeck.wording import sentence
 __all__ = ("answer", "install", "line", "locale_of", "next_page", "render")
 
 SIGN_IN: Final = "/sign-in"
-_HTTP_CODES: Final = {404: "route_not_found", 405: "method_not_allowed", 413: "body_too_large"}
+_NOT_SIGNED_IN: Final = frozenset({"sign_in_needed", "session_ended"})
 _log = structlog.get_logger(__name__)
 
 
@@ -37,8 +37,8 @@ def render(error: Exception, locale: str = "en") -> tuple[int, dict[str, str], d
 
     An uncoded one is logged here, in full, under the id that ``details.error_id`` shows.
     """
-    coded = _coded(error)
-    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+    coded = error if isinstance(error, DeckError) else _internal(error)
+    headers: dict[str, str] = {}
     if coded.retry_after is not None:
         headers["retry-after"] = str(max(1, math.ceil(coded.retry_after)))
     if coded.status == HTTPStatus.UNAUTHORIZED:
@@ -69,10 +69,11 @@ async def answer(scope: Scope, receive: Receive, send: Send, error: Exception, *
 async def _handled(request: Request, error: Exception) -> Response:
     visit = visit_of(request)
     visit.admitted = True
-    status, headers, body = render(error, locale_of(request))
+    status, headers, body = render(_own(error, request), locale_of(request))
+    headers |= (error.headers or {}) if isinstance(error, HTTPException) else {}
     if not _wants_page(request):
         return JSONResponse(body, status, headers)
-    if status == HTTPStatus.UNAUTHORIZED and request.url.path != SIGN_IN:
+    if body["error"]["code"] in _NOT_SIGNED_IN:
         return _to_sign_in(request, status)
     if visit.gate.error_page is not None:
         return visit.gate.error_page(request, status, headers, body["error"])
@@ -114,14 +115,21 @@ def _sign_in_url(page: str) -> str:
     return SIGN_IN if wanted == "/" else f"{SIGN_IN}?next={quote(wanted, safe='/')}"
 
 
-def _coded(error: Exception) -> DeckError:
-    if isinstance(error, DeckError):
-        return error
+def _own(error: Exception, request: Request) -> Exception:
+    """What the framework refuses, in our words; anything else as it is."""
     if isinstance(error, RequestValidationError):
         return _invalid(error)
-    if isinstance(error, HTTPException):
-        code = _HTTP_CODES.get(error.status_code, "request_invalid")
-        return DeckError(code, status=error.status_code, field="body", problem=str(error.detail))
+    if not isinstance(error, HTTPException):
+        return error
+    path, allowed = request.url.path, (error.headers or {}).get("Allow", "")
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return DeckError("route_not_found", status=404, path=path)
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        return DeckError("method_not_allowed", status=405, path=path, method=request.method, allowed=allowed)
+    return DeckError("request_invalid", status=error.status_code, field="body", problem=str(error.detail))
+
+
+def _internal(error: Exception) -> DeckError:
     error_id = ids.new_id()
     _log.error("internal error", error_id=error_id, exc_info=error)
     return DeckError("internal", status=500, error_id=error_id)

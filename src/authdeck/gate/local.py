@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from authdeck import ids
+from authdeck.private_file import write_private
 from authdeck.secret import Secret
-from authdeck.vault.keys import write_private
 
 PREFIX: Final = "adl"
 _FILE: Final = "server.json"

@@ -24,7 +24,7 @@ from authdeck.routing import Route
 from authdeck.settings import Settings
 from authdeck.upstream.failures import UpstreamFailure
 from authdeck.upstream.streams import Streams
-from authdeck.wording import sentence
+from authdeck.wording import has_sentence, sentence
 
 _log = structlog.get_logger(__name__)
 
@@ -126,6 +126,8 @@ class Gateway:
             else:
                 await self._forwarder.serve(request, call, query, key.scope)
         except DeckError as error:
+            if request.is_started:
+                raise
             await self._refuse(request, error)
         except Exception:
             _log.exception("gateway failed", request=request.id)
@@ -160,7 +162,7 @@ class Gateway:
     async def _refuse(self, request: Request, error: DeckError) -> None:
         """Answer with an error of ours in the client's language; it is recorded, except that of an unknown key."""
         protocol = self._language(request)
-        body = protocol.error(error.status, error.code, sentence(error.code, error.params), request.id)
+        body = protocol.error(error.status, error.code, _sentence(error), request.id)
         added = [] if error.retry_after is None else [(b"retry-after", str(max(1, round(error.retry_after))).encode())]
         if error.status == 426:  # noqa: PLR2004 - upgrade required: Codex goes on by POST at once
             added.append((b"upgrade", b"HTTP/1.1"))
@@ -247,6 +249,11 @@ def _without_key(query: str) -> tuple[str, list[str]]:
     kept = [part for part in parts if part.partition("=")[0] != "key"]
     keys = [value for name, value in parse_qsl(query) if name == "key"]
     return "&".join(kept), keys
+
+
+def _sentence(error: DeckError) -> str:
+    particular = f"{error.code}:request"
+    return sentence(particular if has_sentence(particular) else error.code, error.params)
 
 
 def _kind(error: DeckError) -> FailureKind:

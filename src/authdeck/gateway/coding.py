@@ -17,7 +17,7 @@ _GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS
 _BROKEN: Final = (zlib.error, brotli.error, zstandard.ZstdError, EOFError)
 
 
-class Undecodable(Exception):  # noqa: N818 - a state of the copy, nothing that anybody has to act on
+class Undecodable(Exception):
     """The copy can't be read on; what passes is not concerned."""
 
 

@@ -11,7 +11,7 @@ from math import ceil
 from typing import Final, Protocol
 
 from authdeck import models
-from authdeck.account import Account, Kind
+from authdeck.account import Account
 from authdeck.clock import Clock
 from authdeck.credential import Credential
 from authdeck.errors import DeckError, NotFound
@@ -204,7 +204,7 @@ class Forwarder:
         """One account's answer. A credential that was not accepted is renewed once."""
         try:
             credential = self._lender.ready(account.auth_index) or await self._lender.credential(account.auth_index)
-            if credential.expires_at is not None or credential.kind is Kind.SERVICE_ACCOUNT:
+            if credential.expires_at is not None or credential.bearer is None:
                 credential = await self._refresher.usable(credential)
             outcome = await self._opened(wanted, account, credential)
             if isinstance(outcome, Failed) and outcome.observation.refreshable:

@@ -16,7 +16,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 
-class ClientGone(Exception):  # noqa: N818 - not an error of anybody's
+class ClientGone(Exception):
     """The client closed the connection before its request was complete."""
 
 

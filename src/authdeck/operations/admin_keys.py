@@ -105,7 +105,7 @@ class AdminKeys:
         setting = self._desk.settings.admin_key
         if setting is None:
             return
-        text = _strong(setting.get_secret_value())
+        text = _strong(setting.get_secret_value().strip())
         stored = await self._desk.read(partial(access.usable_preset_key, now=self._desk.now()))
         if stored is None or not await asyncio.to_thread(self._verified, stored.hash, text):
             argon = await asyncio.to_thread(self._hasher.hash, text)

@@ -42,6 +42,7 @@ class Mirror:
         for entry in await self._desk.read(accounts.live):
             for reader in self._readers:
                 reader.apply(entry)
+        self._desk.directory.settle(self._desk.now())
         await self._terms("")
 
     async def _accounts(self, indexes: Sequence[str]) -> None:

@@ -1,13 +1,14 @@
 """Taking in auth files: one row of the report for each account offered, one bad file never stops the others.
 
-First every file is read and validated, without the database. Then, chunk by chunk in one short transaction each, storage
-is asked what it knows, ``import_plan.decide`` (pure) says what becomes of the row, and it is stored. A preview does all
-but store. A crash leaves whole rows or none, and a batch that says how far it came.
+First every file is read and validated, without the database. Then, chunk by chunk in one short transaction each,
+storage is asked what it knows, ``import_plan.decide`` (pure) says what becomes of the row, and it is stored. A preview
+does all but store. A crash leaves whole rows or none, and a batch that says how far it came.
 """
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Final
 
 from authdeck import formats, identity, ids, import_plan, providers
@@ -43,9 +44,9 @@ class Source:
 class Choices:
     """What the caller wants done.
 
-    ``on_conflict`` (``skip``, ``keep_both``, ``replace``) holds for every row that ``by_row`` does not name. ``refresh_by``
-    overrides what the files' format suggests. ``cliproxy_auth_dir`` is the folder they lay in, from which CLIProxyAPI
-    computed its indexes. ``apply_settings``: a known account takes the file's settings over.
+    ``on_conflict`` (``skip``, ``keep_both``, ``replace``) holds for every row that ``by_row`` does not name.
+    ``refresh_by`` overrides what the files' format suggests. ``cliproxy_auth_dir`` is the folder they lay in, from
+    which CLIProxyAPI computed its indexes. ``apply_settings``: a known account takes the file's settings over.
     """
 
     on_conflict: str = "skip"
@@ -101,16 +102,17 @@ async def import_files(
     for choice in (chosen.on_conflict, *chosen.by_row.values()):
         if choice not in CHOICES:
             raise DeckError("choice_unknown", status=422, choice=choice, known=list(CHOICES))
-    importing = Importing(desk, actor, None if preview else ids.new_id(), chosen.cliproxy_auth_dir, chosen.apply_settings)
+    batch = None if preview else ids.new_id()
+    importing = Importing(desk, actor, batch, chosen.cliproxy_auth_dir, chosen.apply_settings)
     rows: list[ImportRow] = []
     if importing.batch:
         await desk.write(lambda connection: _begin(importing, connection, len(sources)))
     for chunk in _chunks(sources):
-        offered = await asyncio.to_thread(_offers, desk, chunk, chosen)
+        offered = await asyncio.to_thread(_offers, desk, chunk)
         if preview:
-            rows += await desk.read(lambda c, o=offered: _previewed(importing, c, o, chosen, len(rows)))  # type: ignore[misc]
+            rows += await desk.read(partial(_previewed, importing, offered, chosen, len(rows)))
         else:
-            rows += await desk.write(lambda c, o=offered: _stored(importing, c, o, chosen, len(rows)))  # type: ignore[misc]
+            rows += await desk.write(partial(_stored, importing, offered, chosen, len(rows)))
     report = ImportReport(rows, preview, importing.batch)
     if importing.batch:
         await desk.write(lambda connection: _end(importing, connection, report))
@@ -122,7 +124,7 @@ def _chunks(sources: Sequence[Source]) -> Iterator[Sequence[Source]]:
         yield sources[start : start + CHUNK]
 
 
-def _offers(desk: Desk, sources: Sequence[Source], chosen: Choices) -> list[Offered]:
+def _offers(desk: Desk, sources: Sequence[Source]) -> list[Offered]:
     """Read and validate. Runs on a thread of its own: parsing big files must not hold up the loop."""
     offered: list[Offered] = []
     for source in sources:
@@ -150,7 +152,7 @@ def _completed(desk: Desk, source: Source, draft: Draft) -> Offered:
 
 
 def _previewed(
-    importing: Importing, connection: ReadConnection, offered: Sequence[Offered], chosen: Choices, first: int
+    importing: Importing, offered: Sequence[Offered], chosen: Choices, first: int, connection: ReadConnection
 ) -> list[ImportRow]:
     rows = []
     for number, offer in enumerate(offered, first):
@@ -162,7 +164,7 @@ def _previewed(
 
 
 def _stored(
-    importing: Importing, connection: WriteConnection, offered: Sequence[Offered], chosen: Choices, first: int
+    importing: Importing, offered: Sequence[Offered], chosen: Choices, first: int, connection: WriteConnection
 ) -> list[ImportRow]:
     """One chunk, whole: its rows, and the batch's cursor behind them."""
     rows = []
@@ -203,7 +205,8 @@ def _decided(
     if (twin := importing.twin(draft, offer.identity)) is not None:
         first, is_equal = twin
         outcome = Outcome.UNCHANGED if is_equal else Outcome.UPDATED
-        return ImportRow(draft.source, draft.file_name, outcome, reason=("same_as_row", {"file_name": first})), None, None
+        reason = ("same_as_row", {"file_name": first})
+        return ImportRow(draft.source, draft.file_name, outcome, reason=reason), None, None
     found = find(importing, connection, draft, offer.identity)
     issued = providers.PROVIDERS[draft.provider].tokens(draft.document).issued_at
     decision = import_plan.decide(draft, found, choice, issued_at=issued)

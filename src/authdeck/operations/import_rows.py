@@ -1,10 +1,10 @@
-"""One row of an import inside its transaction: what storage knows of the account offered, and storing what was decided."""
+"""One row of an import inside its transaction: what storage knows of the account offered; doing what was decided."""
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
-from typing import Any, Final
+from typing import Any
 from urllib.parse import urlsplit
 
 from authdeck import formats, ids
@@ -33,7 +33,7 @@ from authdeck.upstream.origins import Approval, Origins, origin_of
 
 @dataclass(slots=True)
 class Importing:
-    """One import under way. ``batch`` is ``None`` for a preview, which then remembers here what earlier rows offered."""
+    """One import under way. ``batch`` is ``None`` for a preview, which remembers here what earlier rows offered."""
 
     desk: Desk
     actor: Actor
@@ -47,7 +47,7 @@ class Importing:
             self._offered.setdefault(who.text, (draft.file_name, _secrets(draft)))
 
     def twin(self, draft: Draft, who: Identity) -> tuple[str, bool] | None:
-        """The earlier row of a preview that is the same account: its file name, and whether its secrets are the same."""
+        """The earlier row of a preview that is the same account: its file name, and whether its secrets are too."""
         earlier = self._offered.get(who.text) if who.text is not None else None
         return (earlier[0], earlier[1] == _secrets(draft)) if earlier else None
 
@@ -241,7 +241,8 @@ def _update(
         parent=account.revision,
         generation=account.generation + 1,
     )
-    columns = {name: value for name, value in account_writes.labels(draft.claims).items() if value or name == "expires_at"}
+    labels = account_writes.labels(draft.claims)
+    columns = {name: value for name, value in labels.items() if value or name == "expires_at"}
     identity_hash = _identity_hash(desk, who)
     if account.identity_strength != Strength.FULL.value and identity_hash is not None:
         columns |= {"identity_hash": identity_hash, "identity_strength": who.strength.value}
@@ -302,7 +303,7 @@ def _name(importing: Importing, connection: WriteConnection, key: int, draft: Dr
 
 
 def _approve_upstream(importing: Importing, connection: WriteConnection, key: int, draft: Draft) -> tuple[Note, ...]:
-    """An account with its own base URL serves only where that origin is approved. An admin who imports it approves it."""
+    """An account with its own base URL serves where that origin is approved. An admin who imports it approves it."""
     base_url = draft.claims.base_url
     origin = origin_of(base_url) if base_url else None
     if origin is None or _is_approved(importing.desk, connection, str(origin)):

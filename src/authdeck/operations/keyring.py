@@ -3,26 +3,24 @@
 A key is generated in one case only: an empty SQLite database. Data without its key is a refusal to start.
 """
 
-from functools import partial
 from pathlib import Path
 from typing import Final
 
 from authdeck.access import Actor
+from authdeck.acts import Act
 from authdeck.clock import Clock
 from authdeck.errors import DeckError
 from authdeck.operations.desk import Desk
+from authdeck.operations.records import record
 from authdeck.settings import Settings
 from authdeck.storage.database import Database, WriteConnection
 from authdeck.storage.reading import access
 from authdeck.storage.reading.access import StoredInstallation
 from authdeck.storage.writing import access as writing
-from authdeck.storage.writing import audit
 from authdeck.vault.keys import MasterKey, create_key_file, read_key_file
 from authdeck.vault.vault import Term, Vault
 
 KEY_FILE: Final = "master.key"
-TERM_ADDED: Final = "vault:term:added"
-MASTER_ROTATED: Final = "vault:master_key:rotated"
 
 
 def open_vault(database: Database, settings: Settings, clock: Clock) -> Vault:
@@ -59,7 +57,7 @@ async def add_term(desk: Desk, actor: Actor) -> int:
 
     def work(connection: WriteConnection) -> None:
         writing.add_term(connection, number=term.number, purpose=term.purpose, wrapped=term.wrapped, at=desk.now())
-        _record(desk, connection, actor, TERM_ADDED, str(term.number))
+        record(desk, connection, actor, Act.TERM_ADDED, str(term.number))
 
     await desk.write(work)
     desk.vault.adopt(term)
@@ -67,14 +65,14 @@ async def add_term(desk: Desk, actor: Actor) -> int:
 
 
 async def rotate_master(desk: Desk, new: MasterKey, actor: Actor) -> None:
-    """Wrap every term under ``new``, in one transaction; nothing sealed changes. ``new`` must be safe on disk by then."""
+    """Wrap every term under ``new``, in one transaction; nothing sealed changes. Keep ``new`` on disk before."""
     key_check, terms = desk.vault.wrapped_under(new)
 
     def work(connection: WriteConnection) -> None:
         writing.set_key_check(connection, key_check)
         for term in terms:
             writing.rewrap_term(connection, number=term.number, purpose=term.purpose, wrapped=term.wrapped)
-        _record(desk, connection, actor, MASTER_ROTATED, desk.vault.installation_id)
+        record(desk, connection, actor, Act.MASTER_ROTATED, desk.vault.installation_id)
 
     await desk.write(work)
     desk.vault.use_master(new)
@@ -102,11 +100,6 @@ def _set_up(database: Database, clock: Clock, key: MasterKey) -> Vault:
 
     other = database.write_now(work)
     return created.vault if other is None else _unlock(key, other)
-
-
-def _record(desk: Desk, connection: WriteConnection, actor: Actor, what: str, target: str) -> None:
-    mac = partial(desk.vault.keyed_hash, "audit")
-    audit.append(connection, mac, writer=desk.boot, at=desk.now(), actor=actor.name, what=what, target=target)
 
 
 def _unlock(key: MasterKey, stored: StoredInstallation) -> Vault:

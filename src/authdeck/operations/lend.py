@@ -3,6 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 from authdeck import formats
@@ -80,9 +81,8 @@ class Lender:
         vault = self._desk.vault
         content = seals.open_file(vault, stored.revision)
         document = formats.opened(content)
-        credential = opened_credential(
-            stored, _with_settings(document, stored.settings), seals.open_settings(vault, stored.revision.auth_index, secrets)
-        )
+        sends = seals.open_settings(vault, stored.revision.auth_index, secrets)
+        credential = opened_credential(stored, _with_settings(document, stored.settings), sends)
         return Opened(stored.revision.account, content, credential)
 
     async def _forget(self, auth_index: str) -> None:
@@ -111,10 +111,15 @@ def opened_credential(stored: _Stored, document: Mapping[str, Any], sends: Secre
         bearer=tokens.bearer,
         refresh_token=tokens.refresh_token,
         expires_at=tokens.expires_at,
-        issued_at=tokens.issued_at,
+        issued_at=tokens.issued_at or _made_at(stored.revision),
         base_url=tokens.base_url,
         sends=sends,
     )
+
+
+def _made_at(revision: StoredRevision) -> datetime | None:
+    """When its token was made, where we saw it being made."""
+    return revision.at if revision.why in ("refreshed", "logged_in") else None
 
 
 def _stored(connection: ReadConnection, auth_index: str) -> tuple[_Stored, StoredSecrets, bool]:

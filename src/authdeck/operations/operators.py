@@ -1,8 +1,6 @@
 """Who manages: operators, their roles, switching one off. One active admin always remains."""
 
 import re
-from collections.abc import Mapping
-from functools import partial
 from typing import Final
 
 from authdeck.access import AUTOMATION, Actor, Role
@@ -14,13 +12,10 @@ from authdeck.storage.database import ReadConnection, WriteConnection
 from authdeck.storage.reading import access
 from authdeck.storage.reading.access import StoredOperator as Operator
 from authdeck.storage.writing import access as writing
-from authdeck.storage.writing import audit
 
 __all__ = ("Operator", "change_role", "create", "disable", "enable", "ensure_first", "list_operators", "role_named")
 
 FIRST: Final = "admin"
-ROLE_CHANGED: Final = "operator:role:changed"
-ENABLED: Final = "operator:operator:enabled"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 
 
@@ -54,7 +49,7 @@ async def change_role(desk: Desk, name: str, role: Role, actor: Actor) -> Operat
             _keep_an_admin(connection, found)
         writing.set_operator_role(connection, found.key, role.word)
         before, after = {"role": found.role}, {"role": role.word}
-        _record(desk, connection, actor, ROLE_CHANGED, name, before=before, after=after)
+        record(desk, connection, actor, Act.OPERATOR_ROLE_CHANGED, name, before=before, after=after)
         changed(desk, connection, "access", name)
         return _named(connection, name)
 
@@ -86,7 +81,7 @@ async def enable(desk: Desk, name: str, actor: Actor) -> Operator:
         if found.disabled_at is None:
             return found
         writing.set_operator_disabled(connection, found.key, None)
-        _record(desk, connection, actor, ENABLED, name)
+        record(desk, connection, actor, Act.OPERATOR_ENABLED, name)
         changed(desk, connection, "access", name)
         return _named(connection, name)
 
@@ -115,30 +110,6 @@ def _named(connection: ReadConnection, name: str) -> Operator:
     if found is None:
         raise NotFound("operator_not_found", name=name)
     return found
-
-
-def _record(
-    desk: Desk,
-    connection: WriteConnection,
-    actor: Actor,
-    what: str,
-    name: str,
-    *,
-    before: Mapping[str, str] | None = None,
-    after: Mapping[str, str] | None = None,
-) -> None:
-    mac = partial(desk.vault.keyed_hash, "audit")
-    audit.append(
-        connection,
-        mac,
-        writer=desk.boot,
-        at=desk.now(),
-        actor=actor.name,
-        what=what,
-        target=name,
-        before=before,
-        after=after,
-    )
 
 
 def _keep_an_admin(connection: ReadConnection, leaving: Operator) -> None:

@@ -12,7 +12,6 @@ from queue import Empty, SimpleQueue
 from typing import Final
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from authdeck.clock import Clock, to_micros
 from authdeck.errors import DeckError
@@ -143,7 +142,8 @@ class Recorder:
         self._closing.set()
         self._queue.put(None)
         for thread in self._threads:
-            await asyncio.to_thread(thread.join)
+            if thread.ident is not None:  # it was started
+                await asyncio.to_thread(thread.join)
 
     def _let_go(self, stored: asyncio.Future[None]) -> None:
         if not stored.done():
@@ -164,9 +164,16 @@ class Recorder:
         self._close_run()
 
     def _close_run(self) -> None:
-        if self._run_is_open and self._database.is_sqlite:
-            with suppress(DeckError, SQLAlchemyError):  # then the next start says that this run was not closed
-                self._database.write_now(close_run)
+        hole = self._hole.take()
+
+        def work(c: WriteConnection) -> None:
+            if hole is not None:
+                mark_gap(c, *hole)
+            close_run(c)
+
+        if self._run_is_open:
+            with suppress(Exception):  # then the next start says that this run was not closed
+                self._database.write_now(work)
 
     def _take(self) -> int:
         """Wait for an event, then take whatever has gathered, up to one group; 0 when closing and nothing is left."""
@@ -179,7 +186,10 @@ class Recorder:
         return len(self._taken)
 
     def _stored(self, group: list[_Waiting]) -> bool:
-        """Whether the group is settled: stored, or found to be what no store can hold. The store's own failures keep it."""
+        """Whether the group is settled: stored, or found to be what no store can hold.
+
+        When the store itself fails it is not: the group is kept for another try.
+        """
         try:
             self._commit(group)
         except DeckError as error:
@@ -238,7 +248,7 @@ class Recorder:
     def _begin_anew(self) -> None:
         try:
             aside = opening.begin_anew(self._database, self._clock)
-        except (DeckError, SQLAlchemyError, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - the next try may do it
             _log.error("no new monitoring file", exc_info=error)
         else:
             self._run_is_open = False
@@ -248,7 +258,7 @@ class Recorder:
 
     def _checkpoint(self) -> None:
         while not self._closing.wait(CHECKPOINT_EVERY):
-            with suppress(DeckError, SQLAlchemyError):  # the writer meets the same trouble and reports it
+            with suppress(Exception):  # the writer meets the same trouble and reports it
                 self._database.checkpoint()
 
 

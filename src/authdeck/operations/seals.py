@@ -1,4 +1,4 @@
-"""Where sealed things stand, so that each is bound to its own row, and how auth files and settings are sealed and opened."""
+"""Where sealed things stand, so that each is bound to its own row; sealing and opening auth files and settings."""
 
 import json
 from collections.abc import Mapping
@@ -6,12 +6,12 @@ from typing import Final
 
 from authdeck.account import SecretSettings
 from authdeck.account_fields import proxy_display
+from authdeck.clock import Clock
 from authdeck.secret import Secret
 from authdeck.storage.database import WriteConnection
 from authdeck.storage.reading.revisions import StoredRevision, StoredSecrets
 from authdeck.storage.writing.accounts import add_proxy
 from authdeck.vault.vault import Place, Vault
-from authdeck.clock import Clock
 
 _HEADERS: Final = "accounts.headers"
 _PROXIES: Final = "proxies"

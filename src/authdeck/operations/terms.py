@@ -1,4 +1,4 @@
-"""Provider terms: an admin reads what the provider says and decides. Until then the gateway does not serve the sign-in."""
+"""Provider terms: an admin reads what the provider says and decides. Until then the gateway serves no sign-in of it."""
 
 from typing import Final
 
@@ -11,7 +11,7 @@ from authdeck.operations.records import changed, record
 from authdeck.storage.database import WriteConnection
 from authdeck.storage.writing import terms as writing
 
-TEXT_VERSIONS: Final = {provider: "2026-11" for provider in sorted(SUBSCRIPTIONS)}
+TEXT_VERSIONS: Final = dict.fromkeys(sorted(SUBSCRIPTIONS), "2026-11")
 """Which wording of ours (``terms.<provider>`` in the sentences) was shown when it was acknowledged."""
 
 

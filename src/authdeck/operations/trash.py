@@ -1,4 +1,4 @@
-"""The trash: a deleted account lies there whole, with its auth_index, history and holds, until it is restored or purged."""
+"""The trash: a deleted account lies there whole, with auth_index, history and holds, until it is restored or purged."""
 
 from authdeck.access import Actor
 from authdeck.account import Account
@@ -33,7 +33,7 @@ async def delete(desk: Desk, auth_index: str, actor: Actor, *, version: int | No
 
 
 async def restore(desk: Desk, auth_index: str, actor: Actor) -> Entry:
-    """Bring a trashed account back as it was. A file name taken meanwhile comes back suffixed. Live already: nothing."""
+    """Bring a trashed account back as it was; with a suffix where its file name was taken. Live already: nothing."""
 
     def work(connection: WriteConnection) -> None:
         account = accounts.by_index(connection, auth_index)

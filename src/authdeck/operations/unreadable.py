@@ -1,4 +1,4 @@
-"""Auth files that can't be opened are a visible state of their account: found at start, and gone when they open again."""
+"""Auth files that can't be opened are a visible state of their account: found at start, gone when they open again."""
 
 from collections.abc import AsyncIterator
 from functools import partial

@@ -60,7 +60,7 @@ def approve_within(
 
 
 async def withdraw(desk: Desk, url: str, actor: Actor) -> None:
-    """Take the approval back: calls to the origin are refused from now on. Raises ``NotFound('upstream_not_found')``."""
+    """Take the approval back: calls to the origin are refused from now on. Raises ``upstream_not_found``."""
     origin = origin_text(url)
 
     def work(connection: WriteConnection) -> None:

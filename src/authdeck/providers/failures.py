@@ -175,7 +175,7 @@ def _is_challenge(answer: Answer) -> bool:
 
 
 def _innermost_error(text: str) -> Mapping[str, Any]:
-    """The error object of the shapes in use: ``{error: {…}}``, ``{response: {error}}``, ``[{error}]``, ``{detail: {…}}``."""
+    """The error object of the shapes in use: ``{error: {…}}``, ``{response: {error}}``, ``[{error}]``, ``{detail}``."""
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):

@@ -79,7 +79,7 @@ class Answer:
         return replace(self, headers={**self.headers, **headers})
 
 
-class Refused(Exception):  # noqa: N818 - an answer, not a defect
+class Refused(Exception):
     """Ends an exchange early with the provider's own refusal."""
 
     def __init__(self, answer: Answer) -> None:

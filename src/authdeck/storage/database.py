@@ -21,7 +21,8 @@ from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, CursorResult, Engine, Executable, create_engine, event, func, insert, select
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import QueuePool
 
 from authdeck.clock import from_micros
@@ -201,30 +202,36 @@ def storage_errors() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        code = _code(error.orig)
+        code = _code(error)
         if code is None:
             raise
         raise DeckError(code, status=503, detail=str(error.orig)[:200]) from error
+    except PoolTimeout as error:
+        raise DeckError("storage_busy", status=503) from error
 
 
-def _code(error: BaseException | None) -> str | None:
-    text = str(error).lower()
-    for sign, code in (
-        ("disk is full", "storage_full"),
-        ("no space left", "storage_full"),
-        ("readonly database", "storage_read_only"),
-        ("read-only", "storage_read_only"),
-        ("disk i/o error", "storage_failed"),
-        ("malformed", "storage_damaged"),
-        ("not a database", "storage_damaged"),
-        ("database is locked", "storage_busy"),
-        ("unable to open", "storage_failed"),
-    ):
-        if sign in text:
+_SIGNS: Final = (
+    ("disk is full", "storage_full"),
+    ("no space left", "storage_full"),
+    ("readonly database", "storage_read_only"),
+    ("read-only", "storage_read_only"),
+    ("disk i/o error", "storage_failed"),
+    ("malformed", "storage_damaged"),
+    ("not a database", "storage_damaged"),
+    ("database is locked", "storage_busy"),
+    ("deadlock detected", "storage_busy"),
+    ("unable to open", "storage_failed"),
+)
+"""What SQLite and PostgreSQL say. SQLite's driver of Python 3.11 tells most of these apart by their words alone."""
+
+
+def _code(error: DBAPIError) -> str | None:
+    said = str(error.orig).lower()
+    for sign, code in _SIGNS:
+        if sign in said:
             return code
-    if type(error).__name__ == "OperationalError" and not isinstance(error, sqlite3.Error):
-        return "storage_unreachable"
-    return None
+    on_server = not isinstance(error.orig, sqlite3.Error)
+    return "storage_unreachable" if on_server and isinstance(error, OperationalError) else None
 
 
 def _sqlite(url: URL, synchronous: str, autocheckpoint: int) -> Engine:

@@ -1,4 +1,4 @@
-"""Whole requests to providers: token endpoints, quota queries, sign-ins. A call is never repeated here."""
+"""Whole requests to providers: token endpoints, quota queries, sign-ins. A POST is never repeated here."""
 
 from typing import Final
 

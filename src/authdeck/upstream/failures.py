@@ -11,7 +11,7 @@ from authdeck.errors import DeckError
 from authdeck.event import FailureKind
 
 
-class UpstreamFailure(DeckError):  # noqa: N818 - a failure of the other side, not a mistake
+class UpstreamFailure(DeckError):
     """No usable answer arrived.
 
     ``sent`` says whether bytes of the request may have gone out: if so, whatever was asked for may have happened.
@@ -64,7 +64,9 @@ _KNOWN: Final[tuple[tuple[type[BaseException], FailureKind, str, bool], ...]] = 
     (OSError, FailureKind.NETWORK, "upstream_reset", True),
 )
 
-MAPPED: Final = (aiohttp.ClientError, asyncio.TimeoutError, OSError, ProxyError)
+MAPPED: Final = (
+    aiohttp.ClientError, asyncio.TimeoutError, OSError, ProxyError, ProxyConnectionError, ProxyTimeoutError,
+)  # fmt: skip
 """What ``failure`` understands; anything else is a mistake of ours and is not hidden."""
 
 

@@ -138,6 +138,7 @@ def _pattern(template: str) -> re.Pattern[str]:
     return re.compile(origin.replace(r"location\-", f"(?:{place}-)?").replace("location", place))
 
 
+@lru_cache(1024)
 def _literal(host: str) -> Address | None:
     try:
         return ip_address(host)

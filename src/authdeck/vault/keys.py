@@ -1,12 +1,12 @@
 """The master key: its one text form, and the file that holds it beside (never inside) the database."""
 
-import os
 import stat
 from pathlib import Path
 from typing import Final, final
 
 from authdeck import ids
 from authdeck.errors import DeckError
+from authdeck.private_file import write_private
 
 PREFIX: Final = "authdeck-master"
 _DIGITS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"  # as in ids
@@ -72,26 +72,6 @@ def create_key_file(path: Path) -> MasterKey:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     write_private(path, key.reveal() + "\n")
     return key
-
-
-def write_private(path: Path, text: str) -> None:
-    """Replace the file's content at once: owner-only temporary file, fsync, rename, fsync of the folder."""
-    temporary = path.with_name(f".{path.name}.{ids.new_id()}")
-    try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _decoded(text: str) -> bytes:

@@ -94,7 +94,7 @@ class Cipher:
 
 def keyed_hash(key: bytes, purpose: str, text: str) -> str:
     """HMAC-SHA256 as 64 hex digits. The same text under another purpose gives an unrelated hash."""
-    return hmac.digest(key, _framed(purpose.encode()) + text.encode(), "sha256").hex()
+    return hmac.digest(key, _framed(purpose.encode()) + text.encode(errors="surrogatepass"), "sha256").hex()
 
 
 def new_key() -> bytes:

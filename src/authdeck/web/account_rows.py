@@ -28,9 +28,13 @@ TONES: Final = {
 }  # fmt: skip
 GLYPHS: Final = {**TONES, "unreadable": "bad"}
 _OWNER_TONES: Final = {
-    "operator": "disabled", "inspection": "review", "credential": "reauth", "cooldown": "cooling", "incident": "exhausted",
-    "terms": "low", "vault": "reauth",
+    "operator": "disabled", "inspection": "review", "credential": "reauth", "cooldown": "cooling",
+    "incident": "exhausted", "terms": "low", "vault": "reauth",
 }  # fmt: skip
+_ORDER: Final = {
+    owner: at for at, owner in enumerate(("vault", "operator", "inspection", "credential", "cooldown", "terms"))
+}
+"""The reason that makes the health comes first, so that the line under the state explains the state."""
 GROUPS: Final[Mapping[str, tuple[Health, ...]]] = {
     "available": (Health.AVAILABLE,),
     "attention": (Health.UNREADABLE, Health.NEEDS_REAUTH, Health.NEEDS_REVIEW),
@@ -87,7 +91,8 @@ def row(
     entry: Entry, directory: Directory, now: datetime, prefs: Preferences, activity: Activity | None = None
 ) -> AccountRow:
     account, locale = entry.account, prefs.locale
-    reasons = [shown(reason, locale) for reason in directory.reasons(entry, now)]
+    found = sorted(directory.reasons(entry, now), key=lambda reason: _ORDER.get(reason.owner, len(_ORDER)))
+    reasons = [shown(reason, locale) for reason in found]
     named = masked if prefs.masked else str
     return AccountRow(
         account=account,
@@ -104,10 +109,13 @@ def row(
 
 
 def shown(reason: Reason, locale: str) -> ShownReason:
+    params = {**reason.params}
+    if "provider" in params:
+        params["provider"] = NAMES.get(str(params["provider"]), params["provider"])
     return ShownReason(
         reason,
-        wording.sentence(reason.code, reason.params, locale),
-        wording.sentence(f"clear.{reason.clear}", reason.params, locale),
+        wording.sentence(reason.code, params, locale),
+        wording.sentence(f"clear.{reason.clear}", params, locale),
         _OWNER_TONES.get(reason.owner, "neutral"),
     )
 
@@ -132,9 +140,15 @@ def _short(account: Account, reasons: Sequence[ShownReason], now: datetime, pref
         end = first.reason.until
         if end is None:
             return first.text
-        return wording.sentence("until", {"text": first.text.rstrip(".。"), "end": wording.until(end, now, prefs.zone, prefs.locale)}, prefs.locale)
+        return wording.sentence(
+            "until",
+            {"text": first.text.rstrip(".。"), "end": wording.until(end, now, prefs.zone, prefs.locale)},
+            prefs.locale,
+        )
     if account.last_success_at is not None:
-        return wording.sentence("answered", {"ago": wording.ago(account.last_success_at, now, prefs.locale)}, prefs.locale)
+        return wording.sentence(
+            "answered", {"ago": wording.ago(account.last_success_at, now, prefs.locale)}, prefs.locale
+        )
     return wording.sentence("no_evidence" if account.last_request_at is None else "no_success", {}, prefs.locale)
 
 

@@ -37,11 +37,13 @@ def activity(buckets: Sequence[tuple[int, int]]) -> Activity:
 
 
 def _bars(at: int, good: int, bad: int, top: int) -> list[Bar]:
-    """Volume to the power 0.6, so that a quiet bucket beside a busy one is still seen; a failure is never too thin to see."""
+    """Volume to the power 0.6, so that a quiet bucket beside a busy one is seen; a failure is never too thin."""
     x = round(at * _STEP, 1)
     if not good + bad:
         return [Bar("idle", x, _HIGH - _TICK, _TICK)]
     high = max(_LOW, round(_HIGH * ((good + bad) / top) ** 0.6, 1))
     failed = max(3.5, round(high * bad / (good + bad), 1)) if bad else 0.0
-    bars = [Bar("ok", x, round(_HIGH - high + failed, 1), round(high - failed, 1))] if good and high - failed > 0 else []
+    bars = (
+        [Bar("ok", x, round(_HIGH - high + failed, 1), round(high - failed, 1))] if good and high - failed > 0 else []
+    )
     return [*bars, Bar("bad", x, round(_HIGH - high, 1), failed)] if bad else bars

@@ -12,7 +12,7 @@ _LONG: Final = 14
 
 
 def masked(text: str) -> str:
-    """``codex-ann.lee@example.com-plus.json`` → ``codex-ann•••@example.com-plus.json``. Text without an e-mail stays."""
+    """``codex-ann.lee@example.com.json`` → ``codex-ann•••@example.com.json``. Text without an e-mail stays."""
     return _EMAIL.sub(lambda found: f"{found['lead'] or ''}{_start(found['local'])}{DOTS}@", text)
 
 

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from authdeck import wording
-from authdeck.access import Actor
+from authdeck.access import Actor, Role
 from authdeck.clock import Clock
 from authdeck.gate import csrf
 from authdeck.gate.visits import visit_of
@@ -29,6 +29,7 @@ STYLESHEETS: Final = (
     "dialog", "toast", "notice", "empty", "timeline", "code-snippet", "chart", "pages", "chinese",
 )  # fmt: skip
 SCRIPTS: Final = ("copy", "dismiss", "keys", "list-cursor", "filter-form", "busy", "drop", "zone")
+
 
 class Pages:
     """Renders pages for requests."""
@@ -55,13 +56,18 @@ class Pages:
 
     def text(self, request: Request, template: str, **context: Any) -> str:
         prefs = self.preferences(request)
-        return self._environments[prefs.locale].get_template(template).render(
-            prefs=prefs,
-            now=self._clock.now(),
-            actor=_actor(request),
-            csrf=csrf.token_of(request),
-            here_url=here(request),
-            **{"toast": None, "section": "", **context},
+        return (
+            self._environments[prefs.locale]
+            .get_template(template)
+            .render(
+                prefs=prefs,
+                now=self._clock.now(),
+                actor=(actor := _actor(request)),
+                may_act=actor is not None and actor.role >= Role.OPERATOR,
+                csrf=csrf.token_of(request),
+                here_url=here(request),
+                **{"toast": None, "section": "", **context},
+            )
         )
 
     def _toast(self, request: Request) -> Toast | None:

@@ -1,4 +1,4 @@
-"""The console's own files, under addresses that carry their content's hash, so that a browser may keep them for ever."""
+"""The console's own files, at addresses that carry their content's hash: a browser may keep them for ever."""
 
 import hashlib
 import mimetypes
@@ -34,7 +34,7 @@ class Statics:
         self._by_address: Final = {file.address: file for file in files.values()}
 
     def address(self, name: str) -> str | None:
-        """Where the browser finds ``name``; ``None`` when this installation lacks it (a browser library not fetched)."""
+        """Where the browser finds ``name``; ``None`` when it is not there (a browser library not fetched)."""
         file = self.by_name.get(name)
         return None if file is None else file.address
 

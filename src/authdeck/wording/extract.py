@@ -1,4 +1,4 @@
-"""Bring the catalogues up to date with the templates and sentences: ``python -m authdeck.wording.extract [--check]``."""
+"""Bring the catalogues up to date with templates and sentences: ``python -m authdeck.wording.extract [--check]``."""
 
 import sys
 from collections.abc import Iterator
@@ -14,7 +14,11 @@ from authdeck.wording.catalogue import DOMAIN, LOCALES, path_of
 from authdeck.wording.sentences import SENTENCES
 
 TEMPLATES: Final = Path(__file__).parents[1] / "web" / "templates"
-_OPTIONS: Final = {"trimmed": "true", "extensions": "jinja2.ext.i18n,jinja2.ext.do,jinja2.ext.loopcontrols", "silent": "false"}
+_OPTIONS: Final = {
+    "trimmed": "true",
+    "extensions": "jinja2.ext.i18n,jinja2.ext.do,jinja2.ext.loopcontrols",
+    "silent": "false",
+}
 _KEYWORDS: Final = ("_", "gettext", "ngettext")
 
 
@@ -39,8 +43,14 @@ def updated(locale: str, source: Catalog) -> Catalog:
     """The catalogue of ``locale`` with new messages empty and unused ones gone."""
     path = path_of(locale)
     babel = locale.replace("-", "_")
-    catalogue = read_po(BytesIO(path.read_bytes()), locale=babel) if path.exists() else Catalog(locale=babel, domain=DOMAIN)
+    catalogue = (
+        read_po(BytesIO(path.read_bytes()), locale=babel) if path.exists() else Catalog(locale=babel, domain=DOMAIN)
+    )
     catalogue.update(source, no_fuzzy_matching=True, update_header_comment=False)
+    catalogue.project, catalogue.version, catalogue.copyright_holder = "authdeck", "0", "The authdeck authors"
+    catalogue.fuzzy = False
+    catalogue.last_translator = catalogue.language_team = catalogue.msgid_bugs_address = "authdeck"
+    catalogue.header_comment = "# authdeck's words in another language. Written by python -m authdeck.wording.extract."
     return catalogue
 
 
@@ -53,13 +63,20 @@ def _is_done(string: object) -> bool:
     return all(string) if isinstance(string, tuple | list) else bool(string)
 
 
+def _write(path: Path, catalogue: Catalog) -> None:
+    """Without the time of writing: the file changes when words do."""
+    buffer = BytesIO()
+    write_po(buffer, catalogue, ignore_obsolete=True, width=120, sort_output=True, include_lineno=False)
+    lines = buffer.getvalue().splitlines(keepends=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"".join(line for line in lines if not line.startswith(b'"POT-Creation-Date')))
+
+
 def main(arguments: list[str]) -> int:
     source = template()
     for locale in LOCALES[1:]:
         if "--check" not in arguments:
-            path_of(locale).parent.mkdir(parents=True, exist_ok=True)
-            with path_of(locale).open("wb") as file:
-                write_po(file, updated(locale, source), ignore_obsolete=True, width=120, sort_output=True, include_lineno=False)
+            _write(path_of(locale), updated(locale, source))
         lacking = missing(locale)
         sys.stdout.write(f"{locale}: {len(lacking)} without translation\n" + "".join(f"  {text}\n" for text in lacking))
         if lacking:

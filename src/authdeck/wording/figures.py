@@ -41,7 +41,7 @@ def until(at: datetime, now: datetime, zone: tzinfo, locale: str = "en") -> str:
 def ago(at: datetime, now: datetime, locale: str = "en") -> str:
     """``12 seconds ago``; what lies ahead by a clock's error counts as now."""
     past = min(at - now, timedelta(seconds=-1))
-    return format_timedelta(past, add_direction=True, threshold=1.2, format="long", locale=_babel(locale))
+    return format_timedelta(past, add_direction=True, threshold=1, format="long", locale=_babel(locale))
 
 
 def duration(span: timedelta, locale: str = "en") -> str:
@@ -49,7 +49,7 @@ def duration(span: timedelta, locale: str = "en") -> str:
     seconds = span.total_seconds()
     names = ("天", "小时", "分钟", "秒") if locale.startswith("zh") else ("d", "h", "min", "s")
     if seconds < 60:  # noqa: PLR2004 - a minute
-        return f"{count(round(seconds, 1) if seconds < 10 else round(seconds), locale)} {names[3]}"  # noqa: PLR2004
+        return f"{seconds:.1f} {names[3]}" if seconds < 9.95 else f"{seconds:.0f} {names[3]}"  # noqa: PLR2004
     minutes = round(seconds / 60)
     days, rest = divmod(minutes, 24 * 60)
     parts = [(days, names[0]), (rest // 60, names[1]), (rest % 60, names[2])]

@@ -15,8 +15,8 @@ def has_sentence(code: str) -> bool:
 def sentence(code: str, params: Mapping[str, Any] | None = None, locale: str = "en") -> str:
     """The sentence of ``code``, filled from ``params``. Never raises: an unknown code is shown as words of its own.
 
-    Where a person left a note, ``<code>_noted`` is taken if it exists; where a ``problem`` is named, ``<code>:<problem>``.
-    A parameter that is missing shows as ``…``.
+    Where a person left a note, ``<code>_noted`` is taken if it exists; where a ``problem`` is named,
+    ``<code>:<problem>``. A parameter that is missing shows as ``…``.
     """
     params = params or {}
     if (particular := f"{code}:{params.get('problem')}") in SENTENCES:

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, and_, select
 
 from authdeck.account import Account, AccountSettings, Kind, ModelAlias, Provider, RefreshBy
+from authdeck.clock import to_micros
 from authdeck.directory import Entry
 from authdeck.errors import Conflict, NotFound
 from authdeck.storage.database import ReadConnection
@@ -49,7 +50,7 @@ def in_trash(connection: ReadConnection) -> list[tuple[Account, str]]:
     by = {row.key: row.trashed_by for row in connection.execute(select(accounts).where(_TRASHED))}
     return sorted(
         ((account, by[account.key] or "") for account in found),
-        key=lambda pair: pair[0].trashed_at or pair[0].created_at or datetime.max,
+        key=lambda pair: to_micros(pair[0].trashed_at) if pair[0].trashed_at else 0,
         reverse=True,
     )
 

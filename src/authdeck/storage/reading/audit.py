@@ -13,7 +13,7 @@ from authdeck.storage.tables import audit
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """One act. ``what`` is a machine name such as ``account:disablement:placed``; before and after hold codes, no secret."""
+    """One act. ``what`` is a machine name of ``acts.Act``; ``before`` and ``after`` hold codes, no secret."""
 
     writer: str
     seq: int

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from authdeck.storage.database import ReadConnection
 from authdeck.storage.tables import refresh_journal
@@ -56,8 +56,3 @@ def unknown_calls(connection: ReadConnection, account_key: int, from_revision: i
         .order_by(refresh_journal.c.key)
     )
     return list(connection.execute(statement).scalars())
-
-
-def open_calls(connection: ReadConnection) -> int:
-    statement = select(func.count()).select_from(refresh_journal).where(refresh_journal.c.outcome.is_(None))
-    return connection.execute(statement).scalar_one()

@@ -24,7 +24,8 @@ def decisions(connection: ReadConnection) -> dict[str, Acknowledgement]:
     """The newest decision by provider, withdrawn ones included."""
     rows = connection.execute(select(terms).order_by(terms.c.key))
     return {
-        row.provider: Acknowledgement(row.provider, row.text_version, row.operator, row.at, row.withdrawn) for row in rows
+        row.provider: Acknowledgement(row.provider, row.text_version, row.operator, row.at, row.withdrawn)
+        for row in rows
     }
 
 

@@ -11,7 +11,7 @@ from authdeck.storage.tables import upstreams
 
 @dataclass(frozen=True, slots=True)
 class ApprovedOrigin:
-    """``private``: approved although it is a private or loopback address. ``plain_http``: credentials may go over http."""
+    """``private``: approved although its address is private. ``plain_http``: credentials may go over http."""
 
     origin: str
     private: bool

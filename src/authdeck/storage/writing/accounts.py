@@ -101,7 +101,9 @@ def move_to_trash(connection: WriteConnection, account_key: int, *, version: int
     return edit(connection, account_key, {"trashed_at": at, "trashed_by": by}, version=version, at=at)
 
 
-def take_from_trash(connection: WriteConnection, account_key: int, *, file_name: str, version: int, at: datetime) -> bool:
+def take_from_trash(
+    connection: WriteConnection, account_key: int, *, file_name: str, version: int, at: datetime
+) -> bool:
     columns = {
         "trashed_at": None,
         "trashed_by": None,

@@ -10,7 +10,7 @@ from authdeck.storage.tables import leases, refresh_journal
 
 
 def take_lease(connection: WriteConnection, name: str, owner: str, seconds: float) -> int | None:
-    """Take the lease by the database's clock. Its fencing number, larger than any before; ``None``: another holds it."""
+    """Take the lease by the database's clock. Its fencing number, larger than any before; ``None``: it is held."""
     now = database_now(connection)
     until = now + timedelta(seconds=seconds)
     held = connection.execute(select(leases).where(leases.c.name == name)).one_or_none()
@@ -62,7 +62,7 @@ def end_call(
 
 
 def give_up_others(connection: WriteConnection, boot: str, at: datetime) -> int:
-    """At the start of the only process: leases of former runs end, their open calls become ``unknown``. How many calls."""
+    """At the start of the only process: leases of former runs end, their open calls are ``unknown``. How many calls."""
     connection.execute(update(leases).where(leases.c.owner != boot).values(until=from_micros(0)))
     left = update(refresh_journal).where(refresh_journal.c.outcome.is_(None), refresh_journal.c.boot != boot)
     return connection.execute(left.values(outcome="unknown", code="process_ended", ended_at=at)).rowcount

@@ -13,7 +13,7 @@ from authdeck.storage.tables import accounts, fingerprints, revisions
 
 @dataclass(frozen=True, slots=True)
 class NewRevision:
-    """``number`` is the next free one (``next_number``): the sealed bytes are bound to it. ``parent`` is what it was made from."""
+    """``number`` is the next free one, to which the sealed bytes are bound; ``parent`` is what it was made from."""
 
     account_key: int
     number: int

@@ -184,7 +184,9 @@ def summary(params: QueryParams, search: AccountSearch, found: Found) -> list[Ca
     """Exclusive counts of what the other filters leave; together they are the total."""
     counts = found.facets["state"]
     link = _linker(params)
-    cards = [Card("total", "", sum(counts.values()), link(state="", problem=""), not search.state and not search.problem)]
+    cards = [
+        Card("total", "", sum(counts.values()), link(state="", problem=""), not search.state and not search.problem)
+    ]
     for key, healths in GROUPS.items():
         figure = sum(counts.get(health.value, 0) for health in healths)
         href = link(state=",".join(healths), problem="")
@@ -193,7 +195,8 @@ def summary(params: QueryParams, search: AccountSearch, found: Found) -> list[Ca
 
 
 _CARD_TONES: Final = {
-    "available": "available", "attention": "reauth", "quota": "exhausted", "disabled": "disabled", "unconfirmed": "unknown",
+    "available": "available", "attention": "reauth", "quota": "exhausted", "disabled": "disabled",
+    "unconfirmed": "unknown",
 }  # fmt: skip
 
 
@@ -222,8 +225,13 @@ def filters(request: Request, search: AccountSearch, found: Found) -> dict[str, 
         "all_providers": sum(found.facets["provider"].values()),
         "state_options": states,
         "state_value": "problem" if search.problem else ",".join(health for health in Health if health in search.state),
-        "plan_options": [("", said("any")), *((name, f"{said('plan.unknown') if name == 'unknown' else name} · {number}") for name, number in plans)],
-        "sort_options": [(sort, said(f"sort.{sort}")) for sort in (*SORTS, *([search.sort] if search.sort[0] == "-" else []))],
+        "plan_options": [
+            ("", said("any")),
+            *((name, f"{said('plan.unknown') if name == 'unknown' else name} · {number}") for name, number in plans),
+        ],
+        "sort_options": [
+            (sort, said(f"sort.{sort}")) for sort in (*SORTS, *([search.sort] if search.sort[0] == "-" else []))
+        ],
         "page_sizes": PAGE_SIZES,
     }
 
@@ -237,7 +245,9 @@ def _linker(params: QueryParams) -> Callable[..., str]:
     return link
 
 
-_STATE: Final = frozenset({"q", "provider", "state", "problem", "plan", "prefix", "sort", "page_size", "cursor", "mode"})
+_STATE: Final = frozenset(
+    {"q", "provider", "state", "problem", "plan", "prefix", "sort", "page_size", "cursor", "mode"}
+)
 
 
 def _sharing(room: Room, prefix: str | None) -> int:

@@ -15,11 +15,16 @@ def error_page(request: Request, status: int, headers: dict[str, str], error: di
     room = _room(request)
     if room is None:
         return HTMLResponse(_plain(str(error["message"])), status, headers)
-    said: dict[str, Any] = {"status": status, "message": error["message"], "code": error["code"], "error_id": _error_id(error)}
+    said: dict[str, Any] = {
+        "shown_status": status,
+        "message": error["message"],
+        "code": error["code"],
+        "error_id": _error_id(error),
+    }
     if request.headers.get("hx-request") == "true":
         return HTMLResponse(room.pages.text(request, "error_toast.html", **said), status, headers)
     template = "error_bare.html" if visit_of(request).caller is None else "error.html"
-    response = room.pages.answer(request, template, **said)
+    response = room.pages.answer(request, template, status=status, **said)
     response.headers.update(headers)
     return response
 
@@ -36,4 +41,6 @@ def _error_id(error: dict[str, object]) -> str:
 
 
 def _plain(message: str) -> str:
-    return f'<!doctype html><html lang="en"><meta charset="utf-8"><title>authdeck</title><p>{escape(message)}</p></html>'
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>authdeck</title><p>{escape(message)}</p></html>'
+    )

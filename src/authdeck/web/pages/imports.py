@@ -77,7 +77,11 @@ def _choices(said: FormData) -> Choices:
 
 async def _sources(request: Request, room: Room) -> list[Source]:
     """The files sent and the text pasted. Raises ``upload_empty``, ``upload_too_big``, ``upload_too_many``."""
-    said = await request.form(max_files=MOST_FILES + 1, max_part_size=room.settings.upload_limit)
+    async with request.form(max_files=MOST_FILES + 1, max_part_size=room.settings.upload_limit) as said:
+        return await _sent(said, room)
+
+
+async def _sent(said: FormData, room: Room) -> list[Source]:
     uploads = [part for part in said.getlist("file") if isinstance(part, UploadFile) and part.filename]
     if len(uploads) > MOST_FILES:
         raise DeckError("upload_too_many", status=413, most=MOST_FILES)

@@ -92,7 +92,13 @@ def search_of(params: QueryParams, room: Room) -> RequestSearch:
     status = params.get("status", "")
     provider = account_rows.provider_named(params.get("provider", ""))
     return RequestSearch(
-        status="ok" if status == "ok" else "failed" if status == "failed" else int(status) if _is_status(status) else None,
+        status="ok"
+        if status == "ok"
+        else "failed"
+        if status == "failed"
+        else int(status)
+        if _is_status(status)
+        else None,
         auth_index=_auth_index(room, params.get("account", "").strip()),
         model=params.get("model", "").strip() or None,
         client_key=params.get("client_key") or None,
@@ -131,7 +137,9 @@ def counted(events: list[RequestEvent], *, capped: bool) -> Answers:
     return Answers(
         total=len(events),
         answered=len(good),
-        client=sum(event.failure is not None and event.failure.kind in ("request", "client_closed") for event in events),
+        client=sum(
+            event.failure is not None and event.failure.kind in ("request", "client_closed") for event in events
+        ),
         retried=sum(len(event.attempts) > 1 for event in good),
         median_ms=times[len(times) // 2] if times else None,
         capped=capped,
@@ -143,7 +151,9 @@ def _accounts(room: Room, search: RequestSearch, locale: str, *, hidden: bool) -
     options = [("", wording.sentence("any", {}, locale))]
     entries: Any = room.desk.directory.entries() if len(room.desk.directory) <= _ACCOUNTS_OFFERED else ()
     named = sorted((entry.account.file_name.casefold(), entry.account) for entry in entries)
-    options += [(account.auth_index, masked(account.file_name) if hidden else account.file_name) for _, account in named]
+    options += [
+        (account.auth_index, masked(account.file_name) if hidden else account.file_name) for _, account in named
+    ]
     if search.auth_index and search.auth_index not in dict(options):
         options.append((search.auth_index, _name(room, search.auth_index, hidden=hidden)))
     return options

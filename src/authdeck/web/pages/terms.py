@@ -45,7 +45,9 @@ async def index(request: Request) -> Response:
     room = room_of(request)
     decided = await room.desk.read(decisions)
     rows = [
-        TermsRow(provider.value, _accounts(room, provider.value), terms.TEXT_VERSIONS[provider], decided.get(provider.value))
+        TermsRow(
+            provider.value, _accounts(room, provider.value), terms.TEXT_VERSIONS[provider], decided.get(provider.value)
+        )
         for provider in sorted(SUBSCRIPTIONS, key=list(NAMES).index)
     ]
     rows.sort(key=lambda row: (row.acknowledged, -row.accounts))
@@ -77,7 +79,8 @@ async def acknowledgement(request: Request) -> Response:
 
 def _accounts(room: Room, provider: str) -> int:
     return sum(
-        entry.account.provider == provider and entry.account.kind is Kind.OAUTH for entry in room.desk.directory.entries()
+        entry.account.provider == provider and entry.account.kind is Kind.OAUTH
+        for entry in room.desk.directory.entries()
     )
 
 

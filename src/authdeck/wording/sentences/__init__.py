@@ -18,4 +18,6 @@ def worded_twice() -> dict[str, list[str]]:
     return {code: names for code, names in by_code.items() if len({areas[name][code] for name in names}) > 1}
 
 
-SENTENCES: Mapping[str, str] = MappingProxyType({code: text for words in _areas().values() for code, text in words.items()})
+SENTENCES: Mapping[str, str] = MappingProxyType(
+    {code: text for words in _areas().values() for code, text in words.items()}
+)

@@ -31,7 +31,7 @@ SENTENCES: dict[str, str] = {
     "master_key_other_kind": "This is an {kind}, not a master key. A master key begins with authdeck-master_.",
     "master_key_passphrase": (
         "A master key is 256 random bits in the form {prefix}…; passphrases are not accepted. "
-        "Make one with: authdeck master-key new"
+        "authdeck makes one, in master.key, when it first starts on an empty SQLite home."
     ),
     "master_key_unreadable": "The master key file {path} can't be read: {problem}.",
     "master_key_file_open": "Others can read the master key file {path}. Close it with: chmod 600 {path}",
@@ -55,6 +55,7 @@ SENTENCES: dict[str, str] = {
         "or add the name to AUTHDECK_ALLOWED_HOSTS or AUTHDECK_PUBLIC_URL."
     ),
     "client_left": "The client left before its request was complete.",
+    "route_not_found": "There is nothing at {path}. Check the address.",
     "internal": "Something went wrong inside authdeck. The server's log tells more under {error_id}.",
     "operator_name_invalid": (
         "{name} can't be an operator's name: use 1 to 64 letters, digits, and . _ @ - after the first."

@@ -1,10 +1,13 @@
-"""What the gateway and the way to providers say when something is refused or fails."""
+"""What the gateway and the way to providers say when something is refused or fails.
+
+``:request`` words a code for a client whose request it refuses, where the account's own reason reads otherwise.
+"""
 
 SENTENCES: dict[str, str] = {
     "client_key_invalid": "This client key is not known or no longer valid. Create one with: authdeck keys create NAME",
     "client_key_not_allowed": "This client key is limited to other values of: {what}. Ask an admin for a wider key.",
     "client_key_rate_limited": "This client key may send {rate_limit} requests a minute. Try again a little later.",
-    "terms_not_acknowledged": (
+    "terms_not_acknowledged:request": (
         "The provider {provider} serves only after an admin acknowledged its terms. Read and acknowledge them with: "
         "{command}"
     ),
@@ -24,7 +27,7 @@ SENTENCES: dict[str, str] = {
         "again."
     ),
     "credential_empty": "Account {auth_index} holds no access token. Sign in again or import its auth file.",
-    "refresh_refused": "The provider refused to renew this sign-in ({reason}). Sign in again.",
+    "refresh_refused:request": "The provider refused to renew this sign-in ({reason}). Sign in again.",
     "refresh_answer_lost": (
         "The answer to a token refresh at {at} was lost, and the provider refused the older token after it. "
         "Sign in again."
@@ -40,7 +43,6 @@ SENTENCES: dict[str, str] = {
         "renew it."
     ),
     "refresh_not_possible": "This sign-in has nothing to renew. Import a new auth file or sign in again.",
-    "token_expired": "The access token has run out.",
     "upstream_needs_https": "Credentials go to {host} over https only. Use https, or have an admin approve plain http.",
     "upstream_address_refused": "{host} leads to an address that is never connected to without approval.",
     "upstream_name_unknown": "The name {host} can't be resolved. Check the address and the name server.",

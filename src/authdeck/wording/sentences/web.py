@@ -159,7 +159,7 @@ SENTENCES: dict[str, str] = {
     "failure_title.internal": "Internal failure",
     "story_answered": "The first account answered, in {took}.",
     "story_retried": "Answered at try {tries}, in {took}. The client saw one answer.",
-    "story_failed": "{why} It took {took} and {tries} tries.",
+    "story_failed": "{why} It took {took}; tries: {tries}.",
     "story_not_sent": "{why} Nothing was sent to a provider.",
     "tries": "{tries} tries",
     "status.all": "All",

@@ -1,0 +1,116 @@
+"""Every page of the console as pictures: 1440 and 390 px wide, light and dark, in English and Chinese.
+
+    python scripts/screenshots.py FOLDER [--only PART]
+
+Fails when a page scrolls sideways or logs an error. Needs Chromium and the packages of the tests.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from authdeck.storage.reading.requests import RequestSearch, page  # noqa: E402
+from fakes.browser import launched, sign_in  # noqa: E402 - the path comes first
+from fakes.house import House, serving  # noqa: E402
+
+WIDTHS = {1440: 900, 390: 844}
+TOO_WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--only", default="", help="part of a picture's name")
+    asked = parser.parse_args()
+    asked.folder.mkdir(parents=True, exist_ok=True)
+    faults: list[str] = []
+    with tempfile.TemporaryDirectory() as home, serving(Path(home)) as (url, house), launched() as browser:
+        for width, height in WIDTHS.items():
+            for theme in ("light", "dark"):
+                for locale in ("en", "zh-CN"):
+                    context = browser.new_context(
+                        viewport={"width": width, "height": height}, color_scheme=theme, locale=locale, base_url=url
+                    )
+                    page = context.new_page()
+                    page.on("console", lambda said: faults.append(said.text) if is_fault(said) else None)
+                    for name, path in pages(house).items():
+                        picture = f"{name}-{width}-{theme}-{locale}.png"
+                        if asked.only not in picture:
+                            continue
+                        if name == "sign-in":
+                            page.goto(path)
+                        else:
+                            sign_in(page, house.admin_key)
+                            visit(page, name, path)
+                        if wide := page.evaluate(TOO_WIDE):
+                            faults.append(f"{picture}: {wide} px too wide")
+                        page.screenshot(path=asked.folder / picture, full_page=width == min(WIDTHS))
+                    context.close()
+    sys.stdout.write("".join(f"{fault}\n" for fault in faults) or "all pages fit\n")
+    return 1 if faults else 0
+
+
+def is_fault(said) -> bool:  # noqa: ANN001 - playwright's ConsoleMessage
+    """An error, but not that of the page that shows what an error looks like."""
+    return said.type == "error" and "404" not in said.text
+
+
+def visit(page, name: str, path: str) -> None:  # noqa: ANN001 - playwright's Page
+    page.goto(path)
+    if name == "import-preview":
+        page.fill("#pasted", '[{"type": "codex", "access_token": "at_FAKE"}, {"type": "codex"}]')
+        page.set_input_files("input[type=file]", [_upload(name, **document) for name, document in UPLOADS.items()])
+        page.locator("#main form button.button--primary").click()
+        page.wait_for_selector(".import-list")
+    if name == "client-keys-new":
+        page.fill("#name", "mia-desktop")
+        page.locator("#main button.button--primary").click()
+        page.wait_for_selector("#made-key")
+
+
+UPLOADS = {
+    "claude-key-2.json": {"type": "claude", "api_key": "sk-ant-FAKE-2"},
+    "codex-ann@example.com-plus.json": {
+        "type": "codex", "email": "ann@example.com", "access_token": "at_FAKE_9", "account_id": "other",
+    },
+}  # fmt: skip
+
+
+def _upload(name: str, **document: str) -> dict[str, object]:
+    return {"name": name, "mimeType": "application/json", "buffer": json.dumps(document).encode()}
+
+
+def pages(house: House) -> dict[str, str]:
+    failed, first = house.index("codex-eve.stone@example.com-plus.json"), house.index("codex-ann@example.com-plus.json")
+    return {
+        "sign-in": "/sign-in",
+        "auth-files": "/auth-files",
+        "auth-files-compact": "/auth-files?mode=compact",
+        "auth-files-cards": "/auth-files?mode=cards",
+        "auth-files-nothing": "/auth-files?q=nobody",
+        "account-held": f"/auth-files/{failed}",
+        "account-serving": f"/auth-files/{first}",
+        "import": "/import",
+        "import-preview": "/import",
+        "monitoring": "/monitoring",
+        "monitoring-failed": "/monitoring?status=failed",
+        "request": f"/monitoring/{newest(house)}",
+        "client-keys": "/client-keys",
+        "client-keys-new": "/client-keys",
+        "terms": "/settings/terms",
+        "error": "/auth-files/nobody",
+    }
+
+
+def newest(house: House) -> str:
+    search = RequestSearch(status="failed", page_size=1)
+    return house.monitoring.read_now(lambda connection: page(connection, search)).items[0].id.hex()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,86 @@
+"""A real Chromium on a real console; every test ends with axe looking at the page it ended on."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from fakes.browser import is_there, launched, sign_in
+from fakes.house import House, serving
+
+AXE = Path(__file__).parent / "vendor" / "axe.min.js"
+RULES = "axe.run(document, {resultTypes: ['violations']})"
+
+pytestmark = pytest.mark.browser
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(item.path).is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.browser)
+
+
+@dataclass
+class Deck:
+    """The console's address and what is in it."""
+
+    url: str
+    house: House
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    if not is_there():
+        pytest.skip("no Chromium here")
+    with launched() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def deck(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deck]:
+    with serving(tmp_path_factory.mktemp("home")) as (url, house):
+        yield Deck(url, house)
+
+
+@pytest.fixture
+def context(browser: Browser, deck: Deck) -> Iterator[BrowserContext]:
+    made = browser.new_context(base_url=deck.url, locale="en", viewport={"width": 1440, "height": 900})
+    made.set_default_timeout(8000)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def stranger(context: BrowserContext) -> Iterator[Page]:
+    """Not signed in. The page may log no error, and must pass axe at the end."""
+    yield from _watched(context)
+
+
+@pytest.fixture
+def page(context: BrowserContext, deck: Deck) -> Iterator[Page]:
+    """Signed in as the first operator, an admin."""
+    first = context.new_page()
+    sign_in(first, deck.house.admin_key)
+    first.close()
+    yield from _watched(context)
+
+
+def _watched(context: BrowserContext) -> Iterator[Page]:
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda said: errors.append(said.text) if "Content Security Policy" in said.text else None)
+    yield page
+    assert errors == []
+    assert accessibility(page) == []
+
+
+def accessibility(page: Page) -> list[str]:
+    """What axe finds, one line each."""
+    if not AXE.exists():
+        pytest.skip("axe-core is not fetched: run make test once")
+    page.evaluate(AXE.read_text())
+    found = page.evaluate(RULES)["violations"]
+    return [f"{one['id']}: {node['target']} {node['failureSummary']}" for one in found for node in one["nodes"]]

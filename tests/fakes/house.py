@@ -1,0 +1,264 @@
+"""A whole console on real parts (SQLite, vault, gate, recorder), filled with fictional accounts and requests.
+
+``build`` makes the app for a client in the same process; ``serving`` puts it on a loopback port for a browser.
+"""
+
+import asyncio
+import json
+import socket
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from authdeck import ids
+from authdeck.clock import Clock, SystemClock, to_micros
+from authdeck.directory import Directory
+from authdeck.event import Attempt, Failure, FailureKind, RequestEvent, Tokens
+from authdeck.gate.authenticate import Gate
+from authdeck.gate.routes import guard
+from authdeck.hold import Hold, Owner
+from authdeck.operations import admin_keys, client_keys, disable, operators, terms
+from authdeck.operations.changes import ChangeFeed
+from authdeck.operations.client_keys import ClientKeys
+from authdeck.operations.desk import Desk
+from authdeck.operations.entries import Mirror
+from authdeck.operations.record import Recorder
+from authdeck.operations.records import changed
+from authdeck.pool import Pool
+from authdeck.providers import PROVIDERS
+from authdeck.settings import Settings
+from authdeck.storage import opening
+from authdeck.storage.database import Database, WriteConnection
+from authdeck.storage.writing import accounts as account_writes
+from authdeck.storage.writing import holds
+from authdeck.upstream.calls import Calls
+from authdeck.upstream.origins import Origins
+from authdeck.upstream.sessions import Sessions
+from authdeck.vault.keys import MasterKey
+from authdeck.vault.vault import Vault
+from authdeck.web import console, error_page
+from fakes.auth_files import codex, take_in
+from fakes.people import ANN, BOB
+
+
+@dataclass
+class House:
+    """``app`` stands behind its gate; ``admin_key`` signs the first operator in; ``indexes`` are by file name."""
+
+    app: ASGIApp
+    desk: Desk
+    monitoring: Database
+    admin_key: str
+    indexes: dict[str, str]
+    samples: list[str]
+
+    def index(self, name: str) -> str:
+        return self.indexes[name]
+
+
+@asynccontextmanager
+async def build(
+    home: Path, clock: Clock | None = None, port: int = 8417, *, filled: bool = True
+) -> AsyncIterator[House]:
+    clock = clock or SystemClock()
+    settings = Settings(home=home, bind=f"127.0.0.1:{port}")
+    database = opening.control(f"sqlite:///{home / 'authdeck.db'}", clock)
+    monitoring = opening.monitoring(f"sqlite:///{home / 'monitoring.db'}", clock)
+    sessions = Sessions(Origins(settings.providers, own_host=settings.host, own_port=settings.port))
+    vault = Vault.create(MasterKey.new()).vault
+    desk = Desk(settings, clock, ids.new_id(), database, vault, ChangeFeed(), Directory(), Calls(sessions))
+    recorder = Recorder(monitoring, clock)
+    recorder.start()
+    try:
+        await Mirror(desk, Pool(lambda account: PROVIDERS[account.provider].routes(account.kind))).load()
+        await operators.ensure_first(desk)
+        first = (await operators.list_operators(desk))[0].name
+        made = await admin_keys.create(desk, first, ANN)
+        keys = ClientKeys(desk)
+        await keys.start()
+        indexes = await _fill(desk, recorder) if filled else {}
+        samples: list[str] = []
+        gate = Gate(desk, error_page=error_page)
+        app = console(desk, gate, monitoring, keys, _sampler(recorder, clock, samples) if filled else None, settings)
+        yield House(guard(app, gate), desk, monitoring, made.key.open(), indexes, samples)
+    finally:
+        await recorder.close()
+        await sessions.close()
+        monitoring.close()
+        database.close()
+
+
+@contextmanager
+def serving(home: Path, *, filled: bool = True) -> Iterator[tuple[str, House]]:
+    """The address and the house, until the block ends."""
+    port = _free_port()
+    ready, stop, found = threading.Event(), threading.Event(), list[House]()
+
+    async def live() -> None:
+        async with build(home, port=port, filled=filled) as house:
+            found.append(house)
+            server = uvicorn.Server(uvicorn.Config(house.app, "127.0.0.1", port, log_level="warning", lifespan="off"))
+            serve = asyncio.get_running_loop().create_task(server.serve())
+            while not server.started:  # noqa: ASYNC110 - uvicorn tells it in no other way
+                await asyncio.sleep(0.01)
+            ready.set()
+            await asyncio.to_thread(stop.wait)
+            server.should_exit = True
+            await serve
+
+    thread = threading.Thread(target=lambda: asyncio.run(live()), daemon=True)
+    thread.start()
+    if not ready.wait(30):
+        raise RuntimeError("the console did not start")
+    try:
+        yield f"http://127.0.0.1:{port}", found[0]
+    finally:
+        stop.set()
+        thread.join(10)
+
+
+PEOPLE = ("ann", "bob", "eve.stone", "mia", "sam", "leo", "noa", "tia", "kim", "zoe")
+
+
+async def _fill(desk: Desk, recorder: Recorder) -> dict[str, str]:
+    """Accounts in every state that can be had now, each with its story."""
+    files = [
+        (f"codex-{name}@example.com-plus.json", codex(f"{name}@example.com", f"acc-fake-{name}", f"user-fake-{name}"))
+        for name in PEOPLE
+    ]
+    files += [
+        (
+            "claude-bob@example.com.json",
+            _document(
+                "claude",
+                email="bob@example.com",
+                access_token="at_FAKE_c",
+                refresh_token="rt_FAKE_c",
+                expired="2027-06-01T00:00:00Z",
+            ),
+        ),
+        (
+            "kimi-leo@example.com.json",
+            _document("kimi", access_token="at_FAKE_k", refresh_token="rt_FAKE_k", expired="2027-06-01T00:00:00Z"),
+        ),
+        (
+            "gemini-evaluation.json",
+            _document("gemini", api_key="AIzaFAKE0000000000000000000000000000000", note="Evaluation"),
+        ),
+        ("claude-key.json", _document("claude", api_key="sk-ant-FAKE-key", note="Night builds", priority=20)),
+    ]
+    report = await take_in(desk, *files)
+    indexes = {row.stored_as or row.file_name: str(row.auth_index) for row in report.items if row.auth_index}
+    await terms.acknowledge(desk, "codex", ANN)
+    await client_keys.create(desk, "ann-laptop", ANN)
+    spare = await client_keys.create(desk, "ci-builds", ANN)
+    await client_keys.revoke(desk, spare.id, ANN)
+    by_person = [indexes[f"codex-{name}@example.com-plus.json"] for name in PEOPLE]
+    await disable.disable(desk, by_person[1], BOB, reason="do not use until the audit is over")
+    now = desk.now()
+    await _hold(desk, by_person[2], Hold(Owner.CREDENTIAL, "refresh_refused", now - timedelta(hours=2)))
+    await _hold(
+        desk,
+        by_person[3],
+        Hold(Owner.COOLDOWN, "usage_limit_reached", now - timedelta(minutes=20), now + timedelta(hours=2, minutes=26)),
+    )
+    await _hold(
+        desk,
+        by_person[2],
+        Hold(Owner.OPERATOR, "disabled", now - timedelta(minutes=4), note="ask Eve first", actor="bob"),
+    )
+    await disable.set_lock(desk, by_person[5], ANN, locked=True)
+    used = [by_person[0], by_person[4], by_person[5], by_person[7], indexes.get("claude-key.json", by_person[8])]
+    for at in range(120):
+        await recorder.record(_event(desk, used, at))
+    seen = (
+        (index, now - timedelta(minutes=7 * at + 1), now - timedelta(minutes=7 * at + 1))
+        for at, index in enumerate(used)
+    )
+
+    def work(connection: WriteConnection) -> None:
+        account_writes.remember_requests(connection, seen)
+        for index in used:
+            changed(desk, connection, "account", index)
+
+    await desk.write(work)
+    return indexes
+
+
+def _document(kind: str, **fields: object) -> bytes:
+    return json.dumps({"type": kind, **fields}).encode()
+
+
+async def _hold(desk: Desk, auth_index: str, hold: Hold) -> None:
+    entry = desk.directory.get(auth_index)
+    assert entry is not None
+    key = entry.account.key
+
+    def work(connection: WriteConnection) -> None:
+        holds.place(connection, key, hold)
+        changed(desk, connection, "account", auth_index)
+
+    await desk.write(work)
+
+
+_FAILURES = (
+    (429, Failure(FailureKind.QUOTA, "usage_limit_reached", "The usage limit has been reached")),
+    (400, Failure(FailureKind.REQUEST, "invalid_request", "messages.0: field required")),
+    (502, Failure(FailureKind.NETWORK, "connection_refused")),
+    (401, Failure(FailureKind.AUTH, "token_revoked")),
+)
+
+
+def _event(desk: Desk, used: list[str], at: int) -> RequestEvent:
+    """The ``at``-th newest: every ninth failed, every seventh took two tries."""
+    at_ms = to_micros(desk.now()) // 1000 - at * 97_000
+    index = used[at % len(used)]
+    entry = desk.directory.get(index)
+    assert entry is not None
+    event = RequestEvent(
+        ids.new_request_id(at_ms), at_ms, "/v1/responses", "gpt-5.6-codex", entry.account.provider.value, index,
+        entry.account.file_name, "ann-laptop", None, None, 200, 8_312.0 + 37 * (at % 11), 912.0 + 11 * (at % 7), True,
+        Tokens(41_302 + at, 1_204, 36_864, None), attempts=[Attempt(index, 200, None, 8_300.0)],
+    )  # fmt: skip
+    if at % 9 == 4:
+        status, failure = _FAILURES[at % 4]
+        return replace(
+            event,
+            status=status,
+            failure=failure,
+            latency_ms=312.0,
+            ttfb_ms=None,
+            tokens=Tokens(),
+            attempts=[Attempt(index, status, failure.kind.value, 300.0)],
+        )
+    if at % 7 == 3:
+        return replace(
+            event,
+            attempts=[Attempt(used[(at + 1) % len(used)], 429, "quota", 912.0), Attempt(index, 200, None, 7_400.0)],
+        )
+    return event
+
+
+def _sampler(recorder: Recorder, clock: Clock, samples: list[str]):
+    async def sample() -> str:
+        at_ms = to_micros(clock.now()) // 1000
+        event = RequestEvent(
+            ids.new_request_id(at_ms), at_ms, "/v1/responses", "gpt-5.6-codex", status=200, latency_ms=12.0
+        )
+        await recorder.record(event)
+        samples.append(event.id.hex())
+        return event.id.hex()
+
+    return sample
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])

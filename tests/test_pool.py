@@ -1,0 +1,217 @@
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from time import perf_counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from authdeck.account import Account, AccountSettings, Kind, ModelAlias, Provider
+from authdeck.directory import Entry
+from authdeck.hold import Hold, Owner
+from authdeck.pool import Pool, Shortage
+from authdeck.routing import Ask, Route
+
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+NOW = NOON.timestamp()
+ASK = Ask(Route.CHAT, "m")
+
+
+def entry(index: str, *holds: Hold, provider: Provider = Provider.OPENAI_COMPATIBLE, **fields: object) -> Entry:
+    own = {name: fields.pop(name) for name in ("models", "expires_at", "revision", "kind") if name in fields}
+    kind = own.pop("kind", Kind.API_KEY)
+    account = Account(1, index, provider, kind, f"{index}.json", AccountSettings(**fields), **own)  # type: ignore[arg-type]
+    return Entry(account, holds)
+
+
+def pool(*entries: Entry) -> Pool:
+    made = Pool(lambda _: frozenset({Route.CHAT, Route.RESPONSES}))
+    made.acknowledge(Provider)
+    for each in entries:
+        made.apply(each)
+    return made
+
+
+def picked(made: Pool, times: int, ask: Ask = ASK, now: float = NOW) -> list[str]:
+    found = [made.pick(ask, now) for _ in range(times)]
+    return [account.auth_index if isinstance(account, Account) else "-" for account in found]
+
+
+def held(code: str = "x", **fields: object) -> Hold:
+    return Hold(fields.pop("owner", Owner.OPERATOR), code, NOON, **fields)  # type: ignore[arg-type]
+
+
+def test_it_takes_accounts_in_turn() -> None:
+    assert picked(pool(entry("ann"), entry("bob")), 4) == ["ann", "bob", "ann", "bob"]
+
+
+def test_a_higher_priority_comes_first() -> None:
+    made = pool(entry("ann", priority=1), entry("bob", priority=2))
+    assert picked(made, 2) == ["bob", "bob"]
+    assert picked(made, 1, Ask(Route.CHAT, "m", tried=frozenset({"bob"}))) == ["ann"]
+
+
+def test_a_held_account_is_passed_over_until_its_hold_is_gone() -> None:
+    made = pool(entry("ann", held()), entry("bob"))
+    assert picked(made, 2) == ["bob", "bob"]
+    made.apply(entry("ann"))
+    assert sorted(picked(made, 2)) == ["ann", "bob"]
+
+
+def test_a_hold_with_an_end_wakes_by_itself() -> None:
+    made = pool(entry("ann", held(until=NOON + timedelta(minutes=5))))
+    assert picked(made, 1) == ["-"]
+    assert picked(made, 1, now=NOW + 299) == ["-"]
+    assert picked(made, 1, now=NOW + 300) == ["ann"]
+
+
+def test_a_hold_of_one_model_leaves_the_others() -> None:
+    made = pool(entry("ann", held(scope="m")), entry("bob"))
+    assert picked(made, 2) == ["bob", "bob"]
+    assert sorted(picked(made, 2, Ask(Route.CHAT, "other"))) == ["ann", "bob"]
+    assert sorted(picked(made, 2, Ask(Route.CHAT))) == ["ann", "bob"]
+
+
+def test_a_short_block_of_a_model_ends_at_a_minute_at_most() -> None:
+    made = pool(entry("ann"), entry("bob"))
+    made.block("ann", "m", NOW + 3600, "rate_limited", NOW, is_quota=True)
+    assert picked(made, 3) == ["bob", "bob", "bob"]
+    assert "ann" in picked(made, 2, Ask(Route.CHAT, "other"))
+    assert "ann" in picked(made, 2, now=NOW + 60)
+
+
+def test_a_success_ends_a_block_and_so_does_a_new_auth_file() -> None:
+    made = pool(entry("ann"))
+    made.block("ann", "m", NOW + 30, "x", NOW)
+    made.apply(entry("ann"))
+    assert picked(made, 1) == ["-"]
+    made.unblock("ann", "m")
+    assert picked(made, 1) == ["ann"]
+    made.block("ann", None, NOW + 30, "x", NOW)
+    made.apply(entry("ann", revision=2))
+    assert picked(made, 1) == ["ann"]
+
+
+def test_an_account_whose_token_ran_out_comes_last_in_its_tier_and_is_named() -> None:
+    made = pool(entry("ann", expires_at=NOON), entry("bob"))
+    assert picked(made, 2) == ["bob", "bob"]
+    assert [account.auth_index for account in made.stale] == ["ann"]
+    assert picked(made, 1, Ask(Route.CHAT, "m", tried=frozenset({"bob"}))) == ["ann"]
+
+
+def test_terms() -> None:
+    made = pool(entry("ann", provider=Provider.CODEX, kind=Kind.OAUTH))
+    made.acknowledge(())
+    short = made.pick(ASK, NOW)
+    assert isinstance(short, Shortage)
+    assert short.only_terms
+    assert short.terms == {Provider.CODEX}
+    made.acknowledge({Provider.CODEX})
+    assert picked(made, 1) == ["ann"]
+
+
+def test_limits_with_known_ends_are_told_apart() -> None:
+    end = NOON + timedelta(hours=1)
+    limit = held("usage_limit_reached", owner=Owner.COOLDOWN, until=end)
+    made = pool(entry("ann", limit), entry("bob", limit))
+    short = made.pick(ASK, NOW)
+    assert isinstance(short, Shortage)
+    assert short.only_quota
+    assert short.quota_until == end.timestamp()
+    made.apply(entry("eve", held()))
+    mixed = made.pick(ASK, NOW)
+    assert isinstance(mixed, Shortage)
+    assert not mixed.only_quota
+
+
+def test_a_removed_account_is_gone() -> None:
+    made = pool(entry("ann"), entry("bob", prefix="team"))
+    made.remove("ann")
+    made.remove("bob")
+    assert picked(made, 1) == ["-"]
+    assert made.prefixes() == []
+    assert len(made) == 0
+
+
+def test_prefixes() -> None:
+    made = pool(entry("ann"), entry("bob", prefix="team"), entry("eve", models=("team/own",)))
+    assert made.split(Route.CHAT, "team/m") == ("team", "m")
+    assert made.split(Route.CHAT, "team/own") == (None, "team/own")
+    assert made.split(Route.CHAT, "other/m") == (None, "other/m")
+    assert picked(made, 2, Ask(Route.CHAT, "m", "team")) == ["bob", "bob"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "model", "serves"),
+    [
+        ({"models": ("a",)}, "a", True),
+        ({"models": ("a",)}, "b", False),
+        ({}, "b", True),
+        ({"excluded_models": ("b*",)}, "B-large", False),
+        ({"model_aliases": (ModelAlias("a", "fast"),), "models": ("a",)}, "fast", True),
+        ({"model_aliases": (ModelAlias("a", "fast", keep_original=False),)}, "a", False),
+    ],
+)
+def test_which_models_an_account_serves(fields: dict[str, object], model: str, *, serves: bool) -> None:
+    assert picked(pool(entry("ann", **fields)), 1, Ask(Route.CHAT, model)) == (["ann"] if serves else ["-"])
+
+
+def test_a_client_key_may_be_limited_to_providers() -> None:
+    made = pool(entry("ann"), entry("bob", provider=Provider.KIMI))
+    assert picked(made, 2, Ask(Route.CHAT, "m", providers=frozenset({"kimi"}))) == ["bob", "bob"]
+
+
+def test_a_pick_costs_the_same_with_many_accounts() -> None:
+    def cost(number: int) -> float:
+        made = pool(*(entry(f"a{n}", models=("m",) if n % 2 else ()) for n in range(number)))
+        picked(made, 10)
+        best = []
+        for _ in range(5):
+            began = perf_counter()
+            picked(made, 200)
+            best.append(perf_counter() - began)
+        return min(best)
+
+    assert cost(20_000) < 5 * cost(20)
+
+
+ACTIONS = st.one_of(
+    st.tuples(st.just("apply"), st.sampled_from("abcde"), st.sampled_from([0, 1]), st.booleans()),
+    st.tuples(st.just("remove"), st.sampled_from("abcde")),
+    st.tuples(st.just("block"), st.sampled_from("abcde"), st.sampled_from([None, "m", "n"]), st.integers(1, 100)),
+    st.tuples(st.just("pick"), st.sampled_from([None, "m", "n"]), st.integers(0, 30)),
+)
+
+
+@given(st.lists(ACTIONS, max_size=60))
+def test_it_picks_exactly_when_something_is_ready(actions: Iterable[tuple]) -> None:
+    """Against the plainest possible model: a table of what is held and blocked until when."""
+    made, now = pool(), NOW
+    known: dict[str, tuple[int, bool]] = {}
+    blocks: dict[tuple[str, str | None], float] = {}
+    for action, *rest in actions:
+        if action == "apply":
+            index, priority, is_held = rest
+            known[index] = priority, is_held
+            made.apply(entry(index, *([held()] if is_held else []), priority=priority))
+        elif action == "remove":
+            known.pop(rest[0], None)
+            blocks = {key: end for key, end in blocks.items() if key[0] != rest[0]}
+            made.remove(rest[0])
+        elif action == "block" and rest[0] in known:
+            index, model, seconds = rest
+            blocks[index, model] = max(min(now + seconds, now + 59), blocks.get((index, model), 0))
+            made.block(index, model, now + seconds, "x", now)
+        elif action == "pick":
+            model, seconds = rest
+            now += seconds
+            ready = {
+                index: priority
+                for index, (priority, is_held) in known.items()
+                if not is_held and all(blocks.get((index, scope), 0) <= now for scope in {None, model})
+            }
+            found = made.pick(Ask(Route.CHAT, model), now)
+            if isinstance(found, Shortage):
+                assert not ready
+            else:
+                assert ready[found.auth_index] == max(ready.values())
