@@ -215,3 +215,17 @@ def test_it_picks_exactly_when_something_is_ready(actions: Iterable[tuple]) -> N
                 assert not ready
             else:
                 assert ready[found.auth_index] == max(ready.values())
+
+
+def test_who_knows_a_model_is_asked_before_who_may_know_it() -> None:
+    kimi = entry("kim", provider=Provider.KIMI, kind=Kind.OAUTH)
+    made = pool(entry("ann", priority=9), kimi)
+    assert picked(made, 2, Ask(Route.CHAT, "kimi-k3")) == ["kim", "kim"]
+    assert picked(made, 2, Ask(Route.CHAT, "m")) == ["ann", "ann"]
+
+
+def test_who_may_know_a_model_does_not_hide_why_those_who_know_it_are_held() -> None:
+    kimi = entry("kim", held("refresh_refused"), provider=Provider.KIMI, kind=Kind.OAUTH)
+    found = pool(entry("ann"), kimi).pick(Ask(Route.CHAT, "kimi-k3"), NOW)
+    assert isinstance(found, Shortage)
+    assert dict(found.reasons) == {"refresh_refused": 1}

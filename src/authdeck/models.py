@@ -19,8 +19,20 @@ class Support(Enum):
     UNKNOWN = "unknown"
 
 
-Offer = tuple[tuple[str, ...], bool, tuple[str, ...], tuple[tuple[str, str, bool], ...]]
-"""All that decides support: own models, whether they are all, excluded patterns, aliases. Equal offers serve alike."""
+Offer = tuple[tuple[str, ...], bool, tuple[str, ...], tuple[tuple[str, str, bool], ...], tuple[str, ...]]
+"""All that decides support: own models, whether they are all, excluded patterns, aliases, and how the provider's model
+names begin. Equal offers serve alike."""
+
+FAMILIES: Final[Mapping[Provider, tuple[str, ...]]] = {
+    Provider.CODEX: ("gpt-", "codex-", "chatgpt-", "o1", "o3", "o4"),
+    Provider.CLAUDE: ("claude-",),
+    Provider.GEMINI: ("gemini-", "gemma-", "imagen-"),
+    Provider.VERTEX: ("gemini-", "imagen-"),
+    Provider.ANTIGRAVITY: ("gemini-", "claude-", "gpt-oss-"),
+    Provider.KIMI: ("kimi-", "moonshot-"),
+    Provider.XAI: ("grok-",),
+}
+"""A model that begins so is the provider's own, whatever lists say: its accounts are asked before those of others."""
 
 KNOWN: Final[Mapping[tuple[Provider, Kind], tuple[str, ...]]] = {
     (Provider.CODEX, Kind.OAUTH): (
@@ -36,7 +48,8 @@ KNOWN: Final[Mapping[tuple[Provider, Kind], tuple[str, ...]]] = {
 def offer(account: Account) -> Offer:
     settings = account.settings
     aliases = tuple((each.alias, each.model, each.keep_original) for each in settings.model_aliases)
-    return account.models, account.kind is Kind.API_KEY, settings.excluded_models, aliases
+    family = () if account.base_url else FAMILIES.get(account.provider, ())
+    return account.models, account.kind is Kind.API_KEY, settings.excluded_models, aliases, family
 
 
 def support(account: Account, model: str) -> Support:
@@ -46,7 +59,7 @@ def support(account: Account, model: str) -> Support:
 
 def support_by(offered: Offer, model: str) -> Support:
     """Exclusions win over everything; an API key's own list is complete, a subscription's is not."""
-    own, complete, excluded, aliases = offered
+    own, complete, excluded, aliases, family = offered
     target = _target(aliases, model)
     if matches(excluded, model) or matches(excluded, target):
         return Support.NO
@@ -54,7 +67,9 @@ def support_by(offered: Offer, model: str) -> Support:
         return Support.YES
     if any(model == original and not keeps for _, original, keeps in aliases):
         return Support.NO
-    return Support.NO if own and complete else Support.UNKNOWN
+    if own and complete:
+        return Support.NO
+    return Support.YES if target.startswith(family) else Support.UNKNOWN
 
 
 def resolved(account: Account, model: str) -> str:
@@ -64,7 +79,7 @@ def resolved(account: Account, model: str) -> str:
 
 def names(account: Account) -> tuple[str, ...]:
     """The names the account is known to serve, sorted, for model lists."""
-    own, _, _, aliases = offered = offer(account)
+    own, _, _, aliases, _ = offered = offer(account)
     listed = own or KNOWN.get((account.provider, account.kind), ())
     hidden = {original for _, original, keeps in aliases if not keeps}
     candidates = {*(name for name in listed if name not in hidden), *(alias for alias, _, _ in aliases)}

@@ -330,7 +330,9 @@ class _Lane:
         if found is None or not at <= now < at + 1:
             if len(self._shortages) >= _LINES_LIMIT:
                 self._shortages.clear()
-            found = _shortage(self.members.values(), ask, now)
+            offers = None if ask.model is None else self._serving(ask.model)
+            serving = (member for member in self.members.values() if offers is None or member.offer in offers)
+            found = _shortage(serving, ask, now)
             self._shortages[key] = now, found
         return found
 
@@ -356,13 +358,12 @@ class _Lane:
         return found
 
     def _serving(self, model: str) -> frozenset[Offer]:
-        """The groups that may serve the model; one that says yes hides none that doesn't know."""
+        """The groups that serve the model: those that know it, else those that may."""
         offers = self._answers.get(model)
         if offers is None:
-            offers = frozenset(
-                offered for offered in self._groups if models.support_by(offered, model) is not Support.NO
-            )
-            self._answers[model] = offers
+            supports = {offered: models.support_by(offered, model) for offered in self._groups}
+            best = Support.YES if Support.YES in supports.values() else Support.UNKNOWN
+            offers = self._answers[model] = frozenset(found for found, support in supports.items() if support is best)
             if len(self._answers) > _ANSWERS_LIMIT:
                 self._answers.popitem(last=False)
         return offers
@@ -382,8 +383,6 @@ def _shortage(members: Iterable[_Member], ask: Ask, now: float) -> Shortage:
     found = Shortage()
     for member in members:
         if not _is_among(member, ask.providers):
-            continue
-        if ask.model is not None and models.support_by(member.offer, ask.model) is Support.NO:
             continue
         code, until, is_quota = member.reason(ask.model, now)
         found.serving += 1

@@ -74,6 +74,25 @@ def test_identities_are_masked_until_asked(page: Page) -> None:
     page.get_by_role("switch", name="Masked identities").click()
 
 
+SMALL = """() => [...document.querySelectorAll('button, summary, select, .button, .tabs a, .segmented > *')]
+  .filter((one) => one.checkVisibility() && !one.classList.contains('sr'))
+  .map((one) => {
+    const wider = getComputedStyle(one, '::before');
+    const reach = wider.position === 'absolute' ? -parseFloat(wider.top) - parseFloat(wider.bottom) : 0;
+    return [Math.round(one.getBoundingClientRect().height + reach), one.outerHTML.slice(0, 80)];
+  })
+  .filter(([height]) => height < 40)"""
+
+
+@pytest.mark.parametrize(
+    "path", ["/auth-files", "/auth-files?mode=cards", "/auth-files#nav", "/monitoring", "/client-keys"]
+)
+def test_a_finger_hits_every_control(page: Page, path: str) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(path)
+    assert page.evaluate(SMALL) == []
+
+
 @pytest.mark.parametrize("mode", ["table", "compact", "cards"])
 def test_it_fits_a_phone(page: Page, mode: str) -> None:
     page.set_viewport_size({"width": 390, "height": 844})

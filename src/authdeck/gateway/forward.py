@@ -43,6 +43,9 @@ _PAUSES: Final = {
 }
 """Seconds an account is passed over after a failure that names no time."""
 
+_ACCOUNT_WIDE: Final = frozenset({FailureKind.AUTH, FailureKind.NETWORK, FailureKind.QUOTA})
+"""Failures that say something of the account unless the provider named a model."""
+
 _IN_PATH: Final = frozenset({Route.GENERATE})
 _REDIRECTS: Final = range(300, 400)
 _UNAUTHORIZED: Final = frozenset({401, 407})
@@ -212,9 +215,8 @@ class Forwarder:
                 if renewed is not None:
                     outcome = await self._opened(wanted, account, renewed)
         except UpstreamFailure as error:
-            # What may have been carried out is not repeated elsewhere, except where the connection was lost unanswered.
-            elsewhere = not error.sent or error.kind is FailureKind.NETWORK
-            return Failed(Observation(error.kind, error.code, elsewhere=elsewhere), error=error)
+            # What may have been carried out is not repeated elsewhere: only the client knows whether it may be.
+            return Failed(Observation(error.kind, error.code, elsewhere=not error.sent), error=error)
         except DeckError as error:
             kind = FailureKind.REQUEST if error.status == 404 else FailureKind.AUTH  # noqa: PLR2004 - not found
             elsewhere = kind is FailureKind.AUTH and not error.code.startswith("storage_")
@@ -253,11 +255,11 @@ class Forwarder:
         """Pass the account over for a moment, so that the next requests need not find out again."""
         now = self._clock.now()
         pause = _PAUSES.get(observed.kind)
-        if pause is None or not observed.elsewhere or account.settings.disable_cooling:
+        says_something = observed.elsewhere or observed.kind is FailureKind.NETWORK
+        if pause is None or not says_something or account.settings.disable_cooling:
             return
         until = observed.until or now + timedelta(seconds=pause)
-        is_account_wide = observed.kind in (FailureKind.AUTH, FailureKind.NETWORK)
-        scope = observed.scope or (None if is_account_wide else wanted.model)
+        scope = observed.scope or (None if observed.kind in _ACCOUNT_WIDE else wanted.model)
         self._pool.block(
             account.auth_index,
             scope,

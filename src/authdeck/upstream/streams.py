@@ -9,9 +9,6 @@ from authdeck.exchange import Outgoing
 from authdeck.upstream.failures import MAPPED, failure
 from authdeck.upstream.sessions import Sessions, parsed
 
-_REPEATS: Final = 2
-"""How often a request that met a closing connection is sent again: no byte of an answer had arrived."""
-
 
 class Stream:
     """An answer under way. ``headers`` are lower-case names and raw values in the order they came.
@@ -57,22 +54,14 @@ class Streams:
     async def open(self, outgoing: Outgoing) -> Stream:
         """The answer's status and headers, whatever they are. Raises ``UpstreamFailure``.
 
-        A request that met a connection which the other side was just closing is sent again: that is no failure of the
-        provider's, and nothing was answered.
+        Nothing is sent twice: a request whose connection was lost may have been carried out all the same, and only the
+        client knows whether it may be repeated (RFC 9112 §9.3.1).
         """
         host = self._sessions.origins.allows(outgoing.url).host
-        session = self._sessions.through(outgoing.proxy_url)
-        for left in range(_REPEATS, -1, -1):
-            try:
-                response = await self._request(session, outgoing)
-            except aiohttp.ServerDisconnectedError as error:
-                if not left:
-                    raise failure(error, host) from None
-            except MAPPED as error:
-                raise failure(error, host) from None
-            else:
-                return Stream(response, host)
-        raise AssertionError("the last repeat returns or raises")
+        try:
+            return Stream(await self._request(self._sessions.through(outgoing.proxy_url), outgoing), host)
+        except MAPPED as error:
+            raise failure(error, host) from None
 
     async def _request(self, session: aiohttp.ClientSession, outgoing: Outgoing) -> aiohttp.ClientResponse:
         response = await session.request(

@@ -51,6 +51,8 @@ SENTENCES: dict[str, str] = {
     "restored_unverified": "Restored from a backup: nobody knows whether its tokens are still the newest.",
     "validation_required": "The provider asks the owner of the account to verify it.",
     "permission_denied": "The provider denies this account what was asked.",
+    "usage_limit_reached": "The account's usage limit is reached.",
+    "rate_limited": "The provider asks for fewer requests.",
     "handed_over": "Handed over to another program.",
     "answered": "Answered {ago}",
     "no_evidence": "No request seen yet",
