@@ -27,29 +27,11 @@ import httptools
 import uvicorn
 import uvloop
 
-from authdeck import settings
-from authdeck.access import AUTOMATION, Actor, Role
+from authdeck import server, settings
+from authdeck.access import AUTOMATION
 from authdeck.clock import SystemClock
-from authdeck.directory import Directory
-from authdeck.gateway.app import Gateway
-from authdeck.operations import client_keys
-from authdeck.operations.changes import ChangeFeed
-from authdeck.operations.client_keys import ClientKeys
-from authdeck.operations.desk import Desk
-from authdeck.operations.entries import Mirror
+from authdeck.operations import client_keys, upstreams
 from authdeck.operations.import_files import Source, import_files
-from authdeck.operations.lend import Lender
-from authdeck.operations.record import Recorder
-from authdeck.operations.refresh import Refresher
-from authdeck.pool import Pool
-from authdeck.providers import PROVIDERS
-from authdeck.storage import opening
-from authdeck.upstream.calls import Calls
-from authdeck.upstream.origins import Approval, Origins
-from authdeck.upstream.sessions import Sessions
-from authdeck.upstream.streams import Streams
-from authdeck.vault.keys import MasterKey
-from authdeck.vault.vault import Vault
 
 BODY = json.dumps({"model": "m-1", "stream": False, "messages": [{"role": "user", "content": "x" * 1950}]}).encode()
 USAGE = {"prompt_tokens": 500, "completion_tokens": 200}
@@ -116,39 +98,26 @@ def upstream(listening: socket.socket, core: int) -> None:
 
 
 def gateway(listening: socket.socket, upstream_url: str, key: Any, core: int) -> None:
+    """The whole server as ``authdeck serve`` wires it, with ten accounts."""
     pinned(core)
-    sys.setswitchinterval(0.0001)  # as server.py does
+    sys.setswitchinterval(server.SWITCH_INTERVAL)
     home = Path(tempfile.mkdtemp(prefix="bench-"))
 
     async def main() -> None:
-        loaded, clock = settings.load(environment={}, home=home), SystemClock()
-        origins = Origins(loaded.providers, own_host="127.0.0.1", own_port=1)
-        origins.replace([(upstream_url, Approval(private=True, plain_http=True))])
-        sessions = Sessions(origins)
-        control = opening.control(f"sqlite:///{home / 'authdeck.db'}", clock)
-        monitoring = opening.monitoring(f"sqlite:///{home / 'monitoring.db'}", clock)
-        vault = Vault.create(MasterKey.new()).vault
-        desk = Desk(loaded, clock, "b" * 32, control, vault, ChangeFeed(), Directory(), Calls(sessions))
-        pool = Pool(lambda account: PROVIDERS[account.provider].routes(account.kind))
-        await Mirror(desk, pool).load()
-        lender = Lender(desk)
+        built = await server.build(settings.load(environment={}, home=home), SystemClock())
+        await built.start()
+        desk = built.desk
+        await upstreams.approve(desk, upstream_url, AUTOMATION, private=True)
         document = {"type": "openai_compatible", "base_url": f"{upstream_url}/v1"}
         documents = [json.dumps({**document, "api_key": f"sk_FAKE_{n}"}).encode() for n in range(10)]
         files = [Source(f"bench-{n}.json", content) for n, content in enumerate(documents)]
-        report = await import_files(desk, files, Actor("ann", Role.ADMIN))
+        report = await import_files(desk, files, AUTOMATION)
         assert all(row.auth_index for row in report.items), report
-        recorder = Recorder(monitoring, clock)
-        recorder.start()
-        keys = ClientKeys(desk)
-        await keys.start()
         made = await client_keys.create(desk, "bench", AUTOMATION)
-        app = Gateway(
-            pool=pool, lender=lender, refresher=Refresher(desk, lender), streams=Streams(sessions), recorder=recorder,
-            client_keys=keys, settings=loaded, clock=clock,
-        )  # fmt: skip
         key.send(made.key.open())
+        server.calm_collector()
         config = uvicorn.Config(
-            app, log_level="error", access_log=False, lifespan="off",
+            built.app, log_level="error", access_log=False, lifespan="off",
             server_header=False, proxy_headers=False, ws="none",
         )  # fmt: skip
         await uvicorn.Server(config).serve(sockets=[listening])

@@ -7,13 +7,13 @@ from enum import StrEnum
 class FailureKind(StrEnum):
     """The closed list of what can go wrong with a request. Failures become one of these before they go anywhere."""
 
-    REQUEST = "request"            # the client's own fault: bad body, unknown model, content
-    AUTH = "auth"                  # the credential was not accepted
-    QUOTA = "quota"                # a limit was reached
-    TERMS = "terms"                # provider terms not acknowledged
-    NO_ACCOUNT = "no_account"      # nothing could serve it
-    UPSTREAM = "upstream"          # 5xx or a broken answer
-    NETWORK = "network"            # no connection, reset, name or TLS failure
+    REQUEST = "request"  # the client's own fault: bad body, unknown model, content
+    AUTH = "auth"  # the credential was not accepted
+    QUOTA = "quota"  # a limit was reached
+    TERMS = "terms"  # provider terms not acknowledged
+    NO_ACCOUNT = "no_account"  # nothing could serve it
+    UPSTREAM = "upstream"  # 5xx or a broken answer
+    NETWORK = "network"  # no connection, reset, name or TLS failure
     TIMEOUT = "timeout"
     CLIENT_CLOSED = "client_closed"
     INTERNAL = "internal"

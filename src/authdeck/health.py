@@ -79,9 +79,7 @@ def reasons(account: Account, holds: Iterable[Hold], now: datetime, *, terms_ack
 
 def _of_hold(hold: Hold) -> Reason:
     params = {"note": hold.note, "actor": hold.actor, **hold.detail}
-    return Reason(
-        hold.owner.value, hold.code, _clear(hold), hold.since, hold.until, hold.scope, hold.evidence, params
-    )
+    return Reason(hold.owner.value, hold.code, _clear(hold), hold.since, hold.until, hold.scope, hold.evidence, params)
 
 
 def _clear(hold: Hold) -> str:

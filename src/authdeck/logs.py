@@ -19,7 +19,9 @@ def set_up(level: str) -> None:
     ]
     is_terminal = sys.stderr.isatty()
     last: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer() if is_terminal else structlog.processors.JSONRenderer()
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)  # the rich one shows locals
+        if is_terminal
+        else structlog.processors.JSONRenderer()
     )
     tracebacks: list[structlog.typing.Processor] = [] if is_terminal else [structlog.processors.format_exc_info]
     structlog.configure(

@@ -7,14 +7,14 @@ from enum import StrEnum
 class Route(StrEnum):
     """A thing the gateway can be asked to do. Providers say which of them they serve."""
 
-    RESPONSES = "responses"                # POST /v1/responses
+    RESPONSES = "responses"  # POST /v1/responses
     RESPONSES_COMPACT = "responses_compact"  # POST /v1/responses/compact
-    CODEX = "codex"                        # /backend-api/codex/* and /backend-api/wham/*
-    CHAT = "chat"                          # POST /v1/chat/completions
-    MESSAGES = "messages"                  # POST /v1/messages
-    COUNT_TOKENS = "count_tokens"          # POST /v1/messages/count_tokens
-    GENERATE = "generate"                  # /v1beta/models/{model}:{action}
-    CODE_ASSIST = "code_assist"            # /v1internal:{action}
+    CODEX = "codex"  # /backend-api/codex/* and /backend-api/wham/*
+    CHAT = "chat"  # POST /v1/chat/completions
+    MESSAGES = "messages"  # POST /v1/messages
+    COUNT_TOKENS = "count_tokens"  # POST /v1/messages/count_tokens
+    GENERATE = "generate"  # /v1beta/models/{model}:{action}
+    CODE_ASSIST = "code_assist"  # /v1internal:{action}
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,9 +136,7 @@ class Built:
             clock=clock,
             saw=self._saw,
         )
-        self.gate: Final = Gate(
-            self.desk, admin_keys=self._admin_keys, local_token=local_token, error_page=error_page
-        )
+        self.gate: Final = Gate(self.desk, admin_keys=self._admin_keys, local_token=local_token, error_page=error_page)
         self.app: Final = _OneOrigin(self.gateway, self._management())
 
     async def start(self) -> None:
@@ -270,9 +268,7 @@ async def build(
     """
     taken = home or _take_home(settings)
     try:
-        return Built(
-            settings, clock, boot=boot or ids.new_id(), home=taken, local_token=local_token, sample=sample
-        )
+        return Built(settings, clock, boot=boot or ids.new_id(), home=taken, local_token=local_token, sample=sample)
     except BaseException:
         taken.release()
         raise
@@ -297,7 +293,7 @@ async def _serve(settings: Settings, home: Home, listening: socket.socket, sampl
     try:
         built = await build(settings, SystemClock(), home=home, boot=boot, local_token=token, sample=sample)
         await built.start()
-        _calm_collector()
+        calm_collector()
         try:
             await _welcome(built.desk, address)
             await _served(settings, built.app, listening)
@@ -307,11 +303,12 @@ async def _serve(settings: Settings, home: Home, listening: socket.socket, sampl
         local.remove(settings.home, boot)
 
 
-def _calm_collector() -> None:
+def calm_collector() -> None:
     """What is loaded stays: the collector need not walk it again and again. It took tens of milliseconds at a time."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
+    gc.enable()
 
 
 async def _served(settings: Settings, app: ASGIApp, listening: socket.socket) -> None:

@@ -4,10 +4,9 @@ import base64
 import json
 from typing import Any
 
-from fakes.people import ANN
-
 from authdeck.operations.desk import Desk
 from authdeck.operations.import_files import Choices, ImportReport, Source, import_files
+from fakes.people import ANN
 
 
 def jwt(claims: dict[str, Any]) -> str:

@@ -128,9 +128,7 @@ async def house(simulator: Simulator, tmp_path: Path) -> AsyncIterator[House]:
     client = aiohttp.ClientSession(auto_decompress=False)
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     try:
-        yield House(
-            simulator, desk, pool, lender, refresher, gateway, monitoring, url, client, key.key.open(), seen
-        )
+        yield House(simulator, desk, pool, lender, refresher, gateway, monitoring, url, client, key.key.open(), seen)
     finally:
         await client.close()
         server.should_exit = True

@@ -4,14 +4,14 @@ import json
 from typing import Any
 
 import pytest
-from fakes.auth_files import codex, take_in
-from fakes.people import ANN
 
 from authdeck.errors import Conflict, DeckError, NotFound
 from authdeck.operations import edit_accounts, seals, trash
 from authdeck.operations.desk import Desk
 from authdeck.storage.reading import audit, revisions
 from authdeck.storage.writing.audit import covered
+from fakes.auth_files import codex, take_in
+from fakes.people import ANN
 
 
 async def ann(desk: Desk) -> str:

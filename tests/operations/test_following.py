@@ -3,8 +3,6 @@
 from datetime import timedelta
 from pathlib import Path
 
-from fakes.auth_files import codex, take_in
-from fakes.people import ANN
 from sqlalchemy import update
 
 from authdeck.clock import Clock
@@ -22,13 +20,13 @@ from authdeck.providers import PROVIDERS
 from authdeck.settings import Settings
 from authdeck.storage import tables
 from authdeck.storage.reading import accounts
+from fakes.auth_files import codex, take_in
+from fakes.people import ANN
 
 
 def another_process(desk: Desk, clock: Clock, home: Path) -> tuple[Desk, Mirror]:
     """A second desk on the same database, as a second process would have it."""
-    other = Desk(
-        Settings(home=home), clock, "c" * 32, desk.database, desk.vault, ChangeFeed(), Directory(), desk.calls
-    )
+    other = Desk(Settings(home=home), clock, "c" * 32, desk.database, desk.vault, ChangeFeed(), Directory(), desk.calls)
     return other, Mirror(other, Pool(lambda account: PROVIDERS[account.provider].routes(account.kind)))
 
 

@@ -1,11 +1,8 @@
 """Imports keep accounts apart that are apart, join those that are one, and lose nothing."""
 
 import json
-from typing import Any
 
 import pytest
-from fakes.auth_files import codex, take_in
-from fakes.people import ANN, BOB
 
 from authdeck.account import RefreshBy
 from authdeck.errors import DeckError
@@ -13,9 +10,10 @@ from authdeck.health import Health
 from authdeck.import_plan import Outcome
 from authdeck.operations import disable, edit_accounts, seals, trash
 from authdeck.operations.desk import Desk
-from authdeck.operations.import_files import Choices, ImportReport, Source, import_files
 from authdeck.storage.database import Database
 from authdeck.storage.reading import accounts, revisions
+from fakes.auth_files import codex, take_in
+from fakes.people import ANN, BOB
 
 DIR = "/home/ann/.cli-proxy-api"
 
@@ -135,7 +133,12 @@ async def test_one_bad_file_never_stops_the_others(desk: Desk) -> None:
 
 
 async def test_a_preview_says_the_same_and_writes_nothing(desk: Desk) -> None:
-    files = [("a.json", codex()), ("a-copy.json", codex()), ("b.json", codex(organization="acc-fake-2")), ("c.json", b"{")]
+    files = [
+        ("a.json", codex()),
+        ("a-copy.json", codex()),
+        ("b.json", codex(organization="acc-fake-2")),
+        ("c.json", b"{"),
+    ]
     preview = await take_in(desk, *files, preview=True)
     assert len(desk.directory) == 0
     assert preview.batch is None

@@ -93,7 +93,10 @@ async def shop(clock: SetClock, tmp_path: Path) -> AsyncIterator[Shop]:
 
 async def take_in(shop: Shop, **choices: object) -> str:
     report = await import_files(
-        shop.desk, [Source(*shop.simulator.auth_file(shop.ann))], ANN, choices=Choices(**choices)  # type: ignore[arg-type]
+        shop.desk,
+        [Source(*shop.simulator.auth_file(shop.ann))],
+        ANN,
+        choices=Choices(**choices),  # type: ignore[arg-type]
     )
     return report.items[0].auth_index or ""
 

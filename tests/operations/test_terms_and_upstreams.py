@@ -1,14 +1,14 @@
 """Terms and approved origins: who decided, in force at once, and taken back as easily."""
 
 import pytest
-from fakes.auth_files import codex, take_in
-from fakes.people import ANN
 
 from authdeck.errors import DeckError, NotFound
 from authdeck.operations import terms, upstreams
 from authdeck.operations.desk import Desk
 from authdeck.storage.reading import terms as reading
 from authdeck.storage.reading.upstreams import approved
+from fakes.auth_files import codex, take_in
+from fakes.people import ANN
 
 
 async def test_acknowledging_is_in_force_before_the_call_returns(desk: Desk) -> None:

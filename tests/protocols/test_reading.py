@@ -119,8 +119,10 @@ def test_whole_answers(make, body, tokens) -> None:
     assert fed(make, json.dumps(body).encode(), [3], streamed=False).tokens == tokens
 
 
-@given(st.lists(st.binary(min_size=1, max_size=30).filter(lambda b: b"\n" not in b and b"\r" not in b), max_size=6),
-       st.lists(st.integers(0, 300), max_size=10))
+@given(
+    st.lists(st.binary(min_size=1, max_size=30).filter(lambda b: b"\n" not in b and b"\r" not in b), max_size=6),
+    st.lists(st.integers(0, 300), max_size=10),
+)
 def test_events_are_cut_where_they_end(events: list[bytes], cuts: list[int]) -> None:
     body = b"".join(event + b"\n\n" for event in events)
     cutter, found = Events(), []

@@ -1,5 +1,6 @@
 """``authdeck serve``, ``sign-in-link`` and ``migrate``: running a server, and getting in."""
 
+import gc
 from contextlib import nullcontext
 from typing import Annotated
 
@@ -16,6 +17,7 @@ def serve(
     ] = None,
 ) -> None:
     """Serve console, API and gateway. Prints a one-time sign-in link where the output is a terminal."""
+    gc.disable()  # what start-up makes is there to stay; server.calm_collector switches it on again
     from authdeck import server  # noqa: PLC0415 - everything; --help needs nothing of it
     from authdeck.settings import load  # noqa: PLC0415
 

@@ -17,9 +17,7 @@ from authdeck.storage.writing import holds
 DISABLED = "disabled"
 
 
-async def disable(
-    desk: Desk, auth_index: str, actor: Actor, reason: str = "", until: datetime | None = None
-) -> Entry:
+async def disable(desk: Desk, auth_index: str, actor: Actor, reason: str = "", until: datetime | None = None) -> Entry:
     """Place the operator's hold: no automation takes it away. Done again, it takes the new reason and end."""
 
     def work(connection: WriteConnection) -> None:

@@ -19,9 +19,7 @@ from authdeck.storage.reading import accounts
 from authdeck.storage.writing import accounts as writing
 
 
-async def edit(
-    desk: Desk, auth_index: str, actor: Actor, changes: Mapping[str, Any], *, version: int | None
-) -> Entry:
+async def edit(desk: Desk, auth_index: str, actor: Actor, changes: Mapping[str, Any], *, version: int | None) -> Entry:
     """Change the fields named; the others stay. ``version`` is what the caller read; ``None`` means whichever.
 
     Raises ``DeckError('version_stale', status=412)``, ``Conflict('file_name_taken')`` and what ``account_fields.read``
@@ -65,9 +63,7 @@ def _live(connection: WriteConnection, auth_index: str) -> Account:
     return account
 
 
-def _columns(
-    desk: Desk, connection: WriteConnection, account: Account, fields: Mapping[str, Any]
-) -> dict[str, Any]:
+def _columns(desk: Desk, connection: WriteConnection, account: Account, fields: Mapping[str, Any]) -> dict[str, Any]:
     columns: dict[str, Any] = {}
     for field, value in fields.items():
         if field == "proxy_url":

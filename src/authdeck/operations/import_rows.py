@@ -71,9 +71,7 @@ def find(importing: Importing, connection: ReadConnection, draft: Draft, who: Id
     holders = {seen.account for together in known.values() for seen in together}
     candidates = {named.account.key: named for named in by_identity.values()}
     candidates |= accounts.by_keys(connection, holders - candidates.keys()) if holders - candidates.keys() else {}
-    matches = [
-        _match(desk, connection, draft, named, identity_hash, prints, known) for named in candidates.values()
-    ]
+    matches = [_match(desk, connection, draft, named, identity_hash, prints, known) for named in candidates.values()]
     owner = accounts.by_file_name(connection, [draft.file_name.casefold()]).get(draft.file_name.casefold())
     is_known = {match.auth_index for match in matches if match.same_identity or match.shares_token}
     near = [auth_index for auth_index in _same_email(connection, draft) if auth_index not in is_known]
@@ -283,9 +281,7 @@ def _add_revision(
         expires_at=tokens.expires_at,
     )
     revision_writes.add(connection, revision)
-    revision_writes.add_fingerprints(
-        connection, key, number, _fingerprints(desk, draft), is_new_account=parent is None
-    )
+    revision_writes.add_fingerprints(connection, key, number, _fingerprints(desk, draft), is_new_account=parent is None)
 
 
 def _name(importing: Importing, connection: WriteConnection, key: int, draft: Draft, *, known_as: str) -> None:

@@ -70,9 +70,7 @@ class Lender:
             opened = self._open(stored, secrets)
         except DeckError as error:
             await mark_unreadable(self._desk, auth_index, error.code[:32])
-            raise DeckError(
-                "credential_unreadable", status=503, auth_index=auth_index, cause=error.code
-            ) from error
+            raise DeckError("credential_unreadable", status=503, auth_index=auth_index, cause=error.code) from error
         if was_unreadable:
             await mark_unreadable(self._desk, auth_index, None)
         return opened

@@ -43,9 +43,7 @@ async def restore(desk: Desk, auth_index: str, actor: Actor) -> Entry:
         name = account.file_name
         if taken:
             name = free_name(name, accounts.names_like(connection, name))
-        writing.take_from_trash(
-            connection, account.key, file_name=name, version=account.version, at=desk.now()
-        )
+        writing.take_from_trash(connection, account.key, file_name=name, version=account.version, at=desk.now())
         record(desk, connection, actor, Act.ACCOUNT_RESTORED, auth_index, after={"file_name": name})
         changed(desk, connection, "account", auth_index)
 

@@ -37,14 +37,10 @@ async def approve(desk: Desk, url: str, actor: Actor, *, private: bool = False) 
     return origin
 
 
-def approve_within(
-    desk: Desk, connection: WriteConnection, origin: str, actor: Actor, *, private: bool
-) -> None:
+def approve_within(desk: Desk, connection: WriteConnection, origin: str, actor: Actor, *, private: bool) -> None:
     """``approve`` as a part of a larger transaction."""
     plain = origin.startswith("http://")
-    if not writing.approve(
-        connection, origin, private=private, plain_http=plain, by=actor.name, at=desk.now()
-    ):
+    if not writing.approve(connection, origin, private=private, plain_http=plain, by=actor.name, at=desk.now()):
         return
     after = {"private": private, "plain_http": plain}
     record(desk, connection, actor, Act.UPSTREAM_APPROVED, origin, after=after)

@@ -25,9 +25,7 @@ def error(status: int, code: str, message: str, request_id: str) -> bytes:
 
 
 def models(names: Iterable[str]) -> bytes:
-    data = [
-        {"type": "model", "id": name, "display_name": name, "created_at": "1970-01-01T00:00:00Z"} for name in names
-    ]
+    data = [{"type": "model", "id": name, "display_name": name, "created_at": "1970-01-01T00:00:00Z"} for name in names]
     first, last = (data[0]["id"], data[-1]["id"]) if data else (None, None)
     return msgspec.json.encode({"data": data, "has_more": False, "first_id": first, "last_id": last})
 

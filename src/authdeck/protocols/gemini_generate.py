@@ -32,9 +32,7 @@ def error(status: int, code: str, message: str, request_id: str) -> bytes:
 
 def models(names: Iterable[str]) -> bytes:
     actions = ["generateContent", "streamGenerateContent", "countTokens"]
-    data = [
-        {"name": f"models/{name}", "displayName": name, "supportedGenerationMethods": actions} for name in names
-    ]
+    data = [{"name": f"models/{name}", "displayName": name, "supportedGenerationMethods": actions} for name in names]
     return msgspec.json.encode({"models": data})
 
 

@@ -22,6 +22,4 @@ class ApprovedOrigin:
 
 def approved(connection: ReadConnection) -> list[ApprovedOrigin]:
     rows = connection.execute(select(upstreams).order_by(upstreams.c.origin))
-    return [
-        ApprovedOrigin(row.origin, row.private, row.plain_http, row.approved_by, row.approved_at) for row in rows
-    ]
+    return [ApprovedOrigin(row.origin, row.private, row.plain_http, row.approved_by, row.approved_at) for row in rows]

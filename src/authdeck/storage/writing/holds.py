@@ -42,9 +42,7 @@ def release(
     code: str | None = None,
 ) -> int:
     """Release the open holds of one owner (of one code, where given). How many there were."""
-    open_ones = and_(
-        holds.c.account == account_key, holds.c.owner == owner.value, holds.c.released_at.is_(None)
-    )
+    open_ones = and_(holds.c.account == account_key, holds.c.owner == owner.value, holds.c.released_at.is_(None))
     if code is not None:
         open_ones = and_(open_ones, holds.c.code == code)
     statement = update(holds).where(open_ones).values(released_at=at, released_by=by)
