@@ -85,8 +85,8 @@ class Account:
     ``key`` is internal and never leaves the process; outside, an account is named by ``auth_index``. ``version`` starts
     at 1 and counts what a person edits. ``revision`` is the number of the current sealed auth file, ``generation``
     counts sign-ins and imports of new tokens. ``proxy_display`` is the proxy's scheme, host and port. ``models`` are
-    the account's own models where the auth file names them. ``expires_at`` is the access token's end where it is known. ``unreadable`` is the code of the reason why the sealed
-    auth file can't be opened, else ``None``.
+    the account's own models where the auth file names them. ``expires_at`` is the access token's end where it is known.
+    ``unreadable`` is the code of the reason why the sealed auth file can't be opened, else ``None``.
     """
 
     key: int

@@ -36,8 +36,8 @@ class Credential:
 
     Opened by ``operations.lend`` or ``operations.refresh`` only. ``document`` is the whole parsed auth file in
     canonical (snake_case) spelling. ``bearer`` is the access token or API key sent upstream; ``refresh_token`` only
-    where the login rotates. ``expires_at`` is ``bearer``'s end, ``None`` when it has none or none is known. ``sends`` are the
-    account's own proxy and headers, opened.
+    where the login rotates. ``expires_at`` is ``bearer``'s end, ``None`` when it has none or none is known. ``sends``
+    are the account's own proxy and headers, opened.
     """
 
     auth_index: str

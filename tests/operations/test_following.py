@@ -1,4 +1,4 @@
-"""Memory follows the database: in this process at once, in another one by the change feed; damage is a visible state."""
+"""Memory follows the database: here at once, in another process by the change feed. Damage is a visible state."""
 
 from datetime import timedelta
 from pathlib import Path
