@@ -56,7 +56,7 @@ bench: $(dev_ready) ## All benchmarks; each prints its method, its figure and a 
 	@for name in $(or $(ARGS),$(benchmarks)); do echo "== $$name"; $(python) bench/$$name.py || exit 1; echo; done
 
 .PHONY: screenshots
-screenshots: setup ## Take the pictures of docs/images/ from the demo
+screenshots: setup ## Take the picture of the README, or of all pages: make screenshots ARGS=FOLDER
 	@$(python) scripts/screenshots.py $(ARGS)
 
 .PHONY: lock

@@ -1,8 +1,8 @@
 """Every page of the console as pictures: 1440 and 390 px wide, light and dark, in English and Chinese.
 
-    python scripts/screenshots.py FOLDER [--only PART]
+    python scripts/screenshots.py [FOLDER] [--only PART]
 
-Fails when a page scrolls sideways or logs an error. Needs Chromium and the packages of the tests.
+Without a folder: the README's picture alone, into docs/images. Fails when a page scrolls sideways or logs an error. Needs Chromium and the packages of the tests.
 """
 
 import argparse
@@ -18,15 +18,18 @@ from authdeck.storage.reading.requests import RequestSearch, page  # noqa: E402
 from fakes.browser import launched, sign_in  # noqa: E402 - the path comes first
 from fakes.house import House, serving  # noqa: E402
 
+README = "auth-files-1440-light-en.png"
 WIDTHS = {1440: 900, 390: 844}
 TOO_WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("--only", default="", help="part of a picture's name")
     asked = parser.parse_args()
+    if asked.folder is None:
+        asked.folder, asked.only = ROOT / "docs" / "images", README
     asked.folder.mkdir(parents=True, exist_ok=True)
     faults: list[str] = []
     with tempfile.TemporaryDirectory() as home, serving(Path(home)) as (url, house), launched() as browser:
