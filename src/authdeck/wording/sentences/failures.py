@@ -1,0 +1,28 @@
+"""What went wrong with a request, as the gateway read a provider's answer."""
+
+SENTENCES: dict[str, str] = {
+    "account_deactivated": "The provider says that this account was deactivated.",
+    "broken_answer": "The provider's answer could not be read.",
+    "cancelled": "The request was cancelled on the way.",
+    "challenge": "The provider's front answered with a browser check instead of the API.",
+    "client_outdated": "The provider asks for a newer client program.",
+    "content_refused": "The provider refused the request's content.",
+    "context_too_long": "The request is longer than the model takes.",
+    "credit_exhausted": "The account's credit is used up.",
+    "free_usage_exhausted": "The account's free usage is used up.",
+    "insufficient_quota": "The account's quota is used up.",
+    "invalid_credentials": "The provider did not accept the credential.",
+    "invalid_request": "The provider refused the request as malformed.",
+    "model_not_supported": "The account can't use this model.",
+    "not_entitled": "The account's plan does not include this.",
+    "not_found": "The provider knows no such address or object.",
+    "overloaded": "The provider is overloaded.",
+    "payment_required": "The provider asks for payment.",
+    "quota_exhausted": "The account's quota is used up.",
+    "server_error": "The provider failed.",
+    "spending_limit": "The account's spending limit is reached.",
+    "too_large": "The request is larger than the provider takes.",
+    "unauthorized": "The provider did not accept the sign-in.",
+    "usage_not_included": "The account's plan does not include this use.",
+    "workspace_deactivated": "The provider says that this workspace was deactivated.",
+}
