@@ -104,7 +104,7 @@ async def test_a_form_sent_after_the_session_ended_leads_to_the_start(browser: h
 
 async def test_a_spent_link_says_so(browser: httpx2.AsyncClient) -> None:
     csrf = (await browser.get("/sign-in")).text
-    answer = await browser.post("/sign-in/link", data={"token": "adl_FAKE", "csrf": csrf}, headers=PAGE)
+    answer = await browser.post("/sign-in/link", data={"token": "ads_FAKE", "csrf": csrf}, headers=PAGE)
     assert answer.status_code == 401
     assert "sign-in link was used" in answer.text
 

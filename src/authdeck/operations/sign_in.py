@@ -20,7 +20,7 @@ from authdeck.storage.writing import access as writing
 
 LINK_LIFE: Final = timedelta(minutes=10)
 TOUCH_EVERY: Final = timedelta(minutes=1)
-_LINK_PREFIX: Final = "adl"
+_LINK_PREFIX: Final = "ads"
 
 
 @dataclass(frozen=True, slots=True)
