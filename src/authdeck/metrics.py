@@ -6,6 +6,7 @@ account, key or model is a label.
 
 from collections import Counter as Tally
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, ProcessCollector
@@ -69,9 +70,15 @@ REGISTRY.register(_EVENTS)
 
 def request_ended(provider: str | None, status: int, seconds: float) -> None:
     """Count one client request."""
-    named = provider or "none"
-    REQUESTS.labels(named, f"{status // 100}xx").inc()
-    LATENCY.labels(named).observe(seconds)
+    ended, latency = _of_requests(provider or "none", status // 100)
+    ended.inc()
+    latency.observe(seconds)
+
+
+@cache
+def _of_requests(provider: str, status_class: int) -> tuple[Counter, Histogram]:
+    """Looked up once: finding a series by its labels costs more than counting in it."""
+    return REQUESTS.labels(provider, f"{status_class}xx"), LATENCY.labels(provider)
 
 
 def refresh_ended(provider: str, outcome: str) -> None:

@@ -270,18 +270,25 @@ class Forwarder:
         )
 
     async def _pass(self, request: Request, wanted: Wanted, account: Account, stream: Stream) -> None:
-        """Pass the answer on. The piece that ends it waits until the event is durable; all others leave at once."""
+        """Pass the answer on. The piece that ends it waits until the event is durable; all others leave at once.
+
+        The headers of a stream leave at once too; those of any other answer go with its first piece, in one write.
+        """
         event = request.event
         witness = Witness(wanted.call.protocol, stream.headers)
-        event.streamed = witness.streamed
+        event.streamed, event.status = witness.streamed, stream.status
+        sent = headers.passed_back(stream.headers, self._marks(request, account))
         try:
-            await request.start(stream.status, headers.passed_back(stream.headers, self._marks(request, account)))
+            if witness.streamed:
+                await request.start(stream.status, sent)
             while piece := await stream.read():
                 if event.ttfb_ms is None:
                     event.ttfb_ms = request.elapsed_ms()
                 ends = witness.sees(piece)
                 if ends and not request.is_recorded:
                     await self._record_answer(request, wanted, account, witness)
+                if not request.is_started:
+                    await request.start(stream.status, sent)
                 if witness.is_counted_out:
                     await request.piece(piece, more=False)
                     return
@@ -291,12 +298,16 @@ class Forwarder:
             if not request.is_recorded:
                 event.tokens = witness.tokens
                 request.fails(Failure(error.kind, error.code))
+                if not request.is_started:
+                    raise
                 await self.record(request)
                 return  # without an end: the server closes the connection, and the client sees that it broke off
         finally:
             stream.close()
         if not request.is_recorded:
             await self._record_answer(request, wanted, account, witness)
+        if not request.is_started:
+            await request.start(stream.status, sent)
         await request.piece(b"", more=False)
 
     async def _record_answer(self, request: Request, wanted: Wanted, account: Account, witness: Witness) -> None:
