@@ -276,19 +276,16 @@ class Forwarder:
         """
         event = request.event
         witness = Witness(wanted.call.protocol, stream.headers)
-        event.streamed, event.status = witness.streamed, stream.status
+        event.streamed = witness.streamed
         sent = headers.passed_back(stream.headers, self._marks(request, account))
         try:
-            if witness.streamed:
-                await request.start(stream.status, sent)
+            await request.start(stream.status, sent, with_first_piece=not witness.streamed)
             while piece := await stream.read():
                 if event.ttfb_ms is None:
                     event.ttfb_ms = request.elapsed_ms()
                 ends = witness.sees(piece)
                 if ends and not request.is_recorded:
                     await self._record_answer(request, wanted, account, witness)
-                if not request.is_started:
-                    await request.start(stream.status, sent)
                 if witness.is_counted_out:
                     await request.piece(piece, more=False)
                     return
@@ -306,8 +303,6 @@ class Forwarder:
             stream.close()
         if not request.is_recorded:
             await self._record_answer(request, wanted, account, witness)
-        if not request.is_started:
-            await request.start(stream.status, sent)
         await request.piece(b"", more=False)
 
     async def _record_answer(self, request: Request, wanted: Wanted, account: Account, witness: Witness) -> None:

@@ -24,7 +24,7 @@ class Request:
     """A client's request. ``event`` grows as it goes on; ``id`` is what the client gets to name it by."""
 
     __slots__ = (
-        "_clock", "_receive", "_send", "_watcher", "began", "event", "headers", "id", "is_gone", "is_over",
+        "_clock", "_head", "_receive", "_send", "_watcher", "began", "event", "headers", "id", "is_gone", "is_over",
         "is_recorded", "is_started", "method", "path", "query", "raw_path",
     )  # fmt: skip
 
@@ -33,6 +33,7 @@ class Request:
         self._send: Final = send
         self._clock: Final = clock
         self._watcher: asyncio.Task[Message] | None = None
+        self._head: Message | None = None
         self.method: Final[str] = scope["method"]
         self.path: Final[str] = scope["path"]
         self.raw_path: Final[bytes] = scope.get("raw_path") or self.path.encode()
@@ -87,12 +88,23 @@ class Request:
             self._watcher.cancel()
             self._watcher = None
 
-    async def start(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
-        self.is_started = True
+    async def start(
+        self, status: int, headers: Iterable[tuple[bytes, bytes]], *, with_first_piece: bool = False
+    ) -> None:
+        """Begin the answer; or have it begin with its first piece, so that both leave in one write."""
         self.event.status = status
-        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+        self._head = {"type": "http.response.start", "status": status, "headers": headers}
+        if not with_first_piece:
+            await self._begin()
+
+    async def _begin(self) -> None:
+        if self._head is not None:
+            head, self._head = self._head, None
+            self.is_started = True
+            await self._send(head)
 
     async def piece(self, body: bytes, *, more: bool) -> None:
+        await self._begin()
         if not more:
             self.is_over = True
         await self._send({"type": "http.response.body", "body": body, "more_body": more})
