@@ -5,7 +5,7 @@ that nothing is repeated: an answer that breaks off breaks off at the client too
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from math import ceil
 from typing import Final, Protocol
@@ -295,6 +295,7 @@ class Forwarder:
             if not request.is_recorded:
                 event.tokens = witness.tokens
                 request.fails(Failure(error.kind, error.code))
+                event.attempts[-1] = replace(event.attempts[-1], kind=error.kind.value)
                 if not request.is_started:
                     raise
                 await self.record(request)
