@@ -1,4 +1,4 @@
-"""The real command in a process of its own, on a home of its own."""
+"""The command in a process of its own, on a home of its own. Servers are started as people start them."""
 
 import json
 import os
@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
 from fakes.auth_files import codex
+from fakes.process import Command
 
 
 @dataclass(frozen=True)
@@ -36,16 +38,16 @@ class Shell:
     home: Path
 
     def run(self, *words: str | Path, **environment: str) -> Said:
-        done = subprocess.run(
-            self._command(*words),
-            capture_output=True,
-            text=True,
-            timeout=60,
-            env=self._environment(**environment),
-            check=False,
-        )
-        assert "Traceback" not in done.stderr
-        return Said(done.returncode, done.stdout, done.stderr)
+        with TemporaryDirectory() as folder:
+            out, err = Path(folder) / "out", Path(folder) / "err"
+            command = Command(list(map(str, words)), self._environment(**environment), out, err)
+            try:
+                code = command.wait(60)
+            finally:
+                command.kill()
+            said = Said(code, out.read_text(), err.read_text())
+        assert "Traceback" not in said.err
+        return said
 
     def ok(self, *words: str | Path) -> Said:
         said = self.run(*words)

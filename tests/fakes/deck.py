@@ -14,6 +14,7 @@ import httpx2
 import openai
 
 from authdeck.simulator import Account, Simulator
+from fakes.process import Command
 
 ADMIN_KEY = "admin_FAKE_key_of_the_end_to_end_tests"
 SUBSCRIPTIONS = ("codex", "claude", "antigravity", "kimi", "xai")
@@ -31,7 +32,7 @@ class Deck:
         self.url = f"http://{self.address}"
         self.log = home.parent / f"{home.name}.log"
         self._settings = settings
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Command | None = None
         self.management = httpx2.Client(
             base_url=f"{self.url}/api/v1",
             headers={"authorization": f"Bearer {ADMIN_KEY}"},
@@ -51,8 +52,7 @@ class Deck:
     # The process
 
     def start(self) -> "Deck":
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen([*COMMAND, "serve"], env=self.environment, stdout=log, stderr=log)
+        self._process = Command(["serve"], self.environment, self.log, self.log)
         self.wait_until(self._is_healthy)
         return self
 
