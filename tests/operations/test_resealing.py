@@ -23,7 +23,7 @@ async def furnish(desk: Desk) -> str:
         ("ann.json", codex(proxy_url="http://ann:FAKE@proxy.example.com:8080", headers={"x-team": "FAKE"})),
         ("bob.json", codex("bob@example.com", "acc-bob", "user-bob")),
     )
-    index = report.rows[0].auth_index
+    index = report.items[0].auth_index
     assert index is not None
 
     def work(connection: WriteConnection) -> None:

@@ -6,6 +6,7 @@ It mends nothing. What is ``bad`` needs somebody to act; a ``note`` is worth kno
 import shutil
 import stat
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -55,8 +56,10 @@ async def checkup(desk: Desk, monitoring: Database) -> list[Finding]:
     found += await _keys(desk)
     found += await desk.read(_database)
     found.append(await _clocks(desk))
-    found += await _auth_files(desk)
-    found += await _secrets(desk)
+    auth_files = await _auth_files(desk)
+    told = {str(finding.params["auth_index"]) for finding in auth_files if not finding.fine}
+    found += auth_files
+    found += await _secrets(desk, told)
     found += await desk.read(partial(_calls, desk))
     found += await desk.read(partial(_audit, desk))
     found += await monitoring.read(partial(_gaps, desk))
@@ -81,7 +84,7 @@ def _disk(home: Path) -> Finding:
 async def _keys(desk: Desk) -> list[Finding]:
     """The terms of the ring, and whether anybody has a copy of the key that opens them."""
     terms, rows = await desk.read(lambda c: (access.seal_terms(c), sealed.rows_of_terms(c)))
-    missing = sorted(set(rows) - desk.vault.terms)
+    missing = sorted({term.number for term in terms} & set(rows) - desk.vault.terms)
     found = [Finding("terms", False, "checkup_term_missing", {"term": term, "rows": rows[term]}) for term in missing]
     behind = sum(count for term, count in rows.items() if term < desk.vault.newest_term)
     if behind:
@@ -135,15 +138,15 @@ def _gaps(desk: Desk, connection: ReadConnection) -> list[Finding]:
     return [Finding("monitoring", True, "checkup_no_gaps", {"days": GAPS_SHOWN.days})]
 
 
-async def _secrets(desk: Desk) -> list[Finding]:
-    """Every sealed secret: former auth files, headers, proxies and the rest, in slices."""
+async def _secrets(desk: Desk, told: AbstractSet[str]) -> list[Finding]:
+    """Every sealed secret: former auth files, headers, proxies and the rest, in slices; not the accounts in ``told``."""
     broken: list[Finding] = []
     count = 0
     for kind in sealed.COLUMNS:
         after = None
         while found := await desk.read(partial(_opened, desk, kind, after)):
             count += len(found)
-            broken += [finding for _, finding in found if finding is not None]
+            broken += [finding for _, finding in found if finding is not None and finding.params["row"] not in told]
             after = found[-1][0]
     return broken[:SHOWN] or [Finding("secrets", True, "checkup_secrets", {"count": count})]
 
