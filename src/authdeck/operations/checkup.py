@@ -139,7 +139,7 @@ def _gaps(desk: Desk, connection: ReadConnection) -> list[Finding]:
 
 
 async def _secrets(desk: Desk, told: AbstractSet[str]) -> list[Finding]:
-    """Every sealed secret: former auth files, headers, proxies and the rest, in slices; not the accounts in ``told``."""
+    """Every sealed secret: former auth files, headers, proxies and so on, in slices. ``told`` are not named again."""
     broken: list[Finding] = []
     count = 0
     for kind in sealed.COLUMNS:

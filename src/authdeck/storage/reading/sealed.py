@@ -1,7 +1,7 @@
 """Named reads of every sealed secret, of whatever table: which key term sealed it, and where it stands."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -53,9 +53,10 @@ def rows_of_terms(connection: ReadConnection) -> dict[int, int]:
     found: Counter[int] = Counter()
     for column in COLUMNS.values():
         term = _term(column)
-        counted = select(term, func.count()).where(column.sealed.is_not(None)).group_by(term)
-        for row in connection.execute(counted):
-            found[int.from_bytes(row[0], "big")] += row[1]
+        counted = select(term, func.count(column.sealed)).where(column.sealed.is_not(None)).group_by(term)
+        rows: Iterable[Any] = connection.execute(counted)
+        for named, count in rows:
+            found[int.from_bytes(named, "big")] += count
     return dict(found)
 
 

@@ -16,7 +16,6 @@ SENTENCES: dict[str, str] = {
     "backup_broken": "The backup's rows are not those that were counted when it was made ({table}). Take another backup.",
     "home_has_data": "There are data already ({where}). Add --replace to put the backup in their place; they are kept beside.",
     "database_in_use": "Another authdeck is connected to this database. Stop every server of it first.",
-    "restored_unverified": "Restored from the backup of {backup}; whether its tokens are still the newest is not known.",
     "clear.confirm_restored": "Someone confirms it or signs in again, or a request with it succeeds",
     "checkup_disk": "{free} MiB are free at {path}.",
     "checkup_disk_low": "Only {free} MiB are free at {path}. Make room: a full disk stops every change.",
