@@ -10,6 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from authdeck.clock import SystemClock
+from authdeck.operations import keyring, seals
+from authdeck.settings import Settings
+from authdeck.storage import opening
+from authdeck.storage.reading import sealed
 from authdeck.vault.keys import MasterKey
 from cli.conftest import Shell
 from fakes.auth_files import codex
@@ -132,18 +137,28 @@ def killed_at(shell: Shell, nth: int, what: str, *words: str | Path) -> int:
     return done.returncode
 
 
+def opened(home: Path) -> int:
+    """How many auth files open, as a start finds them."""
+    settings, clock = Settings(home=home), SystemClock()
+    database = opening.control(settings, clock)
+    vault = keyring.open_vault(database, settings, clock)
+    found = database.read_now(lambda c: list(sealed.page(c, "revisions", None, 10)))
+    database.close()
+    return len([vault.open(row.sealed, seals.place_of(row)) for row in found])
+
+
+@pytest.mark.timeout(300)
 def test_a_rotation_may_be_killed_at_any_step(alone: Shell, folder: Path) -> None:
     alone.run("import", folder)
     nth, ended = 0, KILLED
     while ended == KILLED:
         nth += 1
         ended = killed_at(alone, nth, "master.key", "master-key", "rotate")
-        assert len(alone.ok("accounts", "list", "--json").json["items"]) == 2
-        said = alone.ok("doctor").out
-        assert "BAD" not in said
+        assert opened(alone.home) == 2
     assert nth > 4  # it was killed that often
 
 
+@pytest.mark.timeout(300)
 def test_a_restoration_may_be_killed_at_any_step(alone: Shell, folder: Path, tmp_path: Path) -> None:
     alone.run("import", folder)
     alone.ok("backup", tmp_path / "deck.backup")
@@ -153,7 +168,7 @@ def test_a_restoration_may_be_killed_at_any_step(alone: Shell, folder: Path, tmp
     while ended == KILLED:
         nth += 1
         ended = killed_at(alone, nth, "authdeck.db", "restore", tmp_path / "deck.backup", "--replace")
-        count = len(alone.ok("accounts", "list", "--json").json["items"])
+        count = opened(alone.home)
         assert count in {2, 3}
     assert count == 2
     assert nth > 2
