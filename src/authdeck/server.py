@@ -38,7 +38,7 @@ from authdeck.gateway.app import Gateway
 from authdeck.home import Home
 from authdeck.jobs import Chores, Runner, timetable
 from authdeck.operations import client_keys as keys
-from authdeck.operations import operators, sign_in, unreadable
+from authdeck.operations import keyring, operators, sign_in, unreadable
 from authdeck.operations.admin_keys import AdminKeys
 from authdeck.operations.changes import ChangeFeed
 from authdeck.operations.client_keys import ClientKeys
@@ -50,6 +50,7 @@ from authdeck.operations.lend import Lender
 from authdeck.operations.record import Recorder
 from authdeck.operations.records import record
 from authdeck.operations.refresh import Refresher
+from authdeck.operations.resealing import Resealer
 from authdeck.operations.uses import Uses
 from authdeck.pool import Pool
 from authdeck.protocols.routes import is_gateway
@@ -119,6 +120,7 @@ class Built:
         self._recorder: Final = Recorder(self._monitoring, clock)
         self._lender: Final = Lender(self.desk)
         self._refresher: Final = Refresher(self.desk, self._lender)
+        self._resealer: Final = Resealer(self.desk)
         self._runner: Final = Runner(timetable(self._chores()))
         self._sample: Final = sample
         self.gateway: Final = Gateway(
@@ -145,12 +147,14 @@ class Built:
         await self._admin_keys.install_preset()
         await self._follower.start()
         self.desk.feed.subscribe("upstream", self._load_origins)
+        self.desk.feed.subscribe(keyring.CHANGE, partial(keyring.take_in_terms, self.desk))
         await self._client_keys.start()
         await self._load()
         if self._database.is_sqlite:
             await self._refresher.give_up_others()
         self._recorder.start()
         self._runner.start()
+        self._resealer.start()
         tasks.start(unreadable.mark_all(self.desk), name="find unreadable auth files")
 
     async def stop(self) -> None:
@@ -166,7 +170,7 @@ class Built:
 
     def _management(self) -> ASGIApp:
         """Console, API and status routes behind the gate."""
-        parts = Parts(self.desk, self._monitoring, self._refresh)
+        parts = Parts(self.desk, self._monitoring, self._refresh, self._resealer)
         app = console(
             self.desk,
             self.gate,
@@ -188,6 +192,7 @@ class Built:
 
     async def _load(self) -> None:
         await self._load_origins("")
+        await keyring.take_in_terms(self.desk)
         await self._mirror.load()
 
     async def _load_origins(self, _origin: str) -> None:
@@ -200,8 +205,12 @@ class Built:
             flush_key_use=self._flush_keys,
             flush_account_use=self._uses.flush,
             expire_sessions=partial(sign_in.forget_ended, self.desk),
+            reseal=self._reseal,
             poll_changes=None if self._database.is_sqlite else self._follower.poll,
         )
+
+    async def _reseal(self) -> None:
+        self._resealer.start()
 
     async def _flush_keys(self) -> None:
         await self._client_keys.flush()

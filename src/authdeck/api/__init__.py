@@ -8,8 +8,10 @@ from authdeck.access import Role
 from authdeck.api import (
     accounts,
     audit,
+    backups,
     checkup,
     client_keys,
+    confirmation,
     imports,
     operators,
     requests,
@@ -17,6 +19,7 @@ from authdeck.api import (
     terms,
     trash,
     upstreams,
+    vault,
 )
 from authdeck.api.parts import Parts, json_response
 from authdeck.api.shapes import ErrorShape
@@ -34,6 +37,9 @@ ROUTERS = (
     sign_in_links.router,
     audit.router,
     checkup.router,
+    confirmation.router,
+    vault.router,
+    backups.router,
 )
 
 

@@ -149,6 +149,14 @@ def restore(auth_index: Annotated[str, typer.Argument(show_default=False)], json
 
 
 @app.command()
+def confirm(name: Name, json: AsJson = False) -> None:
+    """Say that an account restored from a backup has its newest tokens: it serves and is refreshed again."""
+    with management() as api:
+        account = api.put(f"/accounts/{segment(name)}/confirmation")
+    _done(account, f"Confirmed {account['file_name']}.", json=json)
+
+
+@app.command()
 def refresh(name: Name, json: AsJson = False) -> None:
     """Get an account new tokens from its provider now."""
     with management() as api:

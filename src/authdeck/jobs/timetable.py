@@ -19,6 +19,7 @@ class Chores:
     flush_key_use: Work
     flush_account_use: Work
     expire_sessions: Work
+    reseal: Work
     poll_changes: Work | None = None
 
 
@@ -29,6 +30,7 @@ def timetable(chores: Chores) -> list[Job]:
         Job("flush-key-use", 30, chores.flush_key_use, at_close=True),
         Job("prune-changes", 600, chores.prune_changes),  # rows are kept for an hour
         Job("expire-sessions", 900, chores.expire_sessions),  # an ended session is refused anyway; this only tidies
+        Job("reseal", 900, chores.reseal),  # what a crash interrupted goes on at start; this retires and forgets terms
     ]
     if chores.poll_changes is not None:
         jobs.append(Job("poll-changes", 0.5, chores.poll_changes))  # elsewhere in force within 1 s

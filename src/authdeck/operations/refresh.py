@@ -46,7 +46,7 @@ UNKNOWN_LIFETIME_LEAD: Final = timedelta(minutes=5)
 BACK_OFF: Final = (5.0, 30.0, 300.0)
 TRIES_AT_ONCE: Final = 4
 
-_HOLD_CODES: Final = ("refresh_refused", "refresh_answer_lost", "refresh_unknown")
+_HOLD_CODES: Final = ("refresh_refused", "refresh_answer_lost", "refresh_unknown", "restored_unverified")
 
 _log = structlog.get_logger(__name__)
 
