@@ -38,7 +38,7 @@ from authdeck.gateway.app import Gateway
 from authdeck.home import Home
 from authdeck.jobs import Chores, Runner, timetable
 from authdeck.operations import client_keys as keys
-from authdeck.operations import keyring, operators, sign_in, unreadable
+from authdeck.operations import keyring, operators, sign_in, trash, unreadable
 from authdeck.operations.admin_keys import AdminKeys
 from authdeck.operations.changes import ChangeFeed
 from authdeck.operations.client_keys import ClientKeys
@@ -51,6 +51,7 @@ from authdeck.operations.record import Recorder
 from authdeck.operations.records import record
 from authdeck.operations.refresh import Refresher
 from authdeck.operations.resealing import Resealer
+from authdeck.operations.thin_revisions import thin_revisions
 from authdeck.operations.uses import Uses
 from authdeck.pool import Pool
 from authdeck.protocols.routes import is_gateway
@@ -206,6 +207,8 @@ class Built:
             flush_account_use=self._uses.flush,
             expire_sessions=partial(sign_in.forget_ended, self.desk),
             reseal=self._reseal,
+            thin_revisions=partial(thin_revisions, self.desk),
+            purge_trash=partial(trash.purge_due, self.desk),
             poll_changes=None if self._database.is_sqlite else self._follower.poll,
         )
 

@@ -109,6 +109,7 @@ class Gateway(_Part):
 class Refresh(_Part):
     retry_unknown: str = Field("once", pattern="^(once|never)$")
     keep_warm_days: int = 7
+    keep_revisions_days: int = 30
     request_wait: float = 15
 
 

@@ -15,6 +15,7 @@ from authdeck.api import (
     imports,
     operators,
     requests,
+    revisions,
     sign_in_links,
     terms,
     trash,
@@ -27,6 +28,7 @@ from authdeck.gate.routes import needs
 
 ROUTERS = (
     accounts.router,
+    revisions.router,
     imports.router,
     trash.router,
     requests.router,

@@ -4,9 +4,25 @@ from authdeck.credential import Draft
 from authdeck.errors import DeckError
 from authdeck.formats import detection
 from authdeck.formats.cliproxyapi import cliproxy_index, cliproxy_key_index
-from authdeck.formats.document import canonical, check_name, opened, patch
+from authdeck.formats.document import canonical, check_name, opened, parsed, patch
+from authdeck.formats.editing import Difference, changed_fields, differences, rewritten, unhidden, with_tokens_of
 
-__all__ = ("canonical", "check_name", "cliproxy_index", "cliproxy_key_index", "opened", "patch", "read")
+__all__ = (
+    "Difference",
+    "canonical",
+    "changed_fields",
+    "check_name",
+    "cliproxy_index",
+    "cliproxy_key_index",
+    "differences",
+    "opened",
+    "parsed",
+    "patch",
+    "read",
+    "rewritten",
+    "unhidden",
+    "with_tokens_of",
+)
 
 
 def read(file_name: str, content: bytes, source: str | None = None) -> list[Draft]:

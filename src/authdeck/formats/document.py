@@ -92,10 +92,15 @@ def decode(content: bytes) -> str:
 
 def opened(content: bytes) -> dict[str, Any]:
     """A stored auth file in canonical spelling, as providers read it. Raises like ``parse``, and ``not_an_object``."""
+    return canonical(parsed(content))
+
+
+def parsed(content: bytes) -> dict[str, Any]:
+    """A stored auth file in the spelling that it has. Raises like ``opened``."""
     value = parse(content)
     if not isinstance(value, dict):
         raise DeckError("not_an_object", found=_kind(value))
-    return canonical(value)
+    return value
 
 
 def canonical(document: Mapping[str, Any]) -> dict[str, Any]:
