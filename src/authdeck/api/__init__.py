@@ -10,8 +10,10 @@ from authdeck.api import (
     audit,
     checkup,
     client_keys,
+    exports,
     imports,
     operators,
+    reach,
     requests,
     sign_in_links,
     terms,
@@ -24,7 +26,9 @@ from authdeck.gate.routes import needs
 
 ROUTERS = (
     accounts.router,
+    reach.router,
     imports.router,
+    exports.router,
     trash.router,
     requests.router,
     client_keys.router,

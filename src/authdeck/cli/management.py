@@ -47,8 +47,16 @@ class Management:
         json: Any = None,
         params: Mapping[str, Any] | None = None,
         files: Sequence[File] | None = None,
+        form: Mapping[str, str | None] | None = None,
     ) -> Any:
-        return self._ask("POST", path, json=json, params=params, files=files)
+        return self._ask("POST", path, json=json, params=params, files=files, form=form)
+
+    def download(self, path: str, *, json: Any) -> bytes:
+        """The bytes that a POST answers, as they are."""
+        response = self._loop.run(self._client.request("POST", path, json=json))
+        if not response.is_success:
+            _read(response)
+        return bytes(response.content)
 
     def put(self, path: str, *, json: Any = None) -> Any:
         return self._ask("PUT", path, json=json)
@@ -76,12 +84,14 @@ class Management:
         params: Mapping[str, Any] | None = None,
         json: Any = None,
         files: Sequence[File] | None = None,
+        form: Mapping[str, str | None] | None = None,
         version: int | None = None,
     ) -> Any:
         headers = {} if version is None else {"if-match": f'"{version}"'}
         given = {name: value for name, value in (params or {}).items() if value not in (None, "", [])}
         parts = [("file", file) for file in files] if files is not None else None
-        asking = self._client.request(method, path, params=given, json=json, files=parts, headers=headers)
+        fields = {name: value for name, value in (form or {}).items() if value} or None
+        asking = self._client.request(method, path, params=given, json=json, data=fields, files=parts, headers=headers)
         return _read(self._loop.run(asking))
 
 
