@@ -165,7 +165,8 @@ _CLEARED: Final[Mapping[str, Any]] = {"label": "", "refresh_by": RefreshBy.AUTHD
 def read(changes: Mapping[str, Any]) -> dict[str, Any]:
     """Check a merge patch: ``None`` clears a field to its default, what is absent stays.
 
-    Raises ``DeckError('field_unknown')``, ``DeckError('field_not_ours')`` and ``DeckError('field_invalid')`` for the first field at fault.
+    Raises ``DeckError('field_unknown')``, ``DeckError('field_not_ours')`` and
+    ``DeckError('field_invalid')`` for the first field at fault.
     """
     kept: dict[str, Any] = {}
     for field, value in changes.items():

@@ -46,7 +46,7 @@ class Explained:
 def offer(account: Account, catalogue: Catalogue = SHIPPED) -> Offer:
     settings = account.settings
     aliases = tuple((each.alias, each.model, each.keep_original) for each in settings.model_aliases)
-    family = () if account.base_url else catalogue.families.get(account.provider, ())
+    family = () if _has_own_address(account) else catalogue.families.get(account.provider, ())
     excluded = settings.excluded_models + catalogue.excluded.get(account.provider, ())
     elsewhere = catalogue.elsewhere(account.provider, account.kind, account.plan) if family else ()
     return account.models, account.kind is Kind.API_KEY, excluded, aliases, family, elsewhere
@@ -97,7 +97,7 @@ def explain(account: Account, model: str, catalogue: Catalogue = SHIPPED) -> Exp
         code = "model_renamed" if renamed and not (own and complete) else "model_not_listed"
     elif model in elsewhere:
         code, params = "model_of_other_plan", {**params, "plans": list(listed.plans_with(model))}
-    elif model in listed.on(account.plan):
+    elif family and model in listed.on(account.plan):
         code = "model_of_plan" if listed.plans else "model_of_provider"
     else:
         code = "model_of_family" if family and model.startswith(family) else "model_unknown"
@@ -106,7 +106,7 @@ def explain(account: Account, model: str, catalogue: Catalogue = SHIPPED) -> Exp
 
 def listing(account: Account, catalogue: Catalogue = SHIPPED, asked: str | None = None) -> list[Explained]:
     """Every model that is known of the account, its provider's other plans included, by name; and the one asked for."""
-    known = () if account.base_url else catalogue.offered(account.provider, account.kind).all
+    known = () if _has_own_address(account) else catalogue.offered(account.provider, account.kind).all
     aliases = account.settings.model_aliases
     candidates = {*account.models, *known, *(each.alias for each in aliases), *(each.model for each in aliases)}
     candidates |= {asked} if asked else set()
@@ -121,7 +121,8 @@ def resolved(account: Account, model: str) -> str:
 def names(account: Account, catalogue: Catalogue = SHIPPED) -> tuple[str, ...]:
     """The names the account is known to serve, sorted, for model lists."""
     own, _, _, aliases, _, _ = offered = offer(account, catalogue)
-    listed = own or catalogue.offered(account.provider, account.kind).on(account.plan)
+    known = () if _has_own_address(account) else catalogue.offered(account.provider, account.kind).on(account.plan)
+    listed = own or known
     hidden = {original for _, original, keeps in aliases if not keeps}
     candidates = {*(name for name in listed if name not in hidden), *(alias for alias, _, _ in aliases)}
     return tuple(sorted(name for name in candidates if support_by(offered, name) is not Support.NO))
@@ -131,6 +132,14 @@ def matches(patterns: tuple[str, ...], model: str) -> bool:
     """Whether any of the lower-case patterns fits; ``*`` stands for anything, upper and lower case are one."""
     folded = model.lower()
     return any(fnmatchcase(folded, pattern.lower().replace("[", "[[]")) for pattern in patterns)
+
+
+def _has_own_address(account: Account) -> bool:
+    """A key of somebody who speaks the provider's protocol: which models there are, only its own list tells.
+
+    A sign-in's address is never used, so it says nothing.
+    """
+    return account.base_url is not None and account.kind is Kind.API_KEY
 
 
 def _exclusion(account: Account, catalogue: Catalogue, names: tuple[str, ...]) -> tuple[str, str] | None:

@@ -1,4 +1,4 @@
-"""``/accounts/{auth_index}/endpoints``, ``/prefixes/{prefix}/endpoints`` and ``…/models``: what clients can ask where."""
+"""``…/endpoints`` of accounts and prefixes, and an account's ``…/models``: what clients can ask, and where."""
 
 from typing import Annotated, Any
 

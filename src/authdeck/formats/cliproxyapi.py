@@ -63,11 +63,16 @@ def read(file_name: str, content: bytes, document: Mapping[str, Any]) -> Draft:
 
 
 def write(
-    content: bytes, settings: AccountSettings, secret_settings: SecretSettings, *, label: str, disabled: bool
+    content: bytes,
+    settings: AccountSettings,
+    secret_settings: SecretSettings,
+    *,
+    label: str | None = None,
+    disabled: bool,
 ) -> bytes:
     """The auth file with the account's settings in it: the same bytes where they say nothing else than the file does.
 
-    Fields that it does not know stay where they are.
+    ``label`` is one that a person gave; ``None`` leaves the file's. Fields that nobody knows stay where they are.
     """
     found = opened(content)
     said = lift(found)
@@ -81,7 +86,7 @@ def write(
         changes["proxy_url"] = secret_settings.proxy_url.open() if secret_settings.proxy_url else ""
     if dict(secret_settings.headers) != dict(said.secret_settings.headers):
         changes["headers"] = {name: value.open() for name, value in secret_settings.headers.items()}
-    if label != (fields.text(found, "label", "name") or ""):
+    if label is not None and label != (fields.text(found, "label", "name") or ""):
         changes["label"] = label
     if disabled != said.disabled:
         changes["disabled"] = disabled

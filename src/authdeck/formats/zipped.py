@@ -30,7 +30,7 @@ _PIECE: Final = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One file of the archive: its bytes, or why it can't be taken. ``path`` is its whole name where that had folders."""
+    """One file: its bytes, or why it can't be taken. ``path`` is its whole name where that had folders."""
 
     file_name: str
     content: bytes = field(default=b"", repr=False)

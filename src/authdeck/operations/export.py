@@ -57,9 +57,9 @@ class Form(StrEnum):
 class Wish:
     """What the caller wants. Accounts by ``names`` (any alias) or by ``search``.
 
-    ``partial`` leaves out what the form can't hold instead of refusing. ``hand_over`` places the hold ``handed_over`` on
-    every rotating account and leaves its refreshing to the other program. An archive is for ``recipients`` (age) or for
-    whoever knows ``passphrase``.
+    ``partial`` leaves out what the form can't hold instead of refusing. ``hand_over`` places the hold ``handed_over``
+    on every rotating account and leaves its refreshing to the other program. An archive is for ``recipients`` (age)
+    or for whoever knows ``passphrase``.
     """
 
     form: Form
@@ -110,6 +110,13 @@ class _Held:
     @property
     def account(self) -> Account:
         return self.entry.account
+
+    @property
+    def own_label(self) -> str | None:
+        """The label that a person gave; ``None`` for the one every import of the file would give."""
+        claims = PROVIDERS[self.account.provider].claims(self.document)
+        label = self.account.label
+        return None if label == (claims.label or claims.email or "") else label
 
     @property
     def tokens(self) -> Tokens:
@@ -254,7 +261,7 @@ _Formed = tuple[bytes, set[str], tuple[Note, ...]]
 
 def _as_cliproxyapi(held: _Held) -> _Formed:
     account = held.account
-    content = cliproxyapi.write(held.content, account.settings, held.sends, label=account.label, disabled=held.off)
+    content = cliproxyapi.write(held.content, account.settings, held.sends, label=held.own_label, disabled=held.off)
     lost = {name for name, has in _ours(account) if has}
     is_its_own = cliproxyapi.recognises(held.document) and account.kind is not Kind.API_KEY
     return content, lost, () if is_its_own else (("export_keys_elsewhere", {}),)
@@ -295,7 +302,7 @@ def _lost(held: _Held, carried: frozenset[str]) -> set[str]:
     lost |= {name for name, has in _ours(account) if has}
     lost |= {"proxy_url"} if held.sends.proxy_url else set()
     lost |= {"headers"} if held.sends.headers else set()
-    lost |= {"label"} if account.label else set()
+    lost |= {"label"} if held.own_label else set()
     known = settings | carried | {"proxy_url", "headers", "label", "disabled", "expired"}
     return lost | {
         name for name, value in held.document.items() if name not in known and value not in (None, "", [], {})

@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file as it was given. ``format`` insists on one; ``None`` detects it. ``pasted`` text has a limit of its own."""
+    """A file as it was given. ``format`` insists on one; ``None`` detects. ``pasted`` text has a limit of its own."""
 
     file_name: str
     content: bytes = field(repr=False)
