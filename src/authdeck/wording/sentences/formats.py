@@ -36,7 +36,6 @@ SENTENCES: dict[str, str] = {
     "export_shared": "This sign-in rotates: two programs that refresh it sign each other out, and the copy is stale after the next refresh. Hand it over, or use it in one place only.",
     "export_ends": "The copy works until {at}: there is no refresh token.",
     "export_keys_elsewhere": "CLIProxyAPI keeps API keys in its configuration, not in auth files: it will not read this one.",
-    "handed_over": "Handed over to another program by {actor}.",
     # fields
     "field_not_ours": "authdeck passes requests on as they are and disguises none, so there is no {field} to set.",
     # models
