@@ -14,6 +14,8 @@ class Act(StrEnum):
     ACCOUNT_TRASHED = "account:trash:moved"
     ACCOUNT_RESTORED = "account:trash:restored"
     DOCUMENT_REVEALED = "account:document:revealed"
+    FILE_EXPORTED = "account:file:exported"
+    ACCOUNT_HANDED_OVER = "account:login:handed_over"
     REFRESH_ASKED = "account:refresh:asked"
     DOCUMENT_EDITED = "account:document:edited"
     REVISION_RESTORED = "account:revision:restored"

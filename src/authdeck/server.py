@@ -37,8 +37,8 @@ from authdeck.gate.routes import guard
 from authdeck.gateway.app import Gateway
 from authdeck.home import Home
 from authdeck.jobs import Chores, Runner, timetable
+from authdeck.operations import catalogues, keyring, operators, sign_in, trash, unreadable
 from authdeck.operations import client_keys as keys
-from authdeck.operations import keyring, operators, sign_in, trash, unreadable
 from authdeck.operations.admin_keys import AdminKeys
 from authdeck.operations.changes import ChangeFeed
 from authdeck.operations.client_keys import ClientKeys
@@ -110,9 +110,17 @@ class Built:
         self._origins: Final = Origins(settings.providers, own_host=settings.host, own_port=settings.port)
         self._sessions: Final = Sessions(self._origins, connect_timeout=settings.gateway.connect_timeout)
         self.desk: Final = Desk(
-            settings, clock, boot, self._database, vault, ChangeFeed(), Directory(), Calls(self._sessions)
+            settings,
+            clock,
+            boot,
+            self._database,
+            vault,
+            ChangeFeed(),
+            Directory(),
+            Calls(self._sessions),
+            catalogues.of_home(settings),
         )
-        self.pool: Final = Pool(_routes)
+        self.pool: Final = Pool(_routes, self.desk.catalogue)
         self._client_keys: Final = ClientKeys(self.desk)
         self._admin_keys: Final = AdminKeys(self.desk)
         self._mirror: Final = Mirror(self.desk, self.pool)

@@ -58,7 +58,9 @@ def folder(tmp_path: Path) -> Path:
 def test_a_killed_import_leaves_nothing_half_done(tmp_path: Path, folder: Path, after: int) -> None:
     home = tmp_path / "home"
     assert run(home, "accounts", "list").returncode == 0
-    with subprocess.Popen([*COMMAND, "import", str(folder)], env=environment(home), stdout=subprocess.DEVNULL) as killed:
+    with subprocess.Popen(
+        [*COMMAND, "import", str(folder)], env=environment(home), stdout=subprocess.DEVNULL
+    ) as killed:
         watch(home, after, killed)
         killed.kill()
     assert rows(home, "PRAGMA integrity_check") == [("ok",)]

@@ -153,5 +153,3 @@ def _authdeck(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
         timeout=100,
         check=False,
     )
-
-

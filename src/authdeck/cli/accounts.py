@@ -32,6 +32,7 @@ _NEAR = (
     ("Why", "why"),
     ("Merge proposed", "merge_proposed"),
 )
+_MODEL_COLUMNS = (("Model", "id"), ("Served", "support"), ("Alias of", "alias_of"), ("Why", "why"))
 _COLUMNS = (
     ("auth_index", "auth_index"),
     ("File", "file_name"),
@@ -291,6 +292,37 @@ def refresh(name: Name, json: AsJson = False) -> None:
         typer.echo(f"{done['account']['file_name']}: {done['outcome']}{why}")
     if done["outcome"] != "ok":
         raise typer.Exit(1)
+
+
+@app.command("models")
+def models_(
+    name: Name,
+    model: Annotated[str | None, typer.Option(help="One to explain beside those known.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Say which models an account serves, and why."""
+    with management() as api:
+        found = api.get(f"/accounts/{segment(name)}/models", {"model": model})
+    if json:
+        show.as_json(found)
+        return
+    rows = ({**row, "why": row["why"]["sentence"]} for row in found["items"])
+    show.table(_MODEL_COLUMNS, rows, empty="No model is known of it. Whatever is asked for is tried.")
+
+
+@app.command()
+def endpoints(name: Name, json: AsJson = False) -> None:
+    """Print the URLs and client settings that reach an account."""
+    with management() as api:
+        found = api.get(f"/accounts/{segment(name)}/endpoints")
+    if json:
+        show.as_json(found)
+        return
+    if found["note"]:
+        typer.echo(f"{found['note']['sentence']}\n")
+    show.fields([(endpoint["route"], f"{endpoint['method']} {endpoint['url']}") for endpoint in found["endpoints"]])
+    for snippet in found["snippets"]:
+        typer.echo(f"\n--- {snippet['client']} ---\n{snippet['text']}")
 
 
 def _row(account: dict[str, Any]) -> dict[str, Any]:

@@ -47,17 +47,19 @@ class Management:
         json: Any = None,
         params: Mapping[str, Any] | None = None,
         files: Sequence[File] | None = None,
+        form: Mapping[str, str | None] | None = None,
         patient: bool = False,
     ) -> Any:
         """``patient``: it may take long."""
-        return self._ask("POST", path, json=json, params=params, files=files, patient=patient)
+        return self._ask("POST", path, json=json, params=params, files=files, form=form, patient=patient)
 
-    def download(self, path: str, to: BinaryIO) -> None:
-        """Write the answer's bytes to an open file, piece by piece."""
-        self._loop.run(self._download(path, to))
+    def download(self, path: str, to: BinaryIO, *, json: Any = None) -> None:
+        """Write the answer's bytes to an open file, piece by piece; with ``json`` it is a POST that is answered."""
+        self._loop.run(self._download(path, to, json))
 
-    async def _download(self, path: str, to: BinaryIO) -> None:
-        async with self._client.stream("GET", path, timeout=None) as response:
+    async def _download(self, path: str, to: BinaryIO, json: Any) -> None:
+        method = "GET" if json is None else "POST"
+        async with self._client.stream(method, path, json=json, timeout=None) as response:
             if not response.is_success:
                 await response.aread()
                 _read(response)
@@ -90,15 +92,17 @@ class Management:
         params: Mapping[str, Any] | None = None,
         json: Any = None,
         files: Sequence[File] | None = None,
+        form: Mapping[str, str | None] | None = None,
         version: int | None = None,
         patient: bool = False,
     ) -> Any:
         headers = {} if version is None else {"if-match": f'"{version}"'}
         given = {name: value for name, value in (params or {}).items() if value not in (None, "", [])}
         parts = [("file", file) for file in files] if files is not None else None
+        fields = {name: value for name, value in (form or {}).items() if value} or None
         timeout = None if patient else TIMEOUT
         asking = self._client.request(
-            method, path, params=given, json=json, files=parts, headers=headers, timeout=timeout
+            method, path, params=given, json=json, data=fields, files=parts, headers=headers, timeout=timeout
         )
         return _read(self._loop.run(asking))
 

@@ -11,6 +11,8 @@ from typing import Any, Final, NoReturn
 from authdeck.errors import DeckError
 
 MAX_BYTES: Final = 10 * 1024 * 1024
+MAX_TEXT: Final = 1_000_000
+"""Characters of a text that was pasted instead of sent as a file."""
 MAX_DEPTH: Final = 64
 MAX_NAME: Final = 200
 HIDDEN: Final = "***"
