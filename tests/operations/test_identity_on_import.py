@@ -34,9 +34,7 @@ def kimi(number: int, **fields: Any) -> bytes:
 
 
 def bare(refresh: str = "rt_FAKE_bare", **fields: Any) -> bytes:
-    return document(
-        type="codex", access_token="at_FAKE_bare", refresh_token=refresh, email="ann@example.com", **fields
-    )
+    return document(type="codex", access_token="at_FAKE_bare", refresh_token=refresh, email="ann@example.com", **fields)
 
 
 def plan(name: str) -> str:
@@ -80,7 +78,10 @@ CASES = [
     Case("two users of one workspace", [("a.json", codex(), NEW, 0), ("b.json", codex(user="user-fake-2"), NEW, 1)]),
     Case(
         "plan change",
-        [("codex-ann-plus.json", codex(), NEW, 0), ("codex-ann-pro.json", codex(id_token=plan("pro"), **LATER), UPDATED, 0)],
+        [
+            ("codex-ann-plus.json", codex(), NEW, 0),
+            ("codex-ann-pro.json", codex(id_token=plan("pro"), **LATER), UPDATED, 0),
+        ],
     ),
     Case("re-login", [("a.json", codex(), NEW, 0), ("a.json", codex(**LATER), UPDATED, 0)]),
     Case(
@@ -117,7 +118,10 @@ CASES = [
     ),
     Case(
         "the same token under two identities",
-        [("a.json", codex(refresh_token="rt_F"), NEW, 0), ("b.json", codex(user="eve", refresh_token="rt_F"), CONFLICT, 0)],
+        [
+            ("a.json", codex(refresh_token="rt_F"), NEW, 0),
+            ("b.json", codex(user="eve", refresh_token="rt_F"), CONFLICT, 0),
+        ],
         frozenset({"token_of_two_identities"}),
     ),
     Case("the same file under two names", [("a.json", codex(), NEW, 0), ("b.json", codex(), UNCHANGED, 0)]),

@@ -118,7 +118,9 @@ async def test_near_accounts_are_shown_with_their_reasons(desk: Desk) -> None:
 async def test_claims_that_show_an_existing_account_propose_a_merge_and_merge_nothing(desk: Desk) -> None:
     one = await take(desk, "bare.json", bare())
     other = await take(desk, "full.json", codex())
-    (row,) = (await take_in(desk, ("x.json", codex(refresh_token="rt_FAKE_bare", last_refresh="2026-11-24T09:00:00Z")))).items
+    (row,) = (
+        await take_in(desk, ("x.json", codex(refresh_token="rt_FAKE_bare", last_refresh="2026-11-24T09:00:00Z")))
+    ).items
     assert (row.outcome, row.auth_index) == (Outcome.UPDATED, other)
     assert ("merge_proposed", {"auth_indexes": [one]}) in row.notes
     assert [hold.code for hold in by_name(desk, one).holds] == ["merge_proposed"]
@@ -163,7 +165,9 @@ async def test_the_only_sign_in_is_not_split_off(desk: Desk) -> None:
 
 async def test_a_purge_leaves_a_tombstone_and_the_audit(desk: Desk, database: Database) -> None:
     one, other = await two(desk)
-    await edit_accounts.edit(desk, other, ANN, {"note": "n", "proxy_url": "http://u:p@proxy.example.com:1"}, version=None)
+    await edit_accounts.edit(
+        desk, other, ANN, {"note": "n", "proxy_url": "http://u:p@proxy.example.com:1"}, version=None
+    )
     await merge(desk, one, other, ANN)
     with pytest.raises(Conflict, match="not_in_trash"):
         await trash.purge(desk, other, ANN)

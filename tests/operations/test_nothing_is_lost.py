@@ -290,5 +290,3 @@ Life.TestCase.settings = settings(
 
 class TestNothingIsLost(Life.TestCase):  # type: ignore[name-defined,misc]
     pass
-
-

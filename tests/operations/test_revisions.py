@@ -219,7 +219,9 @@ async def test_old_refreshes_go_and_the_ends_of_each_generation_stay(desk: Desk,
     await refreshes(desk, clock, index, 3)
     clock.move(days=31)
     assert await thin_revisions(desk) == 5
-    kept = [(revision.number, revision.parent, revision.generation) for revision in await documents.history(desk, index)]
+    kept = [
+        (revision.number, revision.parent, revision.generation) for revision in await documents.history(desk, index)
+    ]
     assert kept == [(9, 6, 2), (6, 5, 2), (5, 1, 1), (1, None, 1)]
     assert await thin_revisions(desk) == 0
     hashes = [desk.vault.keyed_hash("fingerprint", f"rt_FAKE_r{number}") for number in range(4)]
