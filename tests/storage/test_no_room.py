@@ -44,7 +44,7 @@ def vault() -> Vault:
 
 
 def numbered(number: int) -> tuple[str, bytes]:
-    return f"{number:04}.json", codex(organization=f"acc-fake-{number}", padding="x" * 4_000)
+    return f"{number:04}.json", codex(f"person{number}@example.com", f"acc-fake-{number}", padding="x" * 4_000)
 
 
 async def fill(desk: Desk, start: int = 0) -> tuple[DeckError, list[str]]:
@@ -126,7 +126,7 @@ async def test_a_read_only_disk_is_said_and_loses_nothing(small_disk: Path, vaul
 def test_the_command_says_it_in_one_sentence(small_disk: Path, tmp_path: Path) -> None:
     files = tmp_path / "files"
     files.mkdir()
-    for number in range(600):
+    for number in range(400):
         name, content = numbered(number)
         (files / name).write_bytes(content)
     said = _authdeck(small_disk, "import", str(files))
