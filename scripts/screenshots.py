@@ -2,7 +2,8 @@
 
     python scripts/screenshots.py [FOLDER] [--only PART]
 
-Without a folder: the README's picture alone, into docs/images. Fails when a page scrolls sideways or logs an error. Needs Chromium and the packages of the tests.
+Without a folder: the README's picture alone, into docs/images.
+Fails when a page scrolls sideways or logs an error. Needs Chromium and the packages of the tests.
 """
 
 import argparse

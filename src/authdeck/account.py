@@ -40,6 +40,10 @@ SUBSCRIPTIONS = frozenset({Provider.CODEX, Provider.CLAUDE, Provider.ANTIGRAVITY
 """Providers whose OAuth sign-ins serve only after an admin acknowledged the provider's terms."""
 
 
+ROTATING = SUBSCRIPTIONS - {Provider.ANTIGRAVITY}
+"""Providers whose refresh tokens work once: a copy of one is stale as soon as the original was used."""
+
+
 @dataclass(frozen=True, slots=True)
 class ModelAlias:
     """Another name for a model of the account. ``keep_original`` leaves the model's own name usable."""

@@ -151,6 +151,11 @@ FIELDS: Final[Mapping[str, Rule]] = {
     "proxy_url": proxy_url,
     "headers": headers,
 }
+NOT_OURS: Final = frozenset(
+    {"cloak_mode", "cloak_strict_mode", "cloak_sensitive_words", "cloak_cache_user_id", "tool_prefix_disabled"}
+)
+"""Fields of other programs that make one client look like another. In a file they stay where they are, unread."""
+
 SECRET_FIELDS: Final = frozenset({"proxy_url", "headers"})
 
 _DEFAULTS: Final = AccountSettings()
@@ -160,10 +165,13 @@ _CLEARED: Final[Mapping[str, Any]] = {"label": "", "refresh_by": RefreshBy.AUTHD
 def read(changes: Mapping[str, Any]) -> dict[str, Any]:
     """Check a merge patch: ``None`` clears a field to its default, what is absent stays.
 
-    Raises ``DeckError('field_unknown')`` and ``DeckError('field_invalid')`` for the first field at fault.
+    Raises ``DeckError('field_unknown')``, ``DeckError('field_not_ours')`` and
+    ``DeckError('field_invalid')`` for the first field at fault.
     """
     kept: dict[str, Any] = {}
     for field, value in changes.items():
+        if field in NOT_OURS:
+            raise DeckError("field_not_ours", status=422, field=field)
         if field not in FIELDS:
             raise DeckError("field_unknown", field=field, known=sorted([*FIELDS, "file_name"]))
         kept[field] = cleared(field) if value is None or value == "" else FIELDS[field](field, value)

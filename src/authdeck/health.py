@@ -82,9 +82,12 @@ def _of_hold(hold: Hold) -> Reason:
     return Reason(hold.owner.value, hold.code, _clear(hold), hold.since, hold.until, hold.scope, hold.evidence, params)
 
 
+_CLEARED_BY: Final = {"upstream_not_approved": "approve_upstream", "restored_unverified": "confirm_restored"}
+
+
 def _clear(hold: Hold) -> str:
     if hold.owner is Owner.OPERATOR:
         return "enable"
     if hold.owner is Owner.CREDENTIAL:
-        return "approve_upstream" if hold.code == "upstream_not_approved" else "sign_in_again"
+        return _CLEARED_BY.get(hold.code, "sign_in_again")
     return "wait" if hold.until is not None else "release"

@@ -68,7 +68,8 @@ class Decision:
 
     ``auth_index`` is the account concerned (``None`` for a new one), ``stored_as`` the file name a new account gets.
     ``trash_first``: move this account to the trash, its name goes to the new one. ``restore``: the account comes out of
-    the trash first. ``apart``: store the new account without an identity hash, strength ``partial``.
+    the trash first. ``apart``: store the new account without an identity hash, strength ``partial``. ``waiting``:
+    accounts that hold the very same sign-in; used twice it would end, so they serve no more until a person decides.
     """
 
     outcome: Outcome
@@ -78,6 +79,7 @@ class Decision:
     trash_first: str | None = None
     restore: bool = False
     apart: bool = False
+    waiting: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
 
 
@@ -119,7 +121,7 @@ def _best(matches: Sequence[Match]) -> Match | None:
 
 
 def _known(draft: Draft, match: Match, found: Found, choice: str, issued_at: datetime | None) -> Decision:
-    notes = _settings_notes(draft, match)
+    notes = (*_settings_notes(draft, match), *_sharing_notes(match, found))
     if match.trashed:
         return _trashed(draft, match, found, choice, notes)
     if match.is_current:
@@ -130,7 +132,7 @@ def _known(draft: Draft, match: Match, found: Found, choice: str, issued_at: dat
         )
     if _is_older(draft, match, issued_at):
         return Decision(Outcome.UNCHANGED, ("older_than_current", {}), match.auth_index, notes=notes)
-    return Decision(Outcome.UPDATED, None, match.auth_index, notes=notes)
+    return Decision(Outcome.UPDATED, None, match.auth_index, waiting=_waiting(match, found), notes=notes)
 
 
 def _trashed(draft: Draft, match: Match, found: Found, choice: str, notes: tuple[Note, ...]) -> Decision:
@@ -175,3 +177,21 @@ def _settings_notes(draft: Draft, match: Match) -> tuple[Note, ...]:
         and offered != getattr(match.settings, name)
     ]
     return (("settings_not_applied", {"fields": names}),) if names else ()
+
+
+def _sharing_notes(match: Match, found: Found) -> tuple[Note, ...]:
+    """Other accounts that ever held the same token, without an identity of their own: most likely the same account."""
+    others = [
+        other.auth_index
+        for other in found.matches
+        if other is not match and other.shares_token and other.same_identity is None and not other.trashed
+    ]
+    return (("merge_proposed", {"auth_indexes": others}),) if others else ()
+
+
+def _waiting(match: Match, found: Found) -> tuple[str, ...]:
+    return tuple(
+        other.auth_index
+        for other in found.matches
+        if other is not match and other.shares_token and other.seen_in is None and other.same_identity is None
+    )

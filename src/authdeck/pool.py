@@ -16,6 +16,7 @@ from typing import Final
 
 from authdeck import models
 from authdeck.account import Account, Provider, RefreshBy
+from authdeck.catalogue import SHIPPED, Catalogue
 from authdeck.directory import Entry
 from authdeck.hold import Owner
 from authdeck.models import Offer, Support
@@ -79,8 +80,9 @@ class Pool:
     run out while others were fresh: a good moment to refresh them.
     """
 
-    def __init__(self, routes: Routes) -> None:
+    def __init__(self, routes: Routes, catalogue: Catalogue = SHIPPED) -> None:
         self._routes: Final = routes
+        self._catalogue: Final = catalogue
         self._members: dict[str, _Member] = {}
         self._lanes: dict[tuple[Route, str | None], _Lane] = {}
         self._terms: frozenset[Provider] = frozenset()
@@ -98,7 +100,7 @@ class Pool:
         self.remove(account.auth_index, forget_blocks=former is None or former.account.revision != account.revision)
         if account.trashed_at is not None:
             return
-        member = _Member(entry, self._routes(account), self._lacks_terms(account))
+        member = _Member(entry, self._routes(account), self._lacks_terms(account), self._catalogue)
         self._members[account.auth_index] = member
         self._offered.update(member.own_names)
         for lane in self._lanes_of(member):
@@ -169,7 +171,7 @@ class Pool:
     def names(self, routes: Iterable[Route], prefix: str | None = None) -> list[str]:
         """Model names known to be served on any of these routes, sorted."""
         lanes = [lane for route in routes if (lane := self._lanes.get((route, prefix)))]
-        return sorted({name for lane in lanes for name in lane.names()})
+        return sorted({name for lane in lanes for name in lane.names(self._catalogue)})
 
     def prefixes(self) -> list[str]:
         return sorted({prefix for _, prefix in self._lanes if prefix})
@@ -204,7 +206,7 @@ class _Member:
         "own_names", "priority", "ready_at", "scoped",
     )  # fmt: skip
 
-    def __init__(self, entry: Entry, routes: frozenset[Route], lacks_terms: bool) -> None:
+    def __init__(self, entry: Entry, routes: frozenset[Route], lacks_terms: bool, catalogue: Catalogue) -> None:
         account = entry.account
         self.entry: Final = entry
         self.account: Final = account
@@ -212,7 +214,7 @@ class _Member:
         prefixes = {None, account.settings.prefix or None}
         self.lanes: Final = [(route, prefix) for route in routes for prefix in prefixes]
         self.priority: Final = account.settings.priority
-        self.offer: Final = models.offer(account)
+        self.offer: Final = models.offer(account, catalogue)
         self.own_names: Final = frozenset((*account.models, *(each.alias for each in account.settings.model_aliases)))
         self.expires: Final = account.expires_at.timestamp() - EXPIRY_MARGIN if account.expires_at else None
         self.lacks_terms = lacks_terms
@@ -348,13 +350,13 @@ class _Lane:
             self._lines.move_to_end(key)
         return line
 
-    def names(self) -> set[str]:
+    def names(self, catalogue: Catalogue) -> set[str]:
         found: set[str] = set()
         for group in self._groups.values():
             kinds: dict[tuple[str, str], _Member] = {}
             for member in group.values():
                 kinds.setdefault((member.account.provider, member.account.kind), member)
-            found.update(name for member in kinds.values() for name in models.names(member.account))
+            found.update(name for member in kinds.values() for name in models.names(member.account, catalogue))
         return found
 
     def _serving(self, model: str) -> frozenset[Offer]:

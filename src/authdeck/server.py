@@ -37,8 +37,8 @@ from authdeck.gate.routes import guard
 from authdeck.gateway.app import Gateway
 from authdeck.home import Home
 from authdeck.jobs import Chores, Runner, timetable
+from authdeck.operations import catalogues, keyring, operators, sign_in, trash, unreadable
 from authdeck.operations import client_keys as keys
-from authdeck.operations import operators, sign_in, unreadable
 from authdeck.operations.admin_keys import AdminKeys
 from authdeck.operations.changes import ChangeFeed
 from authdeck.operations.client_keys import ClientKeys
@@ -50,6 +50,8 @@ from authdeck.operations.lend import Lender
 from authdeck.operations.record import Recorder
 from authdeck.operations.records import record
 from authdeck.operations.refresh import Refresher
+from authdeck.operations.resealing import Resealer
+from authdeck.operations.thin_revisions import thin_revisions
 from authdeck.operations.uses import Uses
 from authdeck.pool import Pool
 from authdeck.protocols.routes import is_gateway
@@ -108,9 +110,17 @@ class Built:
         self._origins: Final = Origins(settings.providers, own_host=settings.host, own_port=settings.port)
         self._sessions: Final = Sessions(self._origins, connect_timeout=settings.gateway.connect_timeout)
         self.desk: Final = Desk(
-            settings, clock, boot, self._database, vault, ChangeFeed(), Directory(), Calls(self._sessions)
+            settings,
+            clock,
+            boot,
+            self._database,
+            vault,
+            ChangeFeed(),
+            Directory(),
+            Calls(self._sessions),
+            catalogues.of_home(settings),
         )
-        self.pool: Final = Pool(_routes)
+        self.pool: Final = Pool(_routes, self.desk.catalogue)
         self._client_keys: Final = ClientKeys(self.desk)
         self._admin_keys: Final = AdminKeys(self.desk)
         self._mirror: Final = Mirror(self.desk, self.pool)
@@ -119,6 +129,7 @@ class Built:
         self._recorder: Final = Recorder(self._monitoring, clock)
         self._lender: Final = Lender(self.desk)
         self._refresher: Final = Refresher(self.desk, self._lender)
+        self._resealer: Final = Resealer(self.desk)
         self._runner: Final = Runner(timetable(self._chores()))
         self._sample: Final = sample
         self.gateway: Final = Gateway(
@@ -145,12 +156,14 @@ class Built:
         await self._admin_keys.install_preset()
         await self._follower.start()
         self.desk.feed.subscribe("upstream", self._load_origins)
+        self.desk.feed.subscribe(keyring.CHANGE, partial(keyring.take_in_terms, self.desk))
         await self._client_keys.start()
         await self._load()
         if self._database.is_sqlite:
             await self._refresher.give_up_others()
         self._recorder.start()
         self._runner.start()
+        self._resealer.start()
         tasks.start(unreadable.mark_all(self.desk), name="find unreadable auth files")
 
     async def stop(self) -> None:
@@ -166,7 +179,7 @@ class Built:
 
     def _management(self) -> ASGIApp:
         """Console, API and status routes behind the gate."""
-        parts = Parts(self.desk, self._monitoring, self._refresh)
+        parts = Parts(self.desk, self._monitoring, self._refresh, self._resealer)
         app = console(
             self.desk,
             self.gate,
@@ -188,6 +201,7 @@ class Built:
 
     async def _load(self) -> None:
         await self._load_origins("")
+        await keyring.take_in_terms(self.desk)
         await self._mirror.load()
 
     async def _load_origins(self, _origin: str) -> None:
@@ -200,8 +214,14 @@ class Built:
             flush_key_use=self._flush_keys,
             flush_account_use=self._uses.flush,
             expire_sessions=partial(sign_in.forget_ended, self.desk),
+            reseal=self._reseal,
+            thin_revisions=partial(thin_revisions, self.desk),
+            purge_trash=partial(trash.purge_due, self.desk),
             poll_changes=None if self._database.is_sqlite else self._follower.poll,
         )
+
+    async def _reseal(self) -> None:
+        self._resealer.start()
 
     async def _flush_keys(self) -> None:
         await self._client_keys.flush()

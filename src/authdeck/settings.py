@@ -106,9 +106,23 @@ class Gateway(_Part):
     max_attempts: int = 3
 
 
+class ExcludedModels(_Part):
+    """Patterns with ``*`` that no account of the provider serves, whatever the account's own exclusions."""
+
+    codex: Words = ()
+    claude: Words = ()
+    vertex: Words = ()
+    antigravity: Words = ()
+    gemini: Words = ()
+    kimi: Words = ()
+    xai: Words = ()
+    openai_compatible: Words = ()
+
+
 class Refresh(_Part):
     retry_unknown: str = Field("once", pattern="^(once|never)$")
     keep_warm_days: int = 7
+    keep_revisions_days: int = 30
     request_wait: float = 15
 
 
@@ -142,6 +156,7 @@ class Settings(BaseSettings):
     providers: Providers = Providers()
     gateway: Gateway = Gateway()
     refresh: Refresh = Refresh()
+    excluded_models: ExcludedModels = ExcludedModels()
 
     @model_validator(mode="after")
     def _bind_is_safe(self) -> "Settings":

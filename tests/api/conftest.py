@@ -21,6 +21,8 @@ from authdeck.operations import admin_keys, operators
 from authdeck.operations.changes import ChangeFeed
 from authdeck.operations.desk import Desk
 from authdeck.operations.entries import Mirror
+from authdeck.operations.keyring import open_vault
+from authdeck.operations.resealing import Resealer
 from authdeck.pool import Pool
 from authdeck.providers import PROVIDERS
 from authdeck.settings import Settings
@@ -28,8 +30,7 @@ from authdeck.storage.database import Database
 from authdeck.upstream.calls import Calls
 from authdeck.upstream.origins import Origins
 from authdeck.upstream.sessions import Sessions
-from authdeck.vault.keys import MasterKey
-from authdeck.vault.vault import Vault
+from authdeck.vault.keys import create_key_file
 from fakes.clock import SetClock
 from fakes.people import ANN, BOB, VERA
 
@@ -45,7 +46,8 @@ async def desk(database: Database, clock: SetClock, tmp_path: Path) -> AsyncIter
     home.mkdir(mode=0o700)
     settings = Settings(home=home, upload_limit=UPLOAD_LIMIT)
     sessions = Sessions(Origins(settings.providers, own_host=settings.host, own_port=settings.port))
-    vault = Vault.create(MasterKey.new()).vault
+    create_key_file(home / "master.key")
+    vault = open_vault(database, settings, clock)
     made = Desk(settings, clock, "b" * 32, database, vault, ChangeFeed(), Directory(), Calls(sessions))
     await Mirror(made, Pool(lambda account: PROVIDERS[account.provider].routes(account.kind))).load()
     await operators.ensure_first(made)
@@ -68,7 +70,7 @@ async def app(desk: Desk, monitoring: Database) -> ASGIApp:
         *status_routes(
             desk, {"control": lambda: desk.read(bool), "lost": unanswered}, lambda: {"stored": 7, "late": 1}
         ),
-        Mount("/api/v1", management(Parts(desk, monitoring, nothing_rotates))),
+        Mount("/api/v1", management(Parts(desk, monitoring, nothing_rotates, Resealer(desk)))),
     ]
 
     async def at_once(_seconds: float) -> None: ...

@@ -5,10 +5,12 @@ from httpx2 import AsyncClient
 from sqlalchemy import update
 
 from api.conftest import As
+from authdeck.clock import SystemClock
 from authdeck.operations.client_keys import ClientKeys
 from authdeck.operations.desk import Desk
 from authdeck.storage.tables import audit, revisions
 from fakes.auth_files import codex, take_in
+from fakes.clock import SetClock
 from fakes.people import ANN, BOB, VERA
 
 
@@ -124,14 +126,23 @@ async def test_the_audit_says_who_did_what_newest_first(as_: As, desk: Desk) -> 
     )
 
 
-async def test_a_check_up_of_a_sound_home_finds_nothing(ann: AsyncClient, desk: Desk) -> None:
+CHECKS = {
+    "home", "disk", "schema", "key", "terms", "database", "clock", "auth_files", "secrets", "refresh", "audit",
+    "monitoring",
+}  # fmt: skip
+
+
+async def test_a_check_up_of_a_sound_home_finds_nothing(ann: AsyncClient, desk: Desk, clock: SetClock) -> None:
     await take_in(desk, ("ann.json", codex()))
+    clock.move(seconds=(SystemClock().now() - clock.now()).total_seconds())
     found = (await ann.get("/checkup")).json()["items"]
-    assert all(finding["fine"] for finding in found)
-    assert {finding["check"] for finding in found} == {"home", "schema", "key", "auth_files", "audit"}
+    assert [finding for finding in found if not finding["fine"]] == []
+    assert {finding["check"] for finding in found} == CHECKS
+    assert [finding["code"] for finding in found if finding["level"] == "note"] == ["checkup_key_not_exported"]
 
 
-async def test_a_check_up_names_what_is_wrong(ann: AsyncClient, desk: Desk) -> None:
+async def test_a_check_up_names_what_is_wrong(ann: AsyncClient, desk: Desk, clock: SetClock) -> None:
+    clock.move(seconds=(SystemClock().now() - clock.now()).total_seconds())
     report = await take_in(desk, ("ann.json", codex()))
     (desk.settings.home / "copy.db").write_text("x")
     (desk.settings.home / "copy.db").chmod(0o644)

@@ -308,7 +308,9 @@ def test_a_path_in_the_name_is_refused_before_reading() -> None:
 
 
 def test_a_format_can_be_insisted_on() -> None:
-    assert refused(b'{"type":"codex"}', source="claude_code").code == "field_missing"
+    error = refused(b'{"type":"codex"}', source="claude_code")
+    assert (error.code, error.params["format"]) == ("format_looks_like", "cliproxyapi")
+    assert refused(b"{}", source="claude_code").code == "field_missing"
     assert refused(b'{"type":"codex"}', source="nope").code == "format_unknown"
 
 

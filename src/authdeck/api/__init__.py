@@ -8,15 +8,21 @@ from authdeck.access import Role
 from authdeck.api import (
     accounts,
     audit,
+    backups,
     checkup,
     client_keys,
+    confirmation,
+    exports,
     imports,
     operators,
+    reach,
     requests,
+    revisions,
     sign_in_links,
     terms,
     trash,
     upstreams,
+    vault,
 )
 from authdeck.api.parts import Parts, json_response
 from authdeck.api.shapes import ErrorShape
@@ -24,7 +30,10 @@ from authdeck.gate.routes import needs
 
 ROUTERS = (
     accounts.router,
+    revisions.router,
+    reach.router,
     imports.router,
+    exports.router,
     trash.router,
     requests.router,
     client_keys.router,
@@ -34,6 +43,9 @@ ROUTERS = (
     sign_in_links.router,
     audit.router,
     checkup.router,
+    confirmation.router,
+    vault.router,
+    backups.router,
 )
 
 

@@ -1,7 +1,8 @@
-"""``/imports``: auth files in, as multipart parts named ``file`` or as JSON. One row a file in the report.
+"""``/imports``: auth files in, as multipart parts named ``file`` or as JSON. One row an account in the report.
 
 Multipart keeps each file's bytes; in JSON, ``document`` is either the document itself or its text, and its bytes are
-kept too. A file larger than ``upload_limit`` is a rejected row; a request larger than ``limits.LimitedImport`` allows
+kept too. Zips and encrypted archives come as files; what opens an archive is a part or field of the body, never of the
+address. A file larger than ``upload_limit`` is a rejected row; a request larger than ``limits.LimitedImport`` allows
 is refused before it is read.
 """
 
@@ -11,7 +12,7 @@ from typing import Annotated, Literal, TypeVar
 
 import msgspec
 from fastapi import APIRouter, Query, Request
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from authdeck.access import Role
@@ -22,6 +23,7 @@ from authdeck.api.shapes import ImportShape
 from authdeck.errors import DeckError
 from authdeck.gate.routes import needs
 from authdeck.operations.import_files import Choices, Source, import_files
+from authdeck.secret import Secret
 
 router = APIRouter(prefix="/imports", tags=["imports"], route_class=LimitedImport)
 
@@ -44,6 +46,8 @@ class _Items(msgspec.Struct, forbid_unknown_fields=True):
 class _Given:
     sources: Sequence[Source]
     choices: Mapping[int, str] = field(default_factory=dict)
+    passphrase: Secret | None = None
+    identity: Secret | None = None
 
 
 _CHOICES_SHOWN = {
@@ -57,6 +61,9 @@ _FILES_SHOWN = {
     "properties": {
         "file": {"type": "array", "items": {"type": "string", "format": "binary"}},
         "choices": _CHOICES_SHOWN,
+        "source": {"type": "string", "description": "The format, where it should not be detected."},
+        "passphrase": {"type": "string", "format": "password", "description": "Opens encrypted archives."},
+        "identity": {"type": "string", "format": "password", "description": "An age identity that opens them."},
     },
 }
 _ITEM_SHOWN = {
@@ -96,15 +103,30 @@ async def imports(
     settings: Literal["report", "apply"] = "report",
     refresh_by: RefreshBy | None = None,
     cliproxy_auth_dir: Annotated[str | None, Query(max_length=4096)] = None,
+    location: Annotated[str | None, Query(max_length=64)] = None,
 ) -> ImportShape:
     """Import files. A bad one is a row that says why and never stops the others; ``preview`` writes nothing.
 
+    Files are checked for form only: what is saved here need not be an account that can serve, which its first request
+    shows. Taken are CLIProxyAPI files, ChatGPT sessions, Sub2API bundles, Codex CLI and Claude Code sign-ins, Google
+    service accounts, API keys, and zips and encrypted archives of any of them.
+
     ``cliproxy_auth_dir`` is the absolute folder in which CLIProxyAPI keeps the files: with it, its index of each file
     becomes an alias. ``refresh_by=other`` says that another program goes on refreshing these sign-ins.
-    ``settings=apply`` lets known accounts take over the settings in their files.
+    ``settings=apply`` lets known accounts take over the settings in their files. ``location`` is the region of service
+    accounts.
     """
     given = await _given(request)
-    choices = Choices(on_conflict, given.choices, refresh_by, cliproxy_auth_dir, settings == "apply")
+    choices = Choices(
+        on_conflict,
+        given.choices,
+        refresh_by,
+        cliproxy_auth_dir,
+        settings == "apply",
+        location,
+        given.passphrase,
+        given.identity,
+    )
     report = await import_files(desk, given.sources, actor, preview=preview, choices=choices)
     return eyes.import_report(report)
 
@@ -128,11 +150,23 @@ async def _parts(request: Request) -> _Given:
         files = [part for part in form.getlist("file") if isinstance(part, UploadFile)]
         if not files:
             raise DeckError("file_part_missing")
-        sources = [Source(part.filename or "", await part.read()) for part in files]
+        source = _text(form, "source")
+        sources = [Source(part.filename or "", await part.read(), source) for part in files]
     finally:
         await form.close()
-    choices = form.get("choices")
-    return _Given(sources, _decoded(choices.encode(), dict[int, str]) if isinstance(choices, str) else {})
+    choices = _text(form, "choices")
+    by_row = _decoded(choices.encode(), dict[int, str]) if choices else {}
+    return _Given(sources, by_row, _secret(form, "passphrase"), _secret(form, "identity"))
+
+
+def _text(form: FormData, name: str) -> str | None:
+    value = form.get(name)
+    return value if isinstance(value, str) and value else None
+
+
+def _secret(form: FormData, name: str) -> Secret | None:
+    value = _text(form, name)
+    return Secret(value) if value else None
 
 
 def _items(body: bytes) -> _Given:
@@ -145,7 +179,9 @@ def _items(body: bytes) -> _Given:
 
 def _source(item: _Item) -> Source:
     raw = bytes(item.document)
-    return Source(item.file_name, _decoded(raw, str).encode() if raw.startswith(b'"') else raw, item.source)
+    if raw.startswith(b'"'):
+        return Source(item.file_name, _decoded(raw, str).encode(), item.source, pasted=True)
+    return Source(item.file_name, raw, item.source)
 
 
 def _decoded(body: bytes, kind: type[T]) -> T:

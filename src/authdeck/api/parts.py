@@ -15,6 +15,7 @@ from authdeck.exchange import Refreshed
 from authdeck.gate.locale import locale_of
 from authdeck.gate.visits import actor_of
 from authdeck.operations.desk import Desk
+from authdeck.operations.resealing import Resealer
 from authdeck.storage.database import Database
 
 
@@ -31,6 +32,7 @@ class Parts:
     desk: Desk
     monitoring: Database
     refresh: Refresh
+    resealer: Resealer
 
 
 def _parts(request: Request) -> Parts:

@@ -18,6 +18,9 @@ from authdeck.event import RequestEvent
 from authdeck.hold import Reason
 from authdeck.import_plan import Outcome
 from authdeck.operations.import_files import ImportReport, ImportRow
+from authdeck.operations.kin import Dependents, Near
+from authdeck.operations.merge import Merged
+from authdeck.operations.new_revision import Made
 from authdeck.storage.reading.audit import AuditEntry
 from authdeck.storage.reading.revisions import StoredRevision
 from authdeck.storage.reading.upstreams import ApprovedOrigin
@@ -119,10 +122,24 @@ class AccountShape(Shape):
     expires_at: Time | None
 
 
+class DependentsShape(Shape):
+    """What names or uses an account. ``sharing_prefix``: other live accounts that serve its prefix."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+    aliases: list[str]
+    requests: int
+    last_request_at: Time | None
+    prefix: str | None
+    sharing_prefix: int
+    client_keys: list[str]
+
+
 class TrashedShape(AccountShape):
     trashed_at: Time | None
     trashed_by: str
     purge_at: Time | None
+    dependents: DependentsShape
 
 
 class Because(Shape):
@@ -165,6 +182,62 @@ class RevisionShape(Shape):
     at: Time
     changed_fields: list[str]
     expires_at: Time | None
+
+
+class RevisionContentShape(RevisionShape):
+    """One revision with its auth file, secrets as ``***``."""
+
+    auth_index: str
+    document: dict[str, Any]
+
+
+class DifferenceShape(Shape):
+    """``change`` is added, removed or changed; a secret may also be same. Secrets are never shown."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+    field: str
+    change: str
+    secret: bool
+    before: Any
+    after: Any
+
+
+class MadeShape(Shape):
+    """``outcome`` is updated or unchanged; ``revision`` and ``generation`` are those in force now."""
+
+    auth_index: str
+    outcome: str
+    revision: int
+    generation: int
+    changed_fields: list[str]
+    notes: list[Because]
+
+
+class NearShape(AccountShape):
+    """An account that may be the same. ``merge_proposed`` where identity or credential say so."""
+
+    why: list[str]
+    merge_proposed: bool
+    can_merge: bool
+
+
+class MergedShape(Shape):
+    """``revisions`` are the numbers that the merged account's have now."""
+
+    auth_index: str
+    batch: str
+    revisions: list[int]
+    notes: list[Because]
+    account: AccountShape
+
+
+class SplitShape(Shape):
+    """``restored``: the revision that the former account went back to, where the split took the one in force."""
+
+    auth_index: str
+    restored: int | None
+    account: AccountShape
 
 
 class TokensShape(Shape):
@@ -257,9 +330,40 @@ class Eyes:
     def account(self, entry: Entry) -> AccountShape:
         return AccountShape(**self._account(entry))
 
-    def trashed(self, account: Account, by: str, purge_at: datetime | None) -> TrashedShape:
+    def trashed(self, account: Account, by: str, purge_at: datetime | None, uses: Dependents) -> TrashedShape:
         fields = self._account(Entry(account))
-        return TrashedShape(**fields, trashed_at=account.trashed_at, trashed_by=by, purge_at=purge_at)
+        depends = DependentsShape.model_validate(uses)
+        return TrashedShape(
+            **fields, trashed_at=account.trashed_at, trashed_by=by, purge_at=purge_at, dependents=depends
+        )
+
+    def near(self, found: Near) -> NearShape:
+        entry = self.directory.get(found.account.auth_index) or Entry(found.account)
+        return NearShape(
+            **self._account(entry),
+            why=list(found.why),
+            merge_proposed=found.merge_proposed,
+            can_merge=found.can_merge,
+        )
+
+    def made(self, auth_index: str, made: Made) -> MadeShape:
+        return MadeShape(
+            auth_index=auth_index,
+            outcome=made.outcome,
+            revision=made.revision,
+            generation=made.generation,
+            changed_fields=list(made.changed_fields),
+            notes=[self.because(code, params) for code, params in made.notes],
+        )
+
+    def merged(self, done: Merged, entry: Entry) -> MergedShape:
+        return MergedShape(
+            auth_index=done.auth_index,
+            batch=done.batch,
+            revisions=list(done.revisions),
+            notes=[self.because(code, params) for code, params in done.notes],
+            account=self.account(entry),
+        )
 
     def import_report(self, report: ImportReport) -> ImportShape:
         return ImportShape(

@@ -7,10 +7,10 @@ from fastapi import APIRouter
 from authdeck.access import Role
 from authdeck.api.accounts import Name
 from authdeck.api.limits import Limited
-from authdeck.api.parts import ActorHere, DeskHere, EyesHere
+from authdeck.api.parts import ActorHere, DeskHere, EyesHere, PartsHere
 from authdeck.api.shapes import AccountShape, Listing, TrashedShape
 from authdeck.gate.routes import needs
-from authdeck.operations import trash
+from authdeck.operations import kin, trash
 from authdeck.storage.reading import accounts
 
 router = APIRouter(prefix="/trash", tags=["trash"], route_class=Limited)
@@ -18,11 +18,18 @@ router = APIRouter(prefix="/trash", tags=["trash"], route_class=Limited)
 
 @router.get("")
 @needs(Role.VIEWER)
-async def trashed(desk: DeskHere, eyes: EyesHere) -> Listing[TrashedShape]:
-    """Newest first, each with the moment from which it may be purged."""
+async def trashed(parts: PartsHere, eyes: EyesHere) -> Listing[TrashedShape]:
+    """Newest first, each with the moment from which it may be purged and what depends on it."""
+    desk = parts.desk
     found = await desk.read(accounts.in_trash)
     kept = timedelta(days=desk.settings.trash_days)
-    items = [eyes.trashed(account, by, _after(account.trashed_at, kept)) for account, by in found]
+    items = [
+        eyes.trashed(
+            account, by, _after(account.trashed_at, kept),
+            await kin.dependents(desk, parts.monitoring, account.auth_index),
+        )
+        for account, by in found
+    ]  # fmt: skip
     return Listing(items=items, total=len(items))
 
 
@@ -31,6 +38,13 @@ async def trashed(desk: DeskHere, eyes: EyesHere) -> Listing[TrashedShape]:
 async def restore(auth_index: Name, desk: DeskHere, actor: ActorHere, eyes: EyesHere) -> AccountShape:
     """Bring the account back with its auth_index and history. Idempotent."""
     return eyes.account(await trash.restore(desk, auth_index, actor))
+
+
+@router.delete("/{auth_index}", status_code=204)
+@needs(Role.ADMIN)
+async def purge(auth_index: Name, desk: DeskHere, actor: ActorHere) -> None:
+    """Let go for good: auth file, history and settings. Its auth_index is never given again."""
+    await trash.purge(desk, auth_index, actor)
 
 
 def _after(moment: datetime | None, kept: timedelta) -> datetime | None:

@@ -14,10 +14,13 @@ import typer
 from authdeck import __version__
 from authdeck.cli import (
     accounts,
+    backup,
     demo,
     doctor,
+    export,
     import_,
     keys,
+    master_key,
     operators,
     requests,
     serve,
@@ -36,13 +39,16 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for noun in (accounts, keys, operators, requests, terms, trash, upstreams):
+for noun in (accounts, keys, master_key, operators, requests, terms, trash, upstreams):
     app.add_typer(noun.app)
 VERBS: Mapping[str, Callable[..., None]] = {
     "serve": serve.serve,
     "demo": demo.demo,
     "import": import_.import_,
+    "export": export.export,
     "doctor": doctor.doctor,
+    "backup": backup.backup,
+    "restore": backup.restore,
     "migrate": serve.migrate,
     "sign-in-link": serve.sign_in_link,
 }

@@ -12,6 +12,27 @@ app = typer.Typer(name="accounts", help="Find and change accounts.", no_args_is_
 
 Name = Annotated[str, typer.Argument(help="auth_index, file name, or another alias.", show_default=False)]
 
+Number = Annotated[int, typer.Argument(metavar="REVISION", min=1, show_default=False)]
+
+_REVISIONS = (
+    ("Revision", "number"),
+    ("", "now"),
+    ("Generation", "generation"),
+    ("Why", "why"),
+    ("From", "source"),
+    ("By", "actor"),
+    ("When", "at"),
+    ("Changed", "changed_fields"),
+)
+_DIFFERENCES = (("Field", "field"), ("Change", "change"), ("Before", "before"), ("After", "after"))
+_NEAR = (
+    ("auth_index", "auth_index"),
+    ("File", "file_name"),
+    ("Identity", "identity_strength"),
+    ("Why", "why"),
+    ("Merge proposed", "merge_proposed"),
+)
+_MODEL_COLUMNS = (("Model", "id"), ("Served", "support"), ("Alias of", "alias_of"), ("Why", "why"))
 _COLUMNS = (
     ("auth_index", "auth_index"),
     ("File", "file_name"),
@@ -131,13 +152,116 @@ def unlock(name: Name, json: AsJson = False) -> None:
 
 
 @app.command()
-def delete(name: Name) -> None:
+def delete(
+    name: Name,
+    preview: Annotated[bool, typer.Option("--preview", help="Only say what depends on it.")] = False,
+) -> None:
     """Put an account into the trash, whole."""
     with management() as api:
         account = api.get(f"/accounts/{segment(name)}")
-        api.delete(f"/accounts/{account['auth_index']}", version=account["version"])
+        uses = api.get(f"/accounts/{account['auth_index']}/dependents")
+        if not preview:
+            api.delete(f"/accounts/{account['auth_index']}", version=account["version"])
+    _tell_dependents(uses)
+    if preview:
+        return
     typer.echo(f"Moved {account['file_name']} to the trash.")
     typer.echo(f"`authdeck accounts restore {account['auth_index']}` brings it back.")
+
+
+@app.command()
+def revisions(name: Name, json: AsJson = False) -> None:
+    """List every version of an account's auth file that was kept, newest first."""
+    with management() as api:
+        found = api.get(f"/accounts/{segment(name)}/revisions")
+    if json:
+        show.as_json(found)
+        return
+    rows = (
+        {**row, "at": show.moment(row["at"]), "now": "in force" if row["current"] else ""} for row in found["items"]
+    )
+    show.table(_REVISIONS, rows, empty="No revision is kept.")
+
+
+@app.command()
+def difference(
+    name: Name,
+    number: Number,
+    former: Annotated[
+        int | None, typer.Option("--with", help="Another revision than the one it was made from.")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Show what a revision has otherwise than the one before it. Secrets are never shown."""
+    with management() as api:
+        found = api.get(f"/accounts/{segment(name)}/revisions/{number}/difference", {"with": former})
+    if json:
+        show.as_json(found)
+        return
+    show.table(_DIFFERENCES, found["items"], empty="Nothing differs.")
+
+
+@app.command("restore-revision")
+def restore_revision(
+    name: Name,
+    number: Number,
+    credential: Annotated[
+        bool, typer.Option("--credential", help="Its old tokens too, not only other fields.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """Bring back an earlier version of an auth file. Tokens stay the newest, unless told otherwise."""
+    with management() as api:
+        body = {"credential": credential}
+        made = api.post(f"/accounts/{segment(name)}/revisions/{number}/restoration", json=body)
+    _noted(made, f"Revision {made['revision']} is in force ({made['outcome']}).", json=json)
+
+
+@app.command()
+def near(name: Name, json: AsJson = False) -> None:
+    """List accounts that may be the same one, and why."""
+    with management() as api:
+        found = api.get(f"/accounts/{segment(name)}/near")
+    if json:
+        show.as_json(found)
+        return
+    rows = ({**row, "why": ", ".join(row["why"])} for row in found["items"])
+    show.table(_NEAR, rows, empty="No other account comes near.")
+
+
+@app.command()
+def merge(
+    name: Name,
+    into: Annotated[str, typer.Argument(help="The account that stays.", show_default=False)],
+    json: AsJson = False,
+) -> None:
+    """Make an account a part of another, which keeps its auth_index and settings."""
+    with management() as api:
+        given = api.get(f"/accounts/{segment(name)}")
+        done = api.post(f"/accounts/{given['auth_index']}/merge", json={"into": into})
+    _noted(done, f"Merged {given['file_name']} into {done['account']['file_name']}.", json=json)
+    if not json:
+        typer.echo(f"`authdeck accounts unmerge {done['auth_index']} {given['auth_index']}` undoes it.")
+
+
+@app.command()
+def unmerge(
+    name: Name,
+    merged: Annotated[str, typer.Argument(help="auth_index of the account that was merged.", show_default=False)],
+    json: AsJson = False,
+) -> None:
+    """Make a merged account one of its own again."""
+    with management() as api:
+        done = api.post(f"/accounts/{segment(name)}/unmerge", json={"merged": merged})
+    _noted(done, f"{merged} is an account of its own again.", json=json)
+
+
+@app.command()
+def split(name: Name, number: Number, json: AsJson = False) -> None:
+    """Make a revision that is another account's an account of its own."""
+    with management() as api:
+        done = api.post(f"/accounts/{segment(name)}/split", json={"revision": number})
+    _done(done, f"Revision {number} is the account {done['account']['file_name']} now.", json=json)
 
 
 @app.command()
@@ -146,6 +270,14 @@ def restore(auth_index: Annotated[str, typer.Argument(show_default=False)], json
     with management() as api:
         account = api.post(f"/trash/{segment(auth_index)}/restoration")
     _done(account, f"Restored {account['file_name']}.", json=json)
+
+
+@app.command()
+def confirm(name: Name, json: AsJson = False) -> None:
+    """Say that an account restored from a backup has its newest tokens: it serves and is refreshed again."""
+    with management() as api:
+        account = api.put(f"/accounts/{segment(name)}/confirmation")
+    _done(account, f"Confirmed {account['file_name']}.", json=json)
 
 
 @app.command()
@@ -162,6 +294,37 @@ def refresh(name: Name, json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
+@app.command("models")
+def models_(
+    name: Name,
+    model: Annotated[str | None, typer.Option(help="One to explain beside those known.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Say which models an account serves, and why."""
+    with management() as api:
+        found = api.get(f"/accounts/{segment(name)}/models", {"model": model})
+    if json:
+        show.as_json(found)
+        return
+    rows = ({**row, "why": row["why"]["sentence"]} for row in found["items"])
+    show.table(_MODEL_COLUMNS, rows, empty="No model is known of it. Whatever is asked for is tried.")
+
+
+@app.command()
+def endpoints(name: Name, json: AsJson = False) -> None:
+    """Print the URLs and client settings that reach an account."""
+    with management() as api:
+        found = api.get(f"/accounts/{segment(name)}/endpoints")
+    if json:
+        show.as_json(found)
+        return
+    if found["note"]:
+        typer.echo(f"{found['note']['sentence']}\n")
+    show.fields([(endpoint["route"], f"{endpoint['method']} {endpoint['url']}") for endpoint in found["endpoints"]])
+    for snippet in found["snippets"]:
+        typer.echo(f"\n--- {snippet['client']} ---\n{snippet['text']}")
+
+
 def _row(account: dict[str, Any]) -> dict[str, Any]:
     first, *more = [reason["sentence"] for reason in account["reasons"]] or [""]
     return {**account, "why": first + (f" (and {len(more)} more)" if more else "")}
@@ -172,6 +335,26 @@ def _done(account: dict[str, Any], sentence: str, *, json: bool) -> None:
         show.as_json(account)
     else:
         typer.echo(sentence)
+
+
+def _noted(done: dict[str, Any], sentence: str, *, json: bool) -> None:
+    """The sentence, and what a person should know besides."""
+    _done(done, sentence, json=json)
+    if not json:
+        for note in done["notes"]:
+            typer.echo(note["sentence"])
+
+
+def _tell_dependents(uses: dict[str, Any]) -> None:
+    if uses["requests"]:
+        typer.echo(
+            f"It served {uses['requests']} requests, the last {show.moment(uses['last_request_at']) or 'long ago'}."
+        )
+    if uses["prefix"] is not None:
+        keys = f" Client keys bound to it: {', '.join(uses['client_keys'])}." if uses["client_keys"] else ""
+        typer.echo(f"{uses['sharing_prefix']} other accounts serve its prefix {uses['prefix']}.{keys}")
+    if uses["aliases"]:
+        typer.echo(f"It is also known as {', '.join(uses['aliases'])}.")
 
 
 def _describe(account: dict[str, Any]) -> None:

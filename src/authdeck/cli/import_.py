@@ -20,6 +20,9 @@ CHUNK: Final = 100
 
 OUTCOMES: Final = ("new", "updated", "unchanged", "conflict", "rejected")
 
+_NOT_TRIED: Final = (
+    "Saved is not tried: only the files' form was checked. Whether an account can serve, its first request shows."
+)
 _COLUMNS = (
     ("File", "file_name"),
     ("Outcome", "outcome"),
@@ -69,11 +72,21 @@ def import_(
     cliproxy_auth_dir: Annotated[
         str | None, typer.Option(help="The folder as CLIProxyAPI sees it, where that differs (a container's mount).")
     ] = None,
+    source: Annotated[
+        str | None, typer.Option(help="The files' format, where it should not be detected: cliproxyapi, sub2api, …")
+    ] = None,
+    location: Annotated[str | None, typer.Option(help="The region of Google service accounts.")] = None,
+    passphrase_file: Annotated[
+        Path | None, typer.Option(help="Holds what opens encrypted archives.", exists=True, dir_okay=False)
+    ] = None,
+    identity_file: Annotated[
+        Path | None, typer.Option(help="Holds an age identity that opens them.", exists=True, dir_okay=False)
+    ] = None,
     json: AsJson = False,
 ) -> None:
-    """Import auth files. One row a file; a bad one never stops the others. Importing again changes nothing.
+    """Import auth files, zips and archives. One row an account; a bad one never stops the others.
 
-    Ends with 1 when a file was rejected or is in conflict.
+    Importing again changes nothing. Ends with 1 when a file was rejected or is in conflict.
     """
     if refresh_by is None and not preview and not json and any(path.is_dir() for path in paths):
         refresh_by = _ask_who_refreshes()
@@ -84,12 +97,18 @@ def import_(
         "refresh_by": refresh_by,
         "on_conflict": on_conflict,
         "settings": "apply" if apply_settings else None,
+        "location": location,
+    }
+    beside = {
+        "source": source,
+        "passphrase": passphrase_file.read_text().rstrip("\r\n") if passphrase_file else None,
+        "identity": identity_file.read_text() if identity_file else None,
     }
     with management() as api, _progress(sum(len(folder.files) for folder in folders), quiet=json) as advance:
         for folder in folders:
             home = cliproxy_auth_dir or (folder.path and str(folder.path.absolute()))
             for chunk in _chunks(folder.files, api.upload_limit, report):
-                _send(api, chunk, {**asked, "cliproxy_auth_dir": home}, report)
+                _send(api, chunk, {**asked, "cliproxy_auth_dir": home}, beside, report)
                 advance(len(chunk))
     _tell(report, preview=preview, json=json)
     if not json and not preview and refresh_by != "other" and any(folder.path for folder in folders):
@@ -155,8 +174,10 @@ def _rejected(path: Path, code: str, sentence: str) -> dict[str, Any]:
     }
 
 
-def _send(api: Management, chunk: Sequence[File], asked: dict[str, Any], report: Report) -> None:
-    report.items += api.post("/imports", params=asked, files=chunk)["items"]
+def _send(
+    api: Management, chunk: Sequence[File], asked: dict[str, Any], beside: dict[str, str | None], report: Report
+) -> None:
+    report.items += api.post("/imports", params=asked, files=chunk, form=beside)["items"]
 
 
 def _tell(report: Report, *, preview: bool, json: bool) -> None:
@@ -166,6 +187,8 @@ def _tell(report: Report, *, preview: bool, json: bool) -> None:
     show.table(_COLUMNS, map(_row, report.items), empty="No auth file found: nothing ends with .json.")
     for name in report.skipped:
         typer.echo(f"Skipped {name}: not a .json file.")
+    if not preview and (report.counts["new"] or report.counts["updated"]):
+        typer.echo(_NOT_TRIED)
     told = ", ".join(f"{count} {outcome}" for outcome, count in report.counts.items() if count) or "nothing"
     typer.echo(f"{'Preview, nothing written: ' if preview else ''}{told}.")
 

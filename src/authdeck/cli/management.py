@@ -7,7 +7,7 @@ Both answer the same requests through the same gate; only the way there differs.
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 from urllib.parse import quote
 
 from authdeck.cli.failure import RefusedError
@@ -47,8 +47,24 @@ class Management:
         json: Any = None,
         params: Mapping[str, Any] | None = None,
         files: Sequence[File] | None = None,
+        form: Mapping[str, str | None] | None = None,
+        patient: bool = False,
     ) -> Any:
-        return self._ask("POST", path, json=json, params=params, files=files)
+        """``patient``: it may take long."""
+        return self._ask("POST", path, json=json, params=params, files=files, form=form, patient=patient)
+
+    def download(self, path: str, to: BinaryIO, *, json: Any = None) -> None:
+        """Write the answer's bytes to an open file, piece by piece; with ``json`` it is a POST that is answered."""
+        self._loop.run(self._download(path, to, json))
+
+    async def _download(self, path: str, to: BinaryIO, json: Any) -> None:
+        method = "GET" if json is None else "POST"
+        async with self._client.stream(method, path, json=json, timeout=None) as response:
+            if not response.is_success:
+                await response.aread()
+                _read(response)
+            async for piece in response.aiter_bytes():
+                to.write(piece)
 
     def put(self, path: str, *, json: Any = None) -> Any:
         return self._ask("PUT", path, json=json)
@@ -76,12 +92,18 @@ class Management:
         params: Mapping[str, Any] | None = None,
         json: Any = None,
         files: Sequence[File] | None = None,
+        form: Mapping[str, str | None] | None = None,
         version: int | None = None,
+        patient: bool = False,
     ) -> Any:
         headers = {} if version is None else {"if-match": f'"{version}"'}
         given = {name: value for name, value in (params or {}).items() if value not in (None, "", [])}
         parts = [("file", file) for file in files] if files is not None else None
-        asking = self._client.request(method, path, params=given, json=json, files=parts, headers=headers)
+        fields = {name: value for name, value in (form or {}).items() if value} or None
+        timeout = None if patient else TIMEOUT
+        asking = self._client.request(
+            method, path, params=given, json=json, data=fields, files=parts, headers=headers, timeout=timeout
+        )
         return _read(self._loop.run(asking))
 
 

@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import Any, Final
 
 from authdeck import fields
-from authdeck.account import Kind, Provider
+from authdeck.account import AccountSettings, Kind, ModelAlias, Provider, SecretSettings
 from authdeck.credential import Draft
 from authdeck.errors import DeckError
+from authdeck.formats import id_tokens
 from authdeck.formats.attributes import lift
-from authdeck.formats.document import canonical
+from authdeck.formats.document import canonical, opened, patch
 
 SOURCE: Final = "cliproxyapi"
 
@@ -33,7 +34,7 @@ def recognises(document: Mapping[str, Any]) -> bool:
 
 
 def read(file_name: str, content: bytes, document: Mapping[str, Any]) -> Draft:
-    """The account of one file. Raises ``type_missing`` and ``type_unknown(type)``."""
+    """The account of one file. Raises ``type_missing``, ``type_unknown(type)`` and ``id_token_unsafe``."""
     found = canonical(document)
     said = type_of(found)
     if said is None:
@@ -41,6 +42,8 @@ def read(file_name: str, content: bytes, document: Mapping[str, Any]) -> Draft:
     if said not in TYPES:
         code = "type_not_supported" if said in _RUNTIME_TYPES else "type_unknown"
         raise DeckError(code, type=said[:64], known=sorted(TYPES))
+    if id_tokens.is_unsafe(found):
+        raise DeckError(id_tokens.UNSAFE)
     lifted = lift(found)
     settings = lifted.settings
     if settings.project_id is None and (project := _project(found)) is not None:
@@ -57,6 +60,49 @@ def read(file_name: str, content: bytes, document: Mapping[str, Any]) -> Draft:
         disabled=lifted.disabled,
         notes=(*lifted.notes, *_date_notes(found)),
     )
+
+
+def write(
+    content: bytes,
+    settings: AccountSettings,
+    secret_settings: SecretSettings,
+    *,
+    label: str | None = None,
+    disabled: bool,
+) -> bytes:
+    """The auth file with the account's settings in it: the same bytes where they say nothing else than the file does.
+
+    ``label`` is one that a person gave; ``None`` leaves the file's. Fields that nobody knows stay where they are.
+    """
+    found = opened(content)
+    said = lift(found)
+    told = said.settings if said.settings.project_id else replace(said.settings, project_id=_project(found))
+    changes: dict[str, Any] = {
+        name: _spelled(value)
+        for name in AccountSettings.__dataclass_fields__
+        if (value := getattr(settings, name)) != getattr(told, name)
+    }
+    if secret_settings.proxy_url != said.secret_settings.proxy_url:
+        changes["proxy_url"] = secret_settings.proxy_url.open() if secret_settings.proxy_url else ""
+    if dict(secret_settings.headers) != dict(said.secret_settings.headers):
+        changes["headers"] = {name: value.open() for name, value in secret_settings.headers.items()}
+    if label is not None and label != (fields.text(found, "label", "name") or ""):
+        changes["label"] = label
+    if disabled != said.disabled:
+        changes["disabled"] = disabled
+    return patch(content, changes) if changes else content
+
+
+def _spelled(value: Any) -> Any:
+    """As its files have it; what is unset is null, which clears what the file said."""
+    if isinstance(value, tuple):
+        return [
+            {"name": each.model, "alias": each.alias, "fork": each.keep_original}
+            if isinstance(each, ModelAlias)
+            else each
+            for each in value
+        ]
+    return value
 
 
 def type_of(document: Mapping[str, Any]) -> str | None:

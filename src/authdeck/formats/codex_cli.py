@@ -1,5 +1,6 @@
 """Codex CLI's ``~/.codex/auth.json``: ``{auth_mode, OPENAI_API_KEY, tokens: {…}, last_refresh}``."""
 
+import json
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -33,3 +34,24 @@ def read(file_name: str, content: bytes, document: Mapping[str, Any]) -> Draft:
         raise DeckError("field_missing", field="tokens", fields=["tokens", "OPENAI_API_KEY"])
     rest = {name: value for name, value in document.items() if name not in ("OPENAI_API_KEY", "tokens")}
     return converted(file_name, SOURCE, Provider.CODEX, Kind.API_KEY, moved={"api_key": key}, rest=rest)
+
+
+CARRIED: Final = frozenset({*_TOKENS, "chatgpt_account_id", "last_refresh", "api_key", "type", "email", "plan_type"})
+"""Fields of an auth file that ``write`` keeps; e-mail and plan stand in the id token."""
+
+
+def write(document: Mapping[str, Any]) -> bytes:
+    """An ``auth.json`` of the account (an auth file in canonical spelling). Raises ``export_lacks_token``."""
+    key = fields.text(document, "api_key")
+    if key is not None and fields.text(document, "access_token") is None:
+        return _dumped({"auth_mode": "apikey", "OPENAI_API_KEY": key})
+    if fields.text(document, "access_token") is None:
+        raise DeckError("export_lacks_token", field="access_token")
+    tokens = {name: fields.text(document, name) for name in _TOKENS}
+    tokens["account_id"] = fields.text(document, "account_id", "chatgpt_account_id")
+    made = {"auth_mode": "chatgpt", "OPENAI_API_KEY": None, "tokens": tokens}
+    return _dumped({**made, "last_refresh": document.get("last_refresh")})
+
+
+def _dumped(document: Mapping[str, Any]) -> bytes:
+    return json.dumps(document, ensure_ascii=False, indent=2).encode()

@@ -6,6 +6,7 @@ from typing import Any
 
 from authdeck.account import Kind, Provider
 from authdeck.credential import Draft
+from authdeck.formats import id_tokens
 from authdeck.formats.attributes import lift
 from authdeck.formats.document import canonical
 
@@ -25,9 +26,13 @@ def converted(
 ) -> Draft:
     """``moved`` are the fields under our names, ``rest`` those that keep theirs. Both are sealed, as new JSON.
 
-    Nulls are left out of ``moved``: a field nobody filled is no field.
+    Nulls are left out of ``moved``: a field nobody filled is no field. An unsafe id token is left out too, and said.
     """
     plain = {name: value for name, value in moved.items() if value is not None}
+    if id_tokens.is_unsafe(plain):
+        del plain["id_token"]
+        rest = {name: value for name, value in rest.items() if name != "id_token"}
+        notes = (*notes, (id_tokens.DROPPED, {}))
     kept = {name: value for name, value in rest.items() if name not in plain and name != "type"}
     document = {"type": provider.value, **plain, **kept}
     found = canonical(document)

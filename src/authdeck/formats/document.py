@@ -11,6 +11,8 @@ from typing import Any, Final, NoReturn
 from authdeck.errors import DeckError
 
 MAX_BYTES: Final = 10 * 1024 * 1024
+MAX_TEXT: Final = 1_000_000
+"""Characters of a text that was pasted instead of sent as a file."""
 MAX_DEPTH: Final = 64
 MAX_NAME: Final = 200
 HIDDEN: Final = "***"
@@ -92,10 +94,15 @@ def decode(content: bytes) -> str:
 
 def opened(content: bytes) -> dict[str, Any]:
     """A stored auth file in canonical spelling, as providers read it. Raises like ``parse``, and ``not_an_object``."""
+    return canonical(parsed(content))
+
+
+def parsed(content: bytes) -> dict[str, Any]:
+    """A stored auth file in the spelling that it has. Raises like ``opened``."""
     value = parse(content)
     if not isinstance(value, dict):
         raise DeckError("not_an_object", found=_kind(value))
-    return canonical(value)
+    return value
 
 
 def canonical(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -42,6 +42,14 @@ def origins(scope: Scope, settings: Settings) -> frozenset[str]:
     return frozenset({reached, *(_public_origin(settings.public_url) if settings.public_url else ())})
 
 
+def address(scope: Scope, settings: Settings) -> str:
+    """How clients reach us: the public address where one is set, else the way this request came."""
+    if settings.public_url:
+        return settings.public_url.rstrip("/")
+    host = Headers(scope=scope).get("host") or settings.bind
+    return f"{'https' if is_https(settings) else 'http'}://{host}"
+
+
 def is_https(settings: Settings) -> bool:
     """Whether browsers reach us by https: then the cookies are ``Secure``."""
     if settings.public_url:

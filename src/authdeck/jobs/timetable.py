@@ -19,6 +19,9 @@ class Chores:
     flush_key_use: Work
     flush_account_use: Work
     expire_sessions: Work
+    reseal: Work
+    thin_revisions: Work
+    purge_trash: Work
     poll_changes: Work | None = None
 
 
@@ -29,6 +32,9 @@ def timetable(chores: Chores) -> list[Job]:
         Job("flush-key-use", 30, chores.flush_key_use, at_close=True),
         Job("prune-changes", 600, chores.prune_changes),  # rows are kept for an hour
         Job("expire-sessions", 900, chores.expire_sessions),  # an ended session is refused anyway; this only tidies
+        Job("reseal", 900, chores.reseal),  # what a crash interrupted goes on at start; this retires and forgets terms
+        Job("thin-revisions", 6 * 3600, chores.thin_revisions),  # what is kept is counted in days
+        Job("purge-trash", 3600, chores.purge_trash),  # likewise
     ]
     if chores.poll_changes is not None:
         jobs.append(Job("poll-changes", 0.5, chores.poll_changes))  # elsewhere in force within 1 s

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
+from authdeck.catalogue import SHIPPED, Catalogue
 from authdeck.clock import Clock
 from authdeck.directory import Directory
 from authdeck.operations.changes import ChangeFeed
@@ -28,6 +29,7 @@ class Desk:
     feed: ChangeFeed
     directory: Directory
     calls: Calls
+    catalogue: Catalogue = SHIPPED
 
     def now(self) -> datetime:
         return self.clock.now()

@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from authdeck import formats
 from authdeck.access import Actor
 from authdeck.acts import Act
+from authdeck.formats import Difference
 from authdeck.formats.document import redacted
 from authdeck.operations import seals
 from authdeck.operations.desk import Desk
@@ -31,6 +33,21 @@ async def redacted_document(desk: Desk, auth_index: str) -> Document:
     revision = await desk.read(lambda connection: revisions.current(connection, auth_index))
     content = json.loads(seals.open_file(desk.vault, revision))
     return Document(auth_index, account.file_name, revision.number, redacted(content))
+
+
+async def redacted_revision(desk: Desk, auth_index: str, number: int) -> tuple[StoredRevision, Any]:
+    """One revision and its content with ``***`` for every secret. Raises ``NotFound('revision_not_found')``."""
+    revision = await desk.read(lambda connection: revisions.one(connection, auth_index, number))
+    return revision, redacted(json.loads(seals.open_file(desk.vault, revision)))
+
+
+async def difference(desk: Desk, auth_index: str, number: int, former: int | None) -> tuple[int, list[Difference]]:
+    """What revision ``number`` has otherwise than ``former``, by default its parent; the number of that one too."""
+    later = await desk.read(lambda connection: revisions.one(connection, auth_index, number))
+    base = former or later.parent or number
+    earlier = await desk.read(lambda connection: revisions.one(connection, auth_index, base))
+    before, after = (formats.parsed(seals.open_file(desk.vault, revision)) for revision in (earlier, later))
+    return base, formats.differences(before, after)
 
 
 async def revealed_bytes(desk: Desk, auth_index: str, actor: Actor) -> tuple[str, bytes]:

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from authdeck import formats, identity, ids, import_plan, providers
 from authdeck.access import Actor
@@ -17,27 +17,33 @@ from authdeck.account import RefreshBy
 from authdeck.acts import Act
 from authdeck.credential import Draft
 from authdeck.errors import DeckError
+from authdeck.formats import Refused
 from authdeck.identity import Identity
 from authdeck.import_plan import CHOICES, Decision, Outcome
 from authdeck.operations.desk import Desk
 from authdeck.operations.import_rows import Importing, find, store
 from authdeck.operations.records import record
+from authdeck.secret import Secret
 from authdeck.storage.database import ReadConnection, WriteConnection
 from authdeck.storage.writing import batches
+from authdeck.vault import age
+from authdeck.vault.age import Opener
 
 CHUNK: Final = 100
 """Rows of one transaction: short enough that a token's commit never waits long behind it."""
 
 OTHER_PROGRAM: Final = "other_program_logged_in"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file as it was given. ``format`` insists on one; ``None`` detects it."""
+    """A file as it was given. ``format`` insists on one; ``None`` detects. ``pasted`` text has a limit of its own."""
 
     file_name: str
     content: bytes = field(repr=False)
     format: str | None = None
+    pasted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,8 @@ class Choices:
     ``on_conflict`` (``skip``, ``keep_both``, ``replace``) holds for every row that ``by_row`` does not name.
     ``refresh_by`` overrides what the files' format suggests. ``cliproxy_auth_dir`` is the folder they lay in, from
     which CLIProxyAPI computed its indexes. ``apply_settings``: a known account takes the file's settings over.
+    ``location`` is the region of service accounts. ``passphrase`` or an age ``identity`` opens the encrypted
+    archives among the files.
     """
 
     on_conflict: str = "skip"
@@ -54,6 +62,9 @@ class Choices:
     refresh_by: RefreshBy | None = None
     cliproxy_auth_dir: str | None = None
     apply_settings: bool = False
+    location: str | None = None
+    passphrase: Secret | None = None
+    identity: Secret | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,47 +118,71 @@ async def import_files(
     rows: list[ImportRow] = []
     if importing.batch:
         await desk.write(lambda connection: _begin(importing, connection, len(sources)))
-    for chunk in _chunks(sources):
-        offered = await asyncio.to_thread(_offers, desk, chunk)
-        if preview:
-            rows += await desk.read(partial(_previewed, importing, offered, chosen, len(rows)))
-        else:
-            rows += await desk.write(partial(_stored, importing, offered, chosen, len(rows)))
+    for chunk in _slices(sources):
+        offered = await asyncio.to_thread(_offers, desk, chunk, chosen)
+        for some in _slices(offered):
+            if preview:
+                rows += await desk.read(partial(_previewed, importing, some, chosen, len(rows)))
+            else:
+                rows += await desk.write(partial(_stored, importing, some, chosen, len(rows)))
     report = ImportReport(rows, preview, importing.batch)
     if importing.batch:
         await desk.write(lambda connection: _end(importing, connection, report))
     return report
 
 
-def _chunks(sources: Sequence[Source]) -> Iterator[Sequence[Source]]:
-    for start in range(0, len(sources), CHUNK):
-        yield sources[start : start + CHUNK]
+def _slices(things: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Files, and then the accounts they offered: one bundle may hold thousands."""
+    for start in range(0, len(things), CHUNK):
+        yield things[start : start + CHUNK]
 
 
-def _offers(desk: Desk, sources: Sequence[Source]) -> list[Offered]:
+def _offers(desk: Desk, sources: Sequence[Source], chosen: Choices) -> list[Offered]:
     """Read and validate. Runs on a thread of its own: parsing big files must not hold up the loop."""
-    offered: list[Offered] = []
-    for source in sources:
-        try:
-            _require_size(source, desk.settings.upload_limit)
-            drafts = formats.read(source.file_name, source.content, source.format)
-        except DeckError as error:
-            offered.append(Offered(source.file_name, refused=error))
-            continue
-        offered += (_completed(desk, source, draft) for draft in drafts)
-    return offered
+    return [offer for source in sources for offer in _offered(desk, source, chosen)]
+
+
+def _offered(desk: Desk, source: Source, chosen: Choices) -> list[Offered]:
+    """The accounts of one file. What can't be taken, or the whole file, is a row that says why."""
+    try:
+        _require_size(source, desk.settings.upload_limit)
+        content = source.content
+        if age.is_archive(content):
+            content = _opened(source, Opener(chosen.passphrase, chosen.identity))
+        rows = formats.offered(source.file_name, content, source.format)
+    except DeckError as error:
+        return [Offered(source.file_name, refused=error)]
+    return [
+        Offered(row.file_name, refused=row.error) if isinstance(row, Refused) else _completed(desk, row, chosen)
+        for row in rows
+    ]
 
 
 def _require_size(source: Source, limit: int) -> None:
     if len(source.content) > limit:
         raise DeckError("file_too_large", file_name=source.file_name, size=len(source.content), limit=limit)
+    if source.pasted and len(source.content.decode("utf-8", "replace")) > formats.MAX_TEXT:
+        raise DeckError("text_too_long", file_name=source.file_name, limit=formats.MAX_TEXT)
 
 
-def _completed(desk: Desk, source: Source, draft: Draft) -> Offered:
+def _opened(source: Source, opener: Opener) -> bytes:
+    """The zip inside an encrypted archive."""
     try:
+        content = age.opened(source.content, opener)
+    except DeckError as error:
+        raise DeckError(error.code, status=error.status, **{"file_name": source.file_name, **error.params}) from None
+    if not formats.is_zip(content):
+        raise DeckError("zip_invalid", file_name=source.file_name)
+    return content
+
+
+def _completed(desk: Desk, draft: Draft, chosen: Choices) -> Offered:
+    try:
+        if chosen.location is not None:
+            draft = formats.with_location(draft, chosen.location)
         draft = providers.complete(draft, desk.settings.providers)
     except DeckError as error:
-        return Offered(draft.file_name or source.file_name, refused=error)
+        return Offered(draft.file_name, refused=error)
     return Offered(draft.file_name, draft, identity.of(draft))
 
 

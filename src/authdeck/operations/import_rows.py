@@ -103,6 +103,8 @@ def store(
     notes: tuple[Note, ...] = ()
     if decision.outcome is Outcome.UPDATED:
         notes = _update(importing, connection, account, draft, who, restore=decision.restore)
+        for waiting in decision.waiting:
+            _let_wait(importing, connection, waiting, account.auth_index)
     return Stored(account.key, account.auth_index, notes)
 
 
@@ -237,7 +239,7 @@ def _update(
         account.auth_index,
         draft,
         parent=account.revision,
-        generation=account.generation + 1,
+        generation=revision_writes.next_generation(connection, account.key),
     )
     labels = account_writes.labels(draft.claims)
     columns = {name: value for name, value in labels.items() if value or name == "expires_at"}
@@ -253,6 +255,16 @@ def _update(
     notes = _approve_upstream(importing, connection, account.key, draft)
     changed(desk, connection, "account", account.auth_index)
     return notes
+
+
+def _let_wait(importing: Importing, connection: WriteConnection, auth_index: str, other: str) -> None:
+    """The account has the very sign-in of another, which has the identity: a person merges them, or says otherwise."""
+    desk, account = importing.desk, accounts.by_index(connection, auth_index)
+    hold = Hold(
+        Owner.CREDENTIAL, "merge_proposed", desk.now(), actor=importing.actor.name, detail={"auth_indexes": [other]}
+    )
+    holds.place(connection, account.key, hold)
+    changed(desk, connection, "account", auth_index)
 
 
 def _add_revision(

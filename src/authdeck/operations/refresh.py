@@ -26,7 +26,7 @@ from authdeck.errors import DeckError
 from authdeck.exchange import Outgoing, Refreshed, RefreshOutcome
 from authdeck.hold import Hold, Owner
 from authdeck.metrics import REFRESHES
-from authdeck.operations import seals
+from authdeck.operations import new_revision, seals
 from authdeck.operations.desk import Desk
 from authdeck.operations.lend import Lender, Opened
 from authdeck.operations.records import changed
@@ -46,7 +46,7 @@ UNKNOWN_LIFETIME_LEAD: Final = timedelta(minutes=5)
 BACK_OFF: Final = (5.0, 30.0, 300.0)
 TRIES_AT_ONCE: Final = 4
 
-_HOLD_CODES: Final = ("refresh_refused", "refresh_answer_lost", "refresh_unknown")
+_HOLD_CODES: Final = ("refresh_refused", "refresh_answer_lost", "refresh_unknown", "restored_unverified")
 
 _log = structlog.get_logger(__name__)
 
@@ -345,6 +345,7 @@ class Refresher:
         writing.add_fingerprints(connection, key, number, prints)
         self._end(connection, call, read, code="" if became_current else "kept_beside", new_revision=number)
         if became_current:
+            new_revision.learn(desk, connection, auth_index, document)
             for code in _HOLD_CODES:
                 holds.release(connection, key, Owner.CREDENTIAL, by=AUTOMATION.name, at=desk.now(), code=code)
         changed(desk, connection, "account", auth_index)

@@ -10,6 +10,7 @@ from authdeck.clock import Clock
 from authdeck.secret import Secret
 from authdeck.storage.database import WriteConnection
 from authdeck.storage.reading.revisions import StoredRevision, StoredSecrets
+from authdeck.storage.reading.sealed import SealedRow
 from authdeck.storage.writing.accounts import add_proxy
 from authdeck.vault.vault import Place, Vault
 
@@ -26,6 +27,11 @@ def seal_file(vault: Vault, auth_index: str, number: int, content: bytes) -> byt
 def open_file(vault: Vault, revision: StoredRevision) -> bytes:
     """The auth file's bytes as they came. Raises ``DeckError('sealed_…')`` where they can't be opened."""
     return vault.open(revision.sealed, Place(_REVISIONS, revision.auth_index, revision.number))
+
+
+def place_of(row: SealedRow) -> Place:
+    """Where a sealed secret of any kind is bound to."""
+    return Place(row.kind, row.row, row.number)
 
 
 def seal_headers(vault: Vault, auth_index: str, headers: Mapping[str, Secret]) -> bytes | None:

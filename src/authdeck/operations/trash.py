@@ -1,16 +1,19 @@
 """The trash: a deleted account lies there whole, with auth_index, history and holds, until it is restored or purged."""
 
-from authdeck.access import Actor
+from datetime import timedelta
+
+from authdeck.access import AUTOMATION, Actor
 from authdeck.account import Account
 from authdeck.acts import Act
 from authdeck.directory import Entry
-from authdeck.errors import DeckError, NotFound
+from authdeck.errors import Conflict, DeckError, NotFound
 from authdeck.import_plan import free_name
 from authdeck.operations.desk import Desk
 from authdeck.operations.records import changed, record
 from authdeck.storage.database import WriteConnection
-from authdeck.storage.reading import accounts
+from authdeck.storage.reading import accounts, kinship
 from authdeck.storage.writing import accounts as writing
+from authdeck.storage.writing import purging
 
 
 async def delete(desk: Desk, auth_index: str, actor: Actor, *, version: int | None) -> None:
@@ -52,6 +55,37 @@ async def restore(desk: Desk, auth_index: str, actor: Actor) -> Entry:
     if entry is None:
         raise NotFound("account_not_found", name=auth_index)
     return entry
+
+
+async def purge(desk: Desk, auth_index: str, actor: Actor) -> None:
+    """Let go for good of an account that lies in the trash. Its auth_index is never given again; the audit stays.
+
+    Raises ``NotFound('account_not_found')``, also when it is purged already, and ``Conflict('not_in_trash')``.
+    """
+
+    def work(connection: WriteConnection) -> None:
+        account = accounts.by_index(connection, auth_index)
+        if account.trashed_at is None:
+            raise Conflict("not_in_trash", auth_index=auth_index)
+        for key in (*kinship.merged_into(connection, account.key), account.key):
+            purging.purge(connection, key, at=desk.now())
+        record(desk, connection, actor, Act.ACCOUNT_PURGED, auth_index, before={"provider": account.provider.value})
+        changed(desk, connection, "account", auth_index)
+
+    await desk.write(work)
+
+
+async def purge_due(desk: Desk) -> int:
+    """Purge what has lain in the trash for ``trash_days``. How many there were."""
+    before = desk.now() - timedelta(days=desk.settings.trash_days)
+    due = [
+        account.auth_index
+        for account, _ in await desk.read(accounts.in_trash)
+        if account.trashed_at is not None and account.trashed_at <= before
+    ]
+    for auth_index in due:
+        await purge(desk, auth_index, AUTOMATION)
+    return len(due)
 
 
 def _live(connection: WriteConnection, auth_index: str) -> Account:

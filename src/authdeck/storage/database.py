@@ -9,6 +9,7 @@ when the work returns, and leaves nothing behind when the work raises.
 """
 
 import asyncio
+import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -104,6 +105,7 @@ class Database:
         self.url: Final = parse(url)
         self.schema: Final = schema
         self.is_sqlite: Final = self.url.get_backend_name() == "sqlite"
+        self._folder: Final = self.file.parent if self.is_sqlite else None
         self._engine: Final = (
             _sqlite(self.url, synchronous, autocheckpoint) if self.is_sqlite else _postgresql(self.url, schema)
         )
@@ -120,11 +122,11 @@ class Database:
         return await asyncio.get_running_loop().run_in_executor(self._writer, self.write_now, work)
 
     def read_now(self, work: Callable[[ReadConnection], T]) -> T:
-        with storage_errors(), self._reading.connect() as connection, connection.begin():
+        with storage_errors(self._folder), self._reading.connect() as connection, connection.begin():
             return work(ReadConnection(connection))
 
     def write_now(self, work: Callable[[WriteConnection], T]) -> T:
-        with storage_errors(), self._write_lock, self._writing.connect() as connection, connection.begin():
+        with storage_errors(self._folder), self._write_lock, self._writing.connect() as connection, connection.begin():
             writing = WriteConnection(connection)
             result = work(writing)
             _store(writing.changes, connection)
@@ -197,14 +199,19 @@ def _store(changes: Sequence[Change], connection: Connection) -> None:
 
 
 @contextmanager
-def storage_errors() -> Iterator[None]:
-    """Turn the driver's failures into ``storage_…`` codes; a broken constraint is left to the caller."""
+def storage_errors(folder: Path | None = None) -> Iterator[None]:
+    """Turn the driver's failures into ``storage_…`` codes; a broken constraint is left to the caller.
+
+    ``folder`` is where SQLite's file lies: on a read-only disk SQLite only says that it can't open its log there.
+    """
     try:
         yield
     except DBAPIError as error:
         code = _code(error)
         if code is None:
             raise
+        if code == "storage_failed" and folder is not None and not os.access(folder, os.W_OK):
+            code = "storage_read_only"
         raise DeckError(code, status=503, detail=str(error.orig)[:200]) from error
     except PoolTimeout as error:
         raise DeckError("storage_busy", status=503) from error

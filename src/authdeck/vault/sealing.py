@@ -29,6 +29,8 @@ class Purpose(IntEnum):
     ROW = 1  # a secret of a table's row, under a seal term
     TERM = 2  # a term's key, under the master key
     CHECK = 3  # a known text, under the master key
+    BACKUP_KEY = 4  # a backup's key, under the master key
+    BACKUP = 5  # a piece of a backup, under the backup's key
 
 
 @dataclass(frozen=True, slots=True)

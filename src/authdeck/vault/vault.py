@@ -11,7 +11,8 @@ from typing import Final
 
 from authdeck import ids
 from authdeck.errors import DeckError
-from authdeck.vault import sealing
+from authdeck.vault import backups, sealing
+from authdeck.vault.backups import BackupCipher
 from authdeck.vault.keys import MasterKey
 from authdeck.vault.sealing import Cipher, Place, Purpose
 
@@ -24,7 +25,10 @@ _KNOWN: Final = b"authdeck master key"
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A key of the ring as it is stored: wrapped under the master key. ``purpose`` is ``seal`` or ``index``."""
+    """A key of the ring as it is stored: wrapped under the master key. ``purpose`` is ``seal`` or ``index``.
+
+    A term whose key was forgotten, since no row names it any more, has an empty ``wrapped``.
+    """
 
     number: int
     purpose: str
@@ -57,17 +61,21 @@ class Vault:
     def unlock(cls, master: MasterKey, installation_id: str, key_check: bytes, terms: Iterable[Term]) -> "Vault":
         """Raises ``DeckError('master_key_wrong')`` before it touches any term."""
         cipher = Cipher(master.raw)
-        try:
-            cipher.open(key_check, _check_place(installation_id), purpose=Purpose.CHECK)
-        except DeckError as error:
-            raise DeckError("master_key_wrong", status=500) from error
+        if not _is_master_of(cipher, installation_id, key_check):
+            raise DeckError("master_key_wrong", status=500)
         keys: dict[str, dict[int, bytes]] = {SEAL: {}, INDEX: {}}
         for term in terms:
+            if not term.wrapped:
+                continue
             place = _term_place(installation_id, term.purpose, term.number)
             keys[term.purpose][term.number] = cipher.open(term.wrapped, place, purpose=Purpose.TERM)
         if not (keys[SEAL] and keys[INDEX]):
             raise DeckError("key_terms_missing", status=500)
         return cls(master, installation_id, keys[SEAL], keys[INDEX])
+
+    def reopened(self, key_check: bytes, terms: Iterable[Term]) -> "Vault":
+        """The same installation's vault as it is stored now. Raises ``master_key_wrong`` where others rotated it."""
+        return Vault.unlock(self._master, self.installation_id, key_check, terms)
 
     def seal(self, plain: bytes, place: Place) -> bytes:
         """Under the newest term."""
@@ -95,6 +103,11 @@ class Vault:
     @property
     def newest_term(self) -> int:
         return self._newest
+
+    @property
+    def terms(self) -> frozenset[int]:
+        """Numbers of the seal terms that open here."""
+        return frozenset(self._seals)
 
     @staticmethod
     def term_of(sealed: bytes) -> int:
@@ -129,6 +142,10 @@ class Vault:
         with self._adding:
             self._master = master
 
+    def backup_cipher(self, backup_id: str) -> tuple[bytes, BackupCipher]:
+        """A key for one backup, wrapped under the master key, and what seals under it."""
+        return backups.new(self._master, self.installation_id, backup_id)
+
     def _wrap(self, master: MasterKey, purpose: str, number: int, key: bytes) -> bytes:
         place = _term_place(self.installation_id, purpose, number)
         return Cipher(master.raw).seal(key, place, purpose=Purpose.TERM, term=0)
@@ -142,6 +159,18 @@ class Created:
     installation_id: str
     key_check: bytes
     terms: tuple[Term, ...]
+
+
+def is_master_of(master: MasterKey, installation_id: str, key_check: bytes) -> bool:
+    return _is_master_of(Cipher(master.raw), installation_id, key_check)
+
+
+def _is_master_of(cipher: Cipher, installation_id: str, key_check: bytes) -> bool:
+    try:
+        cipher.open(key_check, _check_place(installation_id), purpose=Purpose.CHECK)
+    except DeckError:
+        return False
+    return True
 
 
 def _check_place(installation_id: str) -> Place:

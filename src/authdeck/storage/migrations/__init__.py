@@ -54,11 +54,11 @@ def revision_of(connection: Connection) -> str | None:
     return MigrationContext.configure(connection).get_current_revision()
 
 
-def upgrade(connection: Connection, branch: Branch) -> None:
-    """Take every step that is missing, inside the caller's transaction."""
+def upgrade(connection: Connection, branch: Branch, to: str = "head") -> None:
+    """Take every step that is missing up to ``to``, inside the caller's transaction."""
 
     def missing(revision: Any, _context: MigrationContext) -> Any:
-        return steps(branch)._upgrade_revs("head", revision)  # noqa: SLF001 - what Alembic's own command calls
+        return steps(branch)._upgrade_revs(to, revision)  # noqa: SLF001 - what Alembic's own command calls
 
     with EnvironmentContext(Config(), steps(branch), fn=missing) as environment:
         environment.configure(connection=connection, target_metadata=branch.metadata, render_as_batch=True)

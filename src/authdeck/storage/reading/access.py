@@ -8,7 +8,16 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, Select, func, or_, select
 
 from authdeck.storage.database import ReadConnection
-from authdeck.storage.tables import accounts, admin_keys, client_keys, installation, key_terms, operators, sessions
+from authdeck.storage.tables import (
+    accounts,
+    admin_keys,
+    client_keys,
+    installation,
+    key_terms,
+    operators,
+    server_settings,
+    sessions,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +27,16 @@ class StoredInstallation:
     id: str
     key_check: bytes
     terms: tuple[tuple[int, str, bytes], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTerm:
+    """A seal term without its key. ``forgotten``: the key is gone, since no row names it any more."""
+
+    number: int
+    created_at: datetime
+    retired_at: datetime | None
+    forgotten: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +97,19 @@ def stored_installation(connection: ReadConnection) -> StoredInstallation | None
         return None
     terms = connection.execute(select(key_terms.c.term, key_terms.c.purpose, key_terms.c.wrapped))
     return StoredInstallation(row.id, row.key_check, tuple((t.term, t.purpose, t.wrapped) for t in terms))
+
+
+def seal_terms(connection: ReadConnection) -> list[StoredTerm]:
+    """Newest first."""
+    asked = select(key_terms).where(key_terms.c.purpose == "seal").order_by(key_terms.c.term.desc())
+    return [StoredTerm(row.term, row.created_at, row.retired_at, not row.wrapped) for row in connection.execute(asked)]
+
+
+def setting(connection: ReadConnection, name: str) -> Mapping[str, Any] | None:
+    """What the server remembers under this name."""
+    found = connection.execute(select(server_settings.c.value).where(server_settings.c.name == name))
+    value: Mapping[str, Any] | None = found.scalar_one_or_none()
+    return value
 
 
 def holds_data(connection: ReadConnection) -> bool:

@@ -4,10 +4,19 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, insert, text, update
+from sqlalchemy import ColumnElement, delete, insert, text, update
 
 from authdeck.storage.database import WriteConnection
-from authdeck.storage.tables import admin_keys, client_keys, installation, key_terms, operators, sessions, sign_in_links
+from authdeck.storage.tables import (
+    admin_keys,
+    client_keys,
+    installation,
+    key_terms,
+    operators,
+    server_settings,
+    sessions,
+    sign_in_links,
+)
 
 
 def lock_installation(connection: WriteConnection) -> None:
@@ -31,6 +40,31 @@ def add_term(connection: WriteConnection, *, number: int, purpose: str, wrapped:
 def rewrap_term(connection: WriteConnection, *, number: int, purpose: str, wrapped: bytes) -> None:
     where = (key_terms.c.term == number, key_terms.c.purpose == purpose)
     connection.execute(update(key_terms).where(*where).values(wrapped=wrapped))
+
+
+def retire_term(connection: WriteConnection, number: int, at: datetime) -> None:
+    """No row names the term any more; nothing seals with it."""
+    connection.execute(update(key_terms).where(*_seal_term(number)).values(retired_at=at))
+
+
+def forget_term(connection: WriteConnection, number: int) -> None:
+    """The term's key is gone for good."""
+    connection.execute(update(key_terms).where(*_seal_term(number)).values(wrapped=b""))
+
+
+def _seal_term(number: int) -> tuple[ColumnElement[bool], ...]:
+    return key_terms.c.term == number, key_terms.c.purpose == "seal"
+
+
+def remember(connection: WriteConnection, name: str, value: Mapping[str, Any], *, by: str, at: datetime) -> None:
+    """Keep something of the server's own under a name; what was there before goes."""
+    forget(connection, name)
+    row = {"name": name, "value": dict(value), "updated_at": at, "updated_by": by}
+    connection.execute(insert(server_settings).values(row))
+
+
+def forget(connection: WriteConnection, name: str) -> None:
+    connection.execute(delete(server_settings).where(server_settings.c.name == name))
 
 
 def add_operator(connection: WriteConnection, *, name: str, role: str, at: datetime) -> int:

@@ -31,6 +31,12 @@ def holds_lease(connection: ReadConnection, name: str, owner: str, fence: int) -
     return found is not None and (found.owner, found.fence) == (owner, fence)
 
 
+def is_leased(connection: ReadConnection, name: str) -> bool:
+    """Whether somebody holds the lease now, by the database's clock."""
+    until = connection.execute(select(leases.c.until).where(leases.c.name == name)).scalar_one_or_none()
+    return until is not None and until > database_now(connection)
+
+
 def release_lease(connection: WriteConnection, name: str, owner: str, fence: int) -> None:
     """Let others take it. The row stays: its fencing number only grows."""
     ours = update(leases).where(leases.c.name == name, leases.c.owner == owner, leases.c.fence == fence)

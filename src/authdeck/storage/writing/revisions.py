@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 
 from authdeck.storage.database import WriteConnection
 from authdeck.storage.reading.revisions import newest_number
@@ -32,26 +32,24 @@ def next_number(connection: WriteConnection, account_key: int) -> int:
     return newest_number(connection, account_key) + 1
 
 
+def next_generation(connection: WriteConnection, account_key: int) -> int:
+    """One more than any generation of the account, those beside the current revision included."""
+    statement = select(func.max(revisions.c.generation)).where(revisions.c.account == account_key)
+    return int(connection.execute(statement).scalar_one() or 0) + 1
+
+
+def add_beside(connection: WriteConnection, new: NewRevision) -> None:
+    """Store the revision as history: what is current stays so."""
+    connection.execute(insert(revisions).values(_row(new)))
+
+
 def add(connection: WriteConnection, new: NewRevision) -> bool:
     """Store the revision; make it current where the current one is still its parent.
 
     False: another became current meanwhile. The revision is kept all the same, as a side revision: an answered token is
     never thrown away.
     """
-    row = {
-        "account": new.account_key,
-        "number": new.number,
-        "parent": new.parent,
-        "generation": new.generation,
-        "sealed": new.sealed,
-        "why": new.why,
-        "source": new.source,
-        "actor": new.actor,
-        "at": new.at,
-        "changed_fields": list(new.changed_fields),
-        "expires_at": new.expires_at,
-    }
-    connection.execute(insert(revisions).values(row))
+    connection.execute(insert(revisions).values(_row(new)))
     if new.parent is None:
         return True
     moved = (
@@ -91,3 +89,19 @@ def _is_known(connection: WriteConnection, account_key: int, kind: str, value: s
         fingerprints.c.hash == value, fingerprints.c.account == account_key, fingerprints.c.kind == kind
     )
     return connection.execute(statement).first() is not None
+
+
+def _row(new: NewRevision) -> dict[str, object]:
+    return {
+        "account": new.account_key,
+        "number": new.number,
+        "parent": new.parent,
+        "generation": new.generation,
+        "sealed": new.sealed,
+        "why": new.why,
+        "source": new.source,
+        "actor": new.actor,
+        "at": new.at,
+        "changed_fields": list(new.changed_fields),
+        "expires_at": new.expires_at,
+    }

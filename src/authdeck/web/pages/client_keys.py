@@ -1,6 +1,5 @@
 """Client keys: the list, a new one with what a client needs to use it, and taking one back."""
 
-from dataclasses import dataclass
 from typing import Final
 
 from starlette.requests import Request
@@ -13,21 +12,15 @@ from authdeck.errors import DeckError
 from authdeck.gate import hosts
 from authdeck.gate.routes import needs
 from authdeck.gate.visits import actor_of
-from authdeck.operations import client_keys
+from authdeck.operations import client_keys, reach
 from authdeck.operations.client_keys import NewClientKey
+from authdeck.protocols import clients
+from authdeck.routing import Route as Served
 from authdeck.web import toasts
-from authdeck.web.room import room_of
+from authdeck.web.room import Room, room_of
 
 PATH: Final = "/client-keys"
 PLACEHOLDER: Final = "adk_…"
-
-
-@dataclass(frozen=True, slots=True)
-class Snippet:
-    """What to type or paste into one kind of client."""
-
-    client: str
-    text: str
 
 
 @needs(Role.OPERATOR)
@@ -56,7 +49,7 @@ async def revoke(request: Request) -> Response:
 
 async def _page(request: Request, made: NewClientKey | None = None, error: DeckError | None = None) -> Response:
     room = room_of(request)
-    now, origin = room.desk.now(), origin_of(request)
+    now, origin = room.desk.now(), hosts.address(request.scope, room.settings)
     keys = await client_keys.list_keys(room.desk)
     locale = room.pages.preferences(request).locale
     shown = PLACEHOLDER if made is None else made.key.open()
@@ -70,38 +63,16 @@ async def _page(request: Request, made: NewClientKey | None = None, error: DeckE
         made_key=shown,
         error=None if error is None else wording.sentence(error.code, error.params, locale),
         origin=origin,
-        snippets=snippets(origin, shown),
+        snippets=clients.snippets(clients.base(origin), _shown_routes(room), key=shown),
     )
     response.headers["cache-control"] = "no-store"
     return response
 
 
-def origin_of(request: Request) -> str:
-    """How clients reach us: the public address where one is set, else as this browser does."""
-    settings = room_of(request).settings
-    if settings.public_url:
-        return settings.public_url.rstrip("/")
-    scheme = "https" if hosts.is_https(settings) else "http"
-    return f"{scheme}://{request.headers.get('host', settings.bind)}"
-
-
-def snippets(origin: str, key: str) -> list[Snippet]:
-    return [
-        Snippet(
-            "Codex CLI",
-            "# ~/.codex/config.toml\n"
-            'model_provider = "authdeck"\n\n'
-            "[model_providers.authdeck]\n"
-            f'name = "authdeck"\nbase_url = "{origin}/v1"\nwire_api = "responses"\nenv_key = "AUTHDECK_CLIENT_KEY"\n\n'
-            f"# shell\nexport AUTHDECK_CLIENT_KEY={key}",
-        ),
-        Snippet("Claude Code", f"export ANTHROPIC_BASE_URL={origin}\nexport ANTHROPIC_AUTH_TOKEN={key}"),
-        Snippet(
-            "Python (openai)",
-            f'from openai import OpenAI\n\nclient = OpenAI(base_url="{origin}/v1", api_key="{key}")',
-        ),
-        Snippet("curl", f"curl {origin}/v1/models -H 'Authorization: Bearer {key}'"),
-    ]
+def _shown_routes(room: Room) -> frozenset[Served]:
+    """What the accounts here serve; while there are none, what most people come for."""
+    served = reach.routes_of(entry.account for entry in room.desk.directory.entries())
+    return served or frozenset({Served.RESPONSES, Served.MESSAGES})
 
 
 ROUTES: Final = (

@@ -105,7 +105,7 @@ def _pasted(text: str, name: str) -> Source:
             name = str(json.loads(text).get("type") or "pasted")
         except (ValueError, AttributeError):
             name = "pasted"
-    return Source(name if name.endswith(".json") else f"{name}.json", text.encode())
+    return Source(name if name.endswith(".json") else f"{name}.json", text.encode(), pasted=True)
 
 
 def _form(request: Request, error: DeckError | None = None) -> Response:

@@ -1,0 +1,138 @@
+"""``/exports``: auth files out. Preview first: it lists what the form can't carry. Answers are never to be stored."""
+
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from starlette.responses import Response
+
+from authdeck.access import Role
+from authdeck.account import Provider
+from authdeck.api.limits import Limited
+from authdeck.api.parts import ActorHere, DeskHere, EyesHere
+from authdeck.api.shapes import Because, Eyes, Shape
+from authdeck.directory import AccountSearch
+from authdeck.gate.routes import needs
+from authdeck.health import Health
+from authdeck.operations.export import ARCHIVE_LIMIT, ExportRow, Form, Wish, export, preview
+from authdeck.secret import Secret
+
+router = APIRouter(prefix="/exports", tags=["exports"], route_class=Limited)
+
+_HEADERS = {"Cache-Control": "no-store"}
+
+
+class ExportSearch(BaseModel):
+    """The same as the list's: all accounts that match."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: str = Field("", max_length=200)
+    provider: Provider | None = None
+    state: list[Health] = []
+    problem: bool = False
+    plan: str | None = None
+    prefix: str | None = None
+
+
+class ExportWish(BaseModel):
+    """Accounts by ``auth_indexes`` (file names and aliases too) or by ``search``; see ``operations.export.Wish``."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    format: Form
+    auth_indexes: list[str] = Field([], max_length=ARCHIVE_LIMIT)
+    search: ExportSearch | None = None
+    partial: bool = False
+    hand_over: bool = False
+    recipients: list[str] = Field([], max_length=64)
+    passphrase: SecretStr | None = None
+
+
+class ExportRowShape(Shape):
+    """``lost`` are fields that the form has no place for, ``stale_after`` ``rotating`` where the copy goes stale."""
+
+    auth_index: str
+    file_name: str
+    provider: str
+    refused: Because | None
+    lost: list[str]
+    stale_after: str | None
+    notes: list[Because]
+
+
+class ExportPreviewShape(Shape):
+    """``hand_over`` says whether any of the sign-ins rotates, so that handing over is worth a thought."""
+
+    format: str
+    items: list[ExportRowShape]
+    hand_over: bool
+
+
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The file, or with `preview` what it would hold and lose.",
+        "content": {
+            "application/json": {
+                "schema": ExportPreviewShape.model_json_schema(ref_template="#/components/schemas/{model}")
+            },
+            "application/zip": {},
+            "application/octet-stream": {},
+        },
+    }
+}
+
+
+@router.post("", response_model=None, responses=_ANSWERS)
+@needs(Role.OPERATOR)
+async def exports(
+    asked: ExportWish,
+    desk: DeskHere,
+    actor: ActorHere,
+    eyes: EyesHere,
+    preview_only: Annotated[bool, Query(alias="preview")] = False,
+) -> Response:
+    """Hand out auth files in clear, or an age archive of them. Each account's export is audited before it leaves.
+
+    ``format``: ``cliproxyapi`` (the bytes as they came where nothing was edited), ``codex_cli``, ``sub2api`` or
+    ``archive``. Several files come as a zip. ``partial`` leaves out what the form can't hold; otherwise that is 422
+    ``export_refused``. ``hand_over`` leaves rotating sign-ins to the other program.
+    """
+    wish = _wish(asked)
+    if preview_only:
+        rows = await preview(desk, wish)
+        shape = ExportPreviewShape(
+            format=wish.form.value,
+            items=[_row(eyes, row) for row in rows],
+            hand_over=any(row.stale_after for row in rows),
+        )
+        return Response(shape.model_dump_json(), media_type="application/json", headers=_HEADERS)
+    made = await export(desk, wish, actor)
+    named = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(made.file_name)}"}
+    return Response(made.content, media_type=made.media_type, headers={**_HEADERS, **named})
+
+
+def _wish(asked: ExportWish) -> Wish:
+    search = None
+    if asked.search is not None:
+        given = asked.search
+        search = AccountSearch(
+            text=given.text, provider=given.provider, state=frozenset(given.state), problem=given.problem,
+            plan=given.plan, prefix=given.prefix, sort="name", page_size=ARCHIVE_LIMIT,
+        )  # fmt: skip
+    passphrase = Secret(asked.passphrase.get_secret_value()) if asked.passphrase else None
+    return Wish(asked.format, asked.auth_indexes, search, asked.partial, asked.hand_over, asked.recipients, passphrase)
+
+
+def _row(eyes: Eyes, row: ExportRow) -> ExportRowShape:
+    named = {"file_name": row.account.file_name}
+    return ExportRowShape(
+        auth_index=row.account.auth_index,
+        file_name=row.account.file_name,
+        provider=row.account.provider.value,
+        refused=eyes.because(row.refused[0], {**named, **row.refused[1]}) if row.refused else None,
+        lost=list(row.lost),
+        stale_after=row.stale_after,
+        notes=[eyes.because(code, {**named, **params}) for code, params in row.notes],
+    )

@@ -1,0 +1,161 @@
+"""A zip of auth files: its members, each within limits. Nothing is written to disk, and no path of it is followed."""
+
+import hashlib
+import io
+import json
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from authdeck.errors import DeckError
+from authdeck.formats.document import MAX_BYTES
+
+MAX_MEMBERS: Final = 5_000
+MAX_TOTAL: Final = 64 * 1024 * 1024
+"""Bytes of all members together, decompressed."""
+
+MAX_RATIO: Final = 100
+_RATIO_FROM: Final = 1024 * 1024
+"""A member smaller than this may be as compressible as it likes."""
+
+MANIFEST: Final = "manifest.json"
+_KIND: Final = "authdeck_archive"
+_SIGNS: Final = (b"PK\x03\x04", b"PK\x05\x06")
+_ENCRYPTED: Final = 0x1
+_METHODS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+_PIECE: Final = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One file: its bytes, or why it can't be taken. ``path`` is its whole name where that had folders."""
+
+    file_name: str
+    content: bytes = field(default=b"", repr=False)
+    refused: DeckError | None = None
+    path: str | None = None
+
+
+def is_zip(content: bytes) -> bool:
+    return content.startswith(_SIGNS)
+
+
+def members(content: bytes) -> list[Member]:
+    """Every file inside, in the archive's order. One that can't be taken is a row of its own and stops no other.
+
+    Raises ``DeckError`` for the archive as a whole: ``zip_invalid``, ``too_many_members``, ``zip_too_large``.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            infos = [info for info in archive.infolist() if not _is_beside_the_point(info)]
+            if len(infos) > MAX_MEMBERS + 1:  # the manifest
+                raise DeckError("too_many_members", count=len(infos), limit=MAX_MEMBERS)
+            found = list(_members(archive, infos))
+    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError, EOFError):
+        raise DeckError("zip_invalid") from None
+    manifest = next((_manifest(member) for member in found if member.file_name == MANIFEST), None)
+    return found if manifest is None else list(_checked(found, manifest))
+
+
+def write(files: Mapping[str, bytes], manifest: list[dict[str, Any]] | None = None) -> bytes:
+    """A zip of the files; with ``manifest`` (one object a file) the manifest stands first."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        if manifest is not None:
+            listed = json.dumps({_KIND: 1, "files": manifest}, ensure_ascii=False, indent=2)
+            archive.writestr(_info(MANIFEST), listed)
+        for name, content in files.items():
+            archive.writestr(_info(name), content)
+    return out.getvalue()
+
+
+def digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _info(name: str) -> zipfile.ZipInfo:
+    """Without a date: the same files give the same archive. Only its owner may read what is unpacked."""
+    info = zipfile.ZipInfo(name)
+    info.compress_type = zipfile.ZIP_DEFLATED
+    info.external_attr = 0o600 << 16
+    return info
+
+
+def _is_beside_the_point(info: zipfile.ZipInfo) -> bool:
+    """Folders, and what file managers leave in archives."""
+    path = info.filename.replace("\\", "/")
+    return info.is_dir() or path.startswith("__MACOSX/") or path.rpartition("/")[2].startswith(".")
+
+
+def _members(archive: zipfile.ZipFile, infos: list[zipfile.ZipInfo]) -> Iterator[Member]:
+    left = MAX_TOTAL
+    for info in infos:
+        path = info.filename.replace("\\", "/")
+        name = path.rpartition("/")[2]
+        kept = path if path != name else None
+        try:
+            content = _read(archive, info, min(left, MAX_BYTES))
+        except DeckError as error:
+            if error.code == "zip_too_large":
+                raise
+            yield Member(name, refused=error, path=kept)
+            continue
+        left -= len(content)
+        yield Member(name, content, path=kept)
+
+
+def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo, limit: int) -> bytes:
+    """The member's bytes, counted as they come out: what its header says is not believed."""
+    if info.flag_bits & _ENCRYPTED:
+        raise DeckError("zip_member_encrypted")
+    if info.compress_type not in _METHODS:
+        raise DeckError("zip_member_damaged")
+    taken = bytearray()
+    try:
+        with archive.open(info) as stream:
+            while piece := stream.read(_PIECE):
+                taken += piece
+                if len(taken) > _RATIO_FROM and len(taken) > MAX_RATIO * max(info.compress_size, 1):
+                    raise DeckError("zip_ratio", limit=MAX_RATIO)
+                if len(taken) > limit:
+                    raise _too_large(limit)
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError, ValueError):
+        raise DeckError("zip_member_damaged") from None
+    if is_zip(bytes(taken[:4])):
+        raise DeckError("zip_nested")
+    return bytes(taken)
+
+
+def _too_large(limit: int) -> DeckError:
+    if limit < MAX_BYTES:
+        return DeckError("zip_too_large", limit=MAX_TOTAL)
+    return DeckError("file_too_large", size=limit + 1, limit=limit)
+
+
+def _manifest(member: Member) -> Mapping[str, str] | None:
+    """File names to digests, if it is a manifest of ours."""
+    try:
+        said = json.loads(member.content)
+        if said[_KIND] != 1:
+            return None
+        return {str(each["file_name"]): str(each["sha256"]) for each in said["files"]}
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def _checked(found: list[Member], manifest: Mapping[str, str]) -> Iterator[Member]:
+    """The files against what the manifest says: a changed or missing one is said so."""
+    for member in found:
+        if member.file_name == MANIFEST:
+            continue
+        expected = manifest.get(member.file_name)
+        if member.refused is None and expected is not None and digest(member.content) != expected:
+            yield Member(member.file_name, refused=DeckError("archive_member_changed"), path=member.path)
+        else:
+            yield member
+    names = {member.file_name for member in found}
+    for name in manifest:
+        if name not in names:
+            yield Member(name, refused=DeckError("archive_member_missing"))

@@ -1,0 +1,105 @@
+"""Named reads of what accounts have to do with each other: near matches, merges, what depends on one."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import and_, desc, func, or_, select
+
+from authdeck.account import Account
+from authdeck.errors import NotFound
+from authdeck.storage.database import ReadConnection
+from authdeck.storage.reading.accounts import Named, by_keys
+from authdeck.storage.reading.names import code
+from authdeck.storage.tables import accounts, batch_items, batches, day_account, fingerprints
+
+
+def near(connection: ReadConnection, account: Account) -> list[Named]:
+    """Live and trashed accounts of the provider that share an e-mail, a half of the identity, or a credential."""
+    shared = [
+        column == value
+        for column, value in (
+            (accounts.c.email, account.email),
+            (accounts.c.organization, account.organization),
+            (accounts.c.subject, account.subject),
+        )
+        if value
+    ]
+    same = and_(accounts.c.provider == account.provider.value, accounts.c.key != account.key)
+    by_label = set(connection.execute(select(accounts.c.key).where(same, or_(*shared))).scalars()) if shared else set()
+    return list(by_keys(connection, by_label | sharing(connection, account.key)).values())
+
+
+def sharing(connection: ReadConnection, account_key: int) -> set[int]:
+    """Keys of accounts that ever held a credential of this one."""
+    ours = select(fingerprints.c.hash).where(fingerprints.c.account == account_key)
+    statement = select(fingerprints.c.account).where(
+        fingerprints.c.hash.in_(ours), fingerprints.c.account != account_key
+    )
+    return set(connection.execute(statement.distinct()).scalars())
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """One account in another. ``before`` and ``after`` are what its undoing needs; ``batch`` is its record."""
+
+    batch: str
+    account_key: int
+    into_key: int
+    before: dict[str, Any]
+    after: dict[str, Any]
+
+
+def merge_of(connection: ReadConnection, auth_index: str) -> Merge:
+    """The merge that is in force of the account ``auth_index``. Raises ``NotFound('not_merged')``."""
+    statement = (
+        select(batches.c.id, accounts.c.key, accounts.c.merged_into, batch_items.c.before, batch_items.c.after)
+        .join(batch_items, batch_items.c.batch == batches.c.id)
+        .join(accounts, accounts.c.key == batch_items.c.account)
+        .where(accounts.c.auth_index == auth_index, accounts.c.merged_into.is_not(None), batches.c.kind == "merge")
+        .order_by(desc(batches.c.created_at), desc(batches.c.id))
+        .limit(1)
+    )
+    row = connection.execute(statement).one_or_none()
+    if row is None:
+        raise NotFound("not_merged", auth_index=auth_index)
+    return Merge(row.id, row.key, row.merged_into, row.before, row.after)
+
+
+def index_of(connection: ReadConnection, account_key: int) -> str:
+    """The auth_index of any row, merged and purged ones included."""
+    asked = select(accounts.c.auth_index).where(accounts.c.key == account_key)
+    return str(connection.execute(asked).scalar_one())
+
+
+def merged_into(connection: ReadConnection, account_key: int) -> list[int]:
+    """Keys of accounts that were merged into this one, directly or by way of another."""
+    found: list[int] = []
+    waiting = [account_key]
+    while waiting:
+        statement = select(accounts.c.key).where(accounts.c.merged_into.in_(waiting))
+        waiting = list(connection.execute(statement).scalars())
+        found += waiting
+    return found
+
+
+def sharing_prefix(connection: ReadConnection, account: Account) -> int:
+    """How many other live accounts serve the account's prefix."""
+    live = and_(accounts.c.trashed_at.is_(None), accounts.c.purged_at.is_(None), accounts.c.merged_into.is_(None))
+    same = and_(live, accounts.c.prefix == account.settings.prefix, accounts.c.key != account.key)
+    return int(connection.execute(select(func.count()).select_from(accounts).where(same)).scalar_one())
+
+
+def requests_of(monitoring: ReadConnection, auth_index: str) -> int:
+    """How many client requests the account ever served, as the daily sums of the monitoring database have it."""
+    number = code(monitoring, "account", auth_index)
+    if number is None:
+        return 0
+    asked = select(func.coalesce(func.sum(day_account.c.requests), 0)).where(day_account.c.account == number)
+    return int(monitoring.execute(asked).scalar_one())
+
+
+def identity_hash(connection: ReadConnection, account_key: int) -> str | None:
+    """Also of an account that was merged."""
+    asked = select(accounts.c.identity_hash).where(accounts.c.key == account_key)
+    found: str | None = connection.execute(asked).scalar_one()
+    return found

@@ -1,0 +1,48 @@
+"""Secrets go into a file for their owner alone, and nowhere by accident."""
+
+import json
+from pathlib import Path
+
+from cli.conftest import Shell
+from fakes.auth_files import codex
+
+
+def test_it_works(shell: Shell, folder: Path, tmp_path: Path) -> None:
+    shell.run("import", folder)
+    out = tmp_path / "out.json"
+    said = shell.ok("export", "ann.json", "--output", out)
+    assert out.read_bytes() == codex()
+    assert out.stat().st_mode & 0o777 == 0o600
+    assert "two programs" in said.err
+    assert "FAKE" not in said.out + said.err
+    again = shell.run("export", "ann.json", "--output", out)
+    assert (again.code, "--force" in again.err) == (2, True)
+
+
+def test_an_archive_and_back(alone: Shell, folder: Path, tmp_path: Path) -> None:
+    alone.run("import", folder)
+    secret, out = tmp_path / "passphrase", tmp_path / "all.age"
+    secret.write_text("a FAKE passphrase\n")
+    alone.ok("export", "--search", "", "--format", "archive", "--passphrase-file", secret, "-o", out)
+    assert out.read_bytes().startswith(b"age-encryption.org/v1")
+    elsewhere = Shell(tmp_path / "elsewhere")
+    said = elsewhere.ok("import", out, "--passphrase-file", secret)
+    assert "2 new" in said.out
+    assert "Saved is not tried" in said.out
+
+
+def test_a_preview_writes_nothing(alone: Shell, folder: Path) -> None:
+    alone.run("import", folder)
+    told = alone.ok("export", "bob.json", "--format", "codex_cli", "--preview", "--json").json
+    assert told["items"][0]["lost"] == ["note", "priority"]
+    assert alone.run("export", "bob.json").code == 2
+    assert alone.run("export", "-o", "x.json").code == 2
+
+
+def test_models_and_endpoints_are_printed(alone: Shell, folder: Path) -> None:
+    alone.run("import", folder)
+    assert "Known to be in the plan plus" in alone.ok("accounts", "models", "ann.json").out
+    said = alone.ok("accounts", "endpoints", "ann.json")
+    assert "/v1/responses" in said.out
+    assert 'env_key = "AUTHDECK_CLIENT_KEY"' in said.out
+    assert json.loads(alone.ok("accounts", "endpoints", "ann.json", "--json").out)["snippets"]

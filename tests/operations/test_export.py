@@ -1,0 +1,151 @@
+"""Auth files out: what is in them, what is said first, and what is written down about it."""
+
+import json
+
+import pyrage
+import pytest
+
+from authdeck import formats
+from authdeck.acts import Act
+from authdeck.directory import AccountSearch
+from authdeck.errors import DeckError
+from authdeck.operations import edit_accounts
+from authdeck.operations.desk import Desk
+from authdeck.operations.export import Exported, Form, Wish, export, preview
+from authdeck.operations.import_files import Choices, Source, import_files
+from authdeck.secret import Secret
+from authdeck.storage.reading import audit
+from fakes.auth_files import codex, take_in
+from fakes.people import ANN, BOB
+
+KEY = b'{"type": "openai_compatible", "api_key": "sk-FAKE", "base_url": "https://models.example.com/v1"}'
+
+
+async def taken(desk: Desk, *files: tuple[str, bytes]) -> list[str]:
+    report = await take_in(desk, *files)
+    return [str(row.auth_index) for row in report.items]
+
+
+async def out(desk: Desk, *names: str, form: Form = Form.CLIPROXYAPI, **more: object) -> Exported:
+    return await export(desk, Wish(form, names, **more), BOB)
+
+
+async def refused(desk: Desk, wish: Wish) -> DeckError:
+    with pytest.raises(DeckError) as raised:
+        await export(desk, wish, BOB)
+    return raised.value
+
+
+async def test_it_works(desk: Desk) -> None:
+    content = codex(unknown={"kept": 1})
+    [ann] = await taken(desk, ("ann.json", content))
+    made = await out(desk, "ann.json")
+    assert (made.file_name, made.content, made.media_type) == ("ann.json", content, "application/json")
+    [entry] = [each for each in await desk.read(lambda c: audit.newest(c, limit=5)) if each.what == Act.FILE_EXPORTED]
+    assert (entry.actor, entry.target) == ("bob", ann)
+    assert "FAKE" not in str(entry.after)
+
+
+async def test_what_was_edited_is_in_the_file(desk: Desk) -> None:
+    [ann] = await taken(desk, ("ann.json", codex(mystery=[1])))
+    changes = {"note": "Ann's", "priority": 3, "proxy_url": "direct", "headers": {"x-a": "b"}}
+    await edit_accounts.edit(desk, ann, ANN, changes, version=None)
+    document = json.loads((await out(desk, ann)).content)
+    assert (document["note"], document["priority"], document["proxy_url"]) == ("Ann's", 3, "direct")
+    assert (document["headers"], document["mystery"]) == ({"x-a": "b"}, [1])
+
+
+async def test_a_preview_says_what_is_lost_and_hands_out_nothing(desk: Desk) -> None:
+    await taken(desk, ("ann.json", codex(note="hello", odd=1)), ("key.json", KEY))
+    rows = await preview(desk, Wish(Form.CODEX_CLI, search=AccountSearch(sort="name")))
+    assert [(row.account.file_name, row.lost, row.stale_after) for row in rows] == [
+        ("ann.json", ("note", "odd"), "rotating"),
+        ("key.json", (), None),
+    ]
+    assert rows[0].notes[0][0] == "export_shared"
+    assert rows[1].refused is not None
+    assert rows[1].refused[0] == "export_unsupported"
+    entries = await desk.read(lambda c: audit.newest(c, limit=10))
+    assert Act.FILE_EXPORTED not in [entry.what for entry in entries]
+
+
+async def test_what_the_form_cannot_hold_is_refused_or_left_out(desk: Desk) -> None:
+    await taken(desk, ("ann.json", codex()), ("key.json", KEY))
+    wish = Wish(Form.SUB2API, ("ann.json", "key.json"))
+    error = await refused(desk, wish)
+    assert (error.code, error.params["file_names"]) == ("export_refused", ["key.json"])
+    made = await out(desk, "ann.json", "key.json", form=Form.SUB2API, partial=True)
+    [draft] = formats.read("bundle.json", made.content)
+    assert draft.document["refresh_token"] == "rt_FAKE_acc-fake-1_user-fake-1"
+    assert (await refused(desk, Wish(Form.SUB2API, ("key.json",), partial=True))).code == "export_empty"
+
+
+async def test_several_files_come_as_a_zip(desk: Desk) -> None:
+    await taken(desk, ("ann.json", codex()), ("bob.json", codex("bob@example.com", "acc-bob", "user-bob")))
+    made = await out(desk, "ann.json", "bob.json")
+    assert (made.file_name, made.media_type) == ("authdeck-cliproxyapi.zip", "application/zip")
+    assert [draft.content for draft in formats.read("all.zip", made.content)] == [
+        codex(),
+        codex("bob@example.com", "acc-bob", "user-bob"),
+    ]
+
+
+async def test_an_archive_comes_back(desk: Desk) -> None:
+    await taken(desk, ("ann.json", codex(note="kept")), ("key.json", KEY))
+    ann = pyrage.x25519.Identity.generate()
+    made = await export(desk, Wish(Form.ARCHIVE, search=AccountSearch(), recipients=[str(ann.to_public())]), ANN)
+    source = Source("authdeck.age", made.content)
+    closed = await import_files(desk, [source], ANN, preview=True)
+    assert [row.reason and row.reason[0] for row in closed.items] == ["age_key_missing"]
+    opened = await import_files(desk, [source], ANN, preview=True, choices=Choices(identity=Secret(str(ann))))
+    assert sorted((row.file_name, row.outcome.value) for row in opened.items) == [
+        ("ann.json", "unchanged"),
+        ("key.json", "unchanged"),
+    ]
+
+
+async def test_an_archive_needs_a_key_and_nothing_else_takes_one(desk: Desk) -> None:
+    await taken(desk, ("ann.json", codex()))
+    assert (await refused(desk, Wish(Form.ARCHIVE, ("ann.json",)))).code == "archive_key_missing"
+    wish = Wish(Form.CODEX_CLI, ("ann.json",), passphrase=Secret("a FAKE passphrase"))
+    assert (await refused(desk, wish)).code == "archive_key_unused"
+    assert (await refused(desk, Wish(Form.CODEX_CLI))).code == "export_empty"
+
+
+async def test_handing_over_leaves_the_sign_in_to_the_other(desk: Desk) -> None:
+    [ann, key] = await taken(desk, ("ann.json", codex()), ("key.json", KEY))
+    made = await export(desk, Wish(Form.CLIPROXYAPI, (ann, key), hand_over=True), BOB)
+    drafts = formats.read("all.zip", made.content)
+    assert not any(draft.disabled for draft in drafts)
+    entry = desk.directory.get(ann)
+    assert entry is not None
+    assert [(hold.owner.value, hold.code, hold.actor) for hold in entry.holds] == [("operator", "handed_over", "bob")]
+    assert entry.account.refresh_by.value == "other"
+    other = desk.directory.get(key)
+    assert other is not None
+    assert other.holds == ()
+
+
+async def test_what_can_not_be_opened_is_a_row(desk: Desk) -> None:
+    await taken(desk, ("ann.json", codex()))
+    rows = await preview(desk, Wish(Form.CLIPROXYAPI, ("ann.json",)))
+    assert rows[0].refused is None
+    assert "FAKE" not in repr(rows)
+
+
+async def test_pasted_text_has_a_limit_of_its_own(desk: Desk) -> None:
+    long = b"{" + b" " * 1_000_000 + b"}"
+    report = await import_files(desk, [Source("a.json", long, pasted=True), Source("a.json", long)], ANN, preview=True)
+    assert [row.reason and row.reason[0] for row in report.items] == ["text_too_long", "type_missing"]
+
+
+async def test_a_bundle_of_thousands_is_taken_in_in_chunks(desk: Desk) -> None:
+    accounts = [
+        {"name": str(n), "platform": "openai", "type": "oauth", "credentials": {"access_token": f"at_FAKE_{n}"}}
+        for n in range(250)
+    ]
+    report = await import_files(
+        desk, [Source("b.json", json.dumps({"proxies": [], "accounts": accounts}).encode())], ANN
+    )
+    assert {row.outcome.value for row in report.items} == {"new"}
+    assert len({row.auth_index for row in report.items}) == 250
