@@ -197,6 +197,8 @@ def load(environment: MutableMapping[str, str] | None = None, **flags: Any) -> S
     Raises ``DeckError('setting_invalid')`` naming the setting. Secrets are taken out of the environment.
     """
     environment = os.environ if environment is None else environment
+    if environment.get("AUTHDECK_HOME") == "":  # an unset variable of a script must not lead into the real home
+        raise DeckError("setting_invalid", setting="AUTHDECK_HOME", problem="it is set, but empty")
     _read_secret_files(environment)
     given = {name: value for name, value in flags.items() if value is not None}
     home = Path(given.get("home") or environment.get("AUTHDECK_HOME") or platformdirs.user_data_dir("authdeck"))

@@ -35,7 +35,7 @@ def test_a_used_up_account_gives_way_to_the_next(open_deck, simulator, two):
     assert (event["auth_index"], event["status"], event["failure"]) == (second, 200, None)
 
 
-def test_a_used_up_account_is_passed_over_until_it_has_room_again(open_deck, simulator, two):
+def test_a_used_up_account_is_passed_over(open_deck, simulator, two):
     ann, _bob, _first, second = two
     simulator.use_up(ann, for_=timedelta(hours=2))
 
