@@ -24,13 +24,8 @@ def main() -> None:
     tell(
         f"Import of {options.files:,} auth files",
         "3 s or less for 1,000, 20 s for 10,000",
-<<<<<<< HEAD
-        "POST /api/v1/imports with 500 files as parts, one after the other, on a fresh home each round; the answer"
-        " comes when all are sealed, committed and known to the pool. Baseline: writing the same files, each synced.",
-=======
         "POST /api/v1/imports with 500 files as parts, again and again, on a fresh home each round; the answer comes"
         " when all are sealed, committed and known to the pool. Baseline: the same files in a folder, each synced.",
->>>>>>> revisions
     )
     files = list(auth_files(options.files))
     baseline, fresh, again = [], [], []

@@ -1,6 +1,5 @@
 """A disk that is full, or that can't be written to: a clear code, and everything that was committed is still there."""
 
-import asyncio
 import json
 import os
 import subprocess
@@ -78,11 +77,7 @@ async def test_a_full_disk_is_said_and_loses_nothing(small_disk: Path, vault: Va
     assert taken
     assert whole(database, vault, taken)
     database.close()
-<<<<<<< HEAD
-    await asyncio.to_thread(subprocess.run, ["mount", "-o", "remount,size=16m", str(small_disk)], check=True)
-=======
     _remount(small_disk, "size=16m")
->>>>>>> revisions
     reopened = opening.control(url, clock)
     assert whole(reopened, vault, taken)
     again = await desk_on(reopened, vault, clock, small_disk)
