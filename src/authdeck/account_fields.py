@@ -125,6 +125,15 @@ def headers(field: str, value: Any) -> dict[str, Secret]:
     return kept
 
 
+def header_changes(field: str, value: Any) -> dict[str, Secret | None]:
+    """Headers to set, and those to take away (``None`` or blank); headers that are not named stay as they are."""
+    if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
+        raise _invalid(field, "not_header_map")
+    gone = {name.strip() for name, content in value.items() if content is None or content == ""}
+    kept = headers(field, {name: content for name, content in value.items() if name.strip() not in gone})
+    return {**kept, **dict.fromkeys(gone)}
+
+
 def refresh_by(field: str, value: Any) -> RefreshBy:
     try:
         return RefreshBy(value)
@@ -149,7 +158,7 @@ FIELDS: Final[Mapping[str, Rule]] = {
     "using_api": boolean,
     "refresh_by": refresh_by,
     "proxy_url": proxy_url,
-    "headers": headers,
+    "headers": header_changes,
 }
 NOT_OURS: Final = frozenset(
     {"cloak_mode", "cloak_strict_mode", "cloak_sensitive_words", "cloak_cache_user_id", "tool_prefix_disabled"}

@@ -99,6 +99,16 @@ async def test_proxy_and_headers_are_sealed_and_shown_masked(desk: Desk) -> None
     assert "FAKE" not in json.dumps([[entry.before, entry.after] for entry in entries])
 
 
+async def test_headers_are_set_and_taken_away_by_name(desk: Desk) -> None:
+    index = await ann(desk)
+    await edit(desk, index, headers={"X-Team": "t_FAKE", "X-Old": "o_FAKE"})
+    await edit(desk, index, headers={"x-old": None, "X-New": "n_FAKE"})
+    stored = await desk.read(lambda c: revisions.secret_settings(c, index))
+    opened = seals.open_settings(desk.vault, index, stored).headers
+    assert {name: value.open() for name, value in opened.items()} == {"X-Team": "t_FAKE", "X-New": "n_FAKE"}
+    assert not (await edit(desk, index, headers=None)).has_headers
+
+
 async def test_a_name_in_use_is_refused(desk: Desk) -> None:
     await take_in(desk, ("bob.json", codex(organization="acc-fake-2", email="bob@example.com")))
     with pytest.raises(Conflict, match="file_name_taken"):

@@ -50,7 +50,7 @@ class AccountChange(BaseModel):
     project_id: str | None = None
     prefix: str | None = None
     proxy_url: str | None = None
-    headers: dict[str, str] | None = None
+    headers: dict[str, str | None] | None = None
     excluded_models: list[str] | None = None
     model_aliases: list[ModelAliasShape] | None = None
     disable_cooling: bool | None = None

@@ -14,8 +14,9 @@ from authdeck.formats import check_name
 from authdeck.operations import seals
 from authdeck.operations.desk import Desk
 from authdeck.operations.records import changed, record
+from authdeck.secret import Secret
 from authdeck.storage.database import WriteConnection
-from authdeck.storage.reading import accounts
+from authdeck.storage.reading import accounts, revisions
 from authdeck.storage.writing import accounts as writing
 
 
@@ -69,7 +70,8 @@ def _columns(desk: Desk, connection: WriteConnection, account: Account, fields: 
         if field == "proxy_url":
             columns["proxy"] = seals.seal_proxy(desk.vault, connection, value, desk.clock)
         elif field == "headers":
-            columns["headers_sealed"] = seals.seal_headers(desk.vault, account.auth_index, value)
+            merged = _merged_headers(desk, connection, account, value)
+            columns["headers_sealed"] = seals.seal_headers(desk.vault, account.auth_index, merged)
         elif field == "model_aliases":
             columns[field] = [asdict(alias) for alias in value]
         elif isinstance(value, tuple):
@@ -77,6 +79,23 @@ def _columns(desk: Desk, connection: WriteConnection, account: Account, fields: 
         else:
             columns[field] = value
     return columns
+
+
+def _merged_headers(
+    desk: Desk, connection: WriteConnection, account: Account, changes: Mapping[str, Secret | None]
+) -> dict[str, Secret]:
+    """The account's headers with the changes laid over them by name; no changes at all clears them.
+
+    Names are compared without case. Values are never shown, so that nobody can be asked to repeat the others.
+    """
+    if not changes:
+        return {}
+    stored = seals.open_settings(
+        desk.vault, account.auth_index, revisions.secret_settings(connection, account.auth_index)
+    )
+    named = {name.casefold() for name in changes}
+    others = {name: value for name, value in stored.headers.items() if name.casefold() not in named}
+    return others | {name: value for name, value in changes.items() if value is not None}
 
 
 def _renamed(connection: WriteConnection, account: Account, name: str) -> dict[str, str]:
