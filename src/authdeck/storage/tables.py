@@ -126,7 +126,7 @@ accounts = Table(
     Column("file_name", Text, nullable=False),
     Column("file_name_folded", Text, nullable=False),
     Column("label", Text, nullable=False),
-    Column("email", Text),
+    Column("email", Text, index=True),
     Column("plan", Text),
     Column("organization", Text),
     Column("subject", Text),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, select
+from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, select
 
 from authdeck.account import Account, AccountSettings, Kind, ModelAlias, Provider, RefreshBy
 from authdeck.clock import to_micros
@@ -20,6 +20,23 @@ _LIVE = and_(accounts.c.trashed_at.is_(None), accounts.c.purged_at.is_(None), ac
 _TRASHED = and_(accounts.c.trashed_at.is_not(None), accounts.c.purged_at.is_(None), accounts.c.merged_into.is_(None))
 _AT_ONCE = 500  # parameters of one statement: far below every database's limit
 _EXISTS = and_(accounts.c.purged_at.is_(None), accounts.c.merged_into.is_(None))
+
+
+def _select() -> Select[Any]:
+    return select(accounts, proxies.c.display.label("proxy_display")).outerjoin(
+        proxies, accounts.c.proxy == proxies.c.key
+    )
+
+
+def _among(column: ColumnElement[Any]) -> ColumnElement[bool]:
+    return column.in_(bindparam("wanted", expanding=True))
+
+
+# Made once: an import asks them for every row, and making a statement costs more than running it.
+_BY_IDENTITY = _select().where(_EXISTS, _among(accounts.c.identity_hash))
+_BY_KEY = _select().where(_EXISTS, _among(accounts.c.key))
+_BY_FILE_NAME = _select().where(_LIVE, _among(accounts.c.file_name_folded))
+_BY_EMAIL = _select().where(_LIVE, _among(accounts.c.email)).order_by(accounts.c.key).limit(20)
 
 
 def live(connection: ReadConnection) -> list[Entry]:
@@ -88,18 +105,18 @@ class Named:
 
 def by_identity(connection: ReadConnection, hashes: Iterable[str]) -> dict[str, Named]:
     """Live and trashed accounts by the keyed hash of their full identity."""
-    found = _named(connection, and_(_EXISTS, accounts.c.identity_hash.in_(list(hashes))))
+    found = _named(connection, _BY_IDENTITY, hashes)
     return {named.identity_hash: named for named in found if named.identity_hash}
 
 
 def by_keys(connection: ReadConnection, keys: Iterable[int]) -> dict[int, Named]:
-    found = _named(connection, and_(_EXISTS, accounts.c.key.in_(list(keys))))
+    found = _named(connection, _BY_KEY, keys)
     return {named.account.key: named for named in found}
 
 
 def by_file_name(connection: ReadConnection, folded: Iterable[str]) -> dict[str, Named]:
     """Live accounts by their folded file name."""
-    found = _named(connection, and_(_LIVE, accounts.c.file_name_folded.in_(list(folded))))
+    found = _named(connection, _BY_FILE_NAME, folded)
     return {named.account.file_name.casefold(): named for named in found}
 
 
@@ -111,9 +128,9 @@ def names_like(connection: ReadConnection, file_name: str) -> frozenset[str]:
 
 
 def by_email(connection: ReadConnection, emails: Iterable[str]) -> dict[str, list[Named]]:
-    """Live accounts that share an e-mail: near matches, never an identity."""
+    """Live accounts that share an e-mail: near matches, never an identity. The first few: they are shown to a person."""
     together: dict[str, list[Named]] = defaultdict(list)
-    for named in _named(connection, and_(_LIVE, accounts.c.email.in_(list(emails)))):
+    for named in _named(connection, _BY_EMAIL, emails):
         together[str(named.account.email)].append(named)
     return together
 
@@ -137,8 +154,8 @@ def _has_alias(name: str) -> ColumnElement[bool]:
     return accounts.c.key.in_(select(aliases.c.account).where(aliases.c.value == name))
 
 
-def _named(connection: ReadConnection, condition: ColumnElement[bool]) -> list[Named]:
-    rows = connection.execute(_select().where(condition)).all()
+def _named(connection: ReadConnection, statement: Select[Any], wanted: Iterable[Any]) -> list[Named]:
+    rows = connection.execute(statement, {"wanted": list(wanted)}).all()
     return [Named(_account(row, ()), row.identity_hash, row.trashed_at is not None) for row in rows]
 
 
@@ -146,12 +163,6 @@ def _accounts(connection: ReadConnection, condition: ColumnElement[bool]) -> lis
     rows = connection.execute(_select().where(condition).order_by(accounts.c.key)).all()
     names = _alias_values(connection, condition)
     return [_account(row, names.get(row.key, ())) for row in rows]
-
-
-def _select() -> Select[Any]:
-    return select(accounts, proxies.c.display.label("proxy_display")).outerjoin(
-        proxies, accounts.c.proxy == proxies.c.key
-    )
 
 
 def _alias_values(connection: ReadConnection, condition: ColumnElement[bool]) -> Mapping[int, tuple[str, ...]]:

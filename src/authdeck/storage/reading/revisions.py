@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from sqlalchemy import Row, and_, select
+from sqlalchemy import Row, and_, bindparam, select
 
 from authdeck.errors import NotFound
 from authdeck.storage.database import ReadConnection
@@ -49,6 +49,13 @@ class Fingerprint:
 
 
 _WITH_INDEX = select(revisions, accounts.c.auth_index).join(accounts, accounts.c.key == revisions.c.account)
+
+
+_FINGERPRINTS = (
+    select(fingerprints)
+    .where(fingerprints.c.hash.in_(bindparam("wanted", expanding=True)))
+    .order_by(fingerprints.c.hash, fingerprints.c.revision.desc())
+)
 
 
 def current(connection: ReadConnection, auth_index: str) -> StoredRevision:
@@ -111,13 +118,8 @@ def secret_settings(connection: ReadConnection, auth_index: str) -> StoredSecret
 
 def known_fingerprints(connection: ReadConnection, hashes: Iterable[str]) -> dict[str, list[Fingerprint]]:
     """Which accounts had these credentials, the newest revision first."""
-    statement = (
-        select(fingerprints)
-        .where(fingerprints.c.hash.in_(list(hashes)))
-        .order_by(fingerprints.c.hash, fingerprints.c.revision.desc())
-    )
     found: dict[str, list[Fingerprint]] = {}
-    for row in connection.execute(statement):
+    for row in connection.execute(_FINGERPRINTS, {"wanted": list(hashes)}):
         found.setdefault(row.hash, []).append(Fingerprint(row.hash, row.kind, row.account, row.revision))
     return found
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import insert, select, update
 
@@ -11,6 +11,9 @@ from authdeck.account import AccountSettings, Kind, Provider, RefreshBy
 from authdeck.credential import Claims
 from authdeck.storage.database import WriteConnection
 from authdeck.storage.tables import accounts, aliases, proxies
+
+
+_INSERT: Final = insert(accounts).returning(accounts.c.key)  # made once: making it costs more than running it
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ def add(connection: WriteConnection, new: NewAccount) -> int:
         **labels(new.claims),
         **setting_columns(new.settings),
     }
-    key: int = connection.execute(insert(accounts).values(row).returning(accounts.c.key)).scalar_one()
+    key: int = connection.execute(_INSERT, row).scalar_one()
     return key
 
 

@@ -3,12 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import func, insert, select, update
 
 from authdeck.storage.database import WriteConnection
 from authdeck.storage.reading.revisions import newest_number
 from authdeck.storage.tables import accounts, fingerprints, revisions
+
+
+_INSERT: Final = insert(revisions)
+_INSERT_FINGERPRINTS: Final = insert(fingerprints)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +86,7 @@ def add_fingerprints(
         if is_new_account or not _is_known(connection, account_key, kind, value)
     ]
     if rows:
-        connection.execute(insert(fingerprints), rows)
+        connection.execute(_INSERT_FINGERPRINTS, rows)
 
 
 def _is_known(connection: WriteConnection, account_key: int, kind: str, value: str) -> bool:

@@ -239,6 +239,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("auth_index", name=op.f("uq_accounts_auth_index")),
         sqlite_autoincrement=True,
     )
+    op.create_index(op.f("ix_accounts_email"), "accounts", ["email"], unique=False)
     op.create_index(
         "uq_accounts_file_name_folded",
         "accounts",
