@@ -128,7 +128,7 @@ def names_like(connection: ReadConnection, file_name: str) -> frozenset[str]:
 
 
 def by_email(connection: ReadConnection, emails: Iterable[str]) -> dict[str, list[Named]]:
-    """Live accounts that share an e-mail: near matches, never an identity. The first few: they are shown to a person."""
+    """Live accounts that share an e-mail: near matches, never an identity. The first few: people look at them."""
     together: dict[str, list[Named]] = defaultdict(list)
     for named in _named(connection, _BY_EMAIL, emails):
         together[str(named.account.email)].append(named)

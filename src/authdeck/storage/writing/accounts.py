@@ -12,7 +12,6 @@ from authdeck.credential import Claims
 from authdeck.storage.database import WriteConnection
 from authdeck.storage.tables import accounts, aliases, proxies
 
-
 _INSERT: Final = insert(accounts).returning(accounts.c.key)  # made once: making it costs more than running it
 
 

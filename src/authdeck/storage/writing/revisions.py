@@ -11,7 +11,6 @@ from authdeck.storage.database import WriteConnection
 from authdeck.storage.reading.revisions import newest_number
 from authdeck.storage.tables import accounts, fingerprints, revisions
 
-
 _INSERT: Final = insert(revisions)
 _INSERT_FINGERPRINTS: Final = insert(fingerprints)
 
