@@ -38,6 +38,11 @@ test: setup ## Set up what the tests need (Chromium included), check, and run al
 # A check that fails does not hide what the tests say: their summary comes last. (A literal MAKE would run under make -n.)
 checks = $(MAKE) --no-print-directory check
 
+.PHONY: proof
+proof: setup ## The long proofs: every parser with 100,000 inputs, and what kills a process at every step
+	AUTHDECK_PROOF_INPUTS=100000 $(python) -m pytest --timeout 0 tests/formats/test_fuzz.py
+	$(python) -m pytest tests/end_to_end/test_kills.py tests/storage/test_no_room.py tests/operations/test_nothing_is_lost.py
+
 # Apart from the tests: measuring doubles their CPU time (64 s became 131 s for formats, operations and gateway).
 .PHONY: coverage
 coverage: setup ## Run all tests and say which lines they reach
