@@ -148,4 +148,4 @@ def _jwt(claims: dict[str, object]) -> str:
     def part(content: dict[str, object]) -> str:
         return base64.urlsafe_b64encode(json.dumps(content).encode()).rstrip(b"=").decode()
 
-    return f"{part({'alg': 'none'})}.{part(claims)}.FAKE"
+    return f"{part({'alg': 'RS256'})}.{part(claims)}.FAKE"
