@@ -1,26 +1,23 @@
-"""Which account serves a request: route and prefix, then priority, then turn by turn. Pure, in memory.
+"""Which account serves a request: route and prefix, then its session's account, then priority, then whose turn it is.
 
 Accounts that offer the same models form a group. For each route, prefix and set of groups that may serve a model there
-is one *line*: tiers by priority, and in a tier a ring of ready accounts, a ring of those whose token has run out, and a
-heap of those that wait for a moment. An account met at a ring's head in the wrong state moves then, so that a pick
-costs the same with ten accounts and with a hundred thousand. Times are unix seconds.
+is one *line*: tiers by falling priority, see ``tier.py``. Pure, in memory. Times are unix seconds.
 """
 
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from heapq import heappop, heappush
-from itertools import count
 from typing import Final
 
 from authdeck import models
 from authdeck.account import Account, Provider, RefreshBy
+from authdeck.affinity import Bindings, Place, places
 from authdeck.catalogue import SHIPPED, Catalogue
 from authdeck.directory import Entry
 from authdeck.hold import Owner
 from authdeck.models import Offer, Support
-from authdeck.routing import Ask, Route
+from authdeck.routing import Ask, Route, Strategy
+from authdeck.tier import FOR_EVER, Member, Tier
 
 Routes = Callable[[Account], frozenset[Route]]
 
@@ -73,6 +70,28 @@ class Block:
     is_quota: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How the operator wants accounts to be picked.
+
+    ``prefix_only``: accounts with one of these prefixes (``*``: with any) serve only who names the prefix.
+    ``session_ttl``: seconds that a conversation stays on its account after its last request; 0: not at all.
+    """
+
+    strategy: Strategy = Strategy.ROUND_ROBIN
+    prefix_only: frozenset[str] = frozenset()
+    session_ttl: float = 3600.0
+
+    def prefixes(self, account: Account) -> set[str | None]:
+        """The prefixes under which the account is reached; ``None``: without one."""
+        prefix = account.settings.prefix or None
+        is_apart = prefix is not None and not self.prefix_only.isdisjoint((prefix, "*"))
+        return {prefix} if is_apart else {None, prefix}
+
+
+DEFAULT: Final = Policy()
+
+
 class Pool:
     """All accounts that could serve. Not thread-safe: used on the event loop only.
 
@@ -80,9 +99,12 @@ class Pool:
     run out while others were fresh: a good moment to refresh them.
     """
 
-    def __init__(self, routes: Routes, catalogue: Catalogue = SHIPPED) -> None:
+    def __init__(self, routes: Routes, catalogue: Catalogue = SHIPPED, policy: Policy = DEFAULT) -> None:
         self._routes: Final = routes
         self._catalogue: Final = catalogue
+        self._policy: Final = policy
+        self._bindings: Final = Bindings(policy.session_ttl)
+        self._limited: dict[str, float] = {}
         self._members: dict[str, _Member] = {}
         self._lanes: dict[tuple[Route, str | None], _Lane] = {}
         self._terms: frozenset[Provider] = frozenset()
@@ -100,7 +122,11 @@ class Pool:
         self.remove(account.auth_index, forget_blocks=former is None or former.account.revision != account.revision)
         if account.trashed_at is not None:
             return
-        member = _Member(entry, self._routes(account), self._lacks_terms(account), self._catalogue)
+        self._remember_limits(entry)
+        member = _Member(
+            entry, self._routes(account), self._policy, self._catalogue,
+            lacks_terms=self._lacks_terms(account), limited_at=self._limited.get(account.auth_index, 0.0),
+        )  # fmt: skip
         self._members[account.auth_index] = member
         self._offered.update(member.own_names)
         for lane in self._lanes_of(member):
@@ -112,6 +138,7 @@ class Pool:
         member = self._members.pop(auth_index, None)
         if forget_blocks:
             self._blocks.pop(auth_index, None)
+            self._limited.pop(auth_index, None)
         if member is None:
             return
         self._withdraw(member.own_names)
@@ -125,7 +152,7 @@ class Pool:
         """The providers whose terms are acknowledged now."""
         self._terms = frozenset(providers)
         for member in self._members.values():
-            member.lacks_terms = self._lacks_terms(member.account)
+            member.note_terms(lacks=self._lacks_terms(member.account))
         for lane in self._lanes.values():
             lane.forget_lines()
 
@@ -137,6 +164,8 @@ class Pool:
         if member is None:
             return
         block = Block(min(until, now + BLOCK_LIMIT), until, code, is_quota)
+        if is_quota:
+            member.limited_at = self._limited[auth_index] = now
         self._blocks.setdefault(auth_index, {})[model] = block
         self._pause(member, model, block)
 
@@ -150,12 +179,16 @@ class Pool:
             self.apply(member.entry)
 
     def pick(self, ask: Ask, now: float) -> Account | Shortage:
-        """The next account in turn, or why there is none. Accounts in ``ask.tried`` are passed over."""
+        """The session's account, else the next in turn, or why there is none. Those in ``ask.tried`` are passed over.
+
+        A session whose account can't serve moves to another for good: going to and fro would lose both caches.
+        """
         lane = self._lanes.get((ask.route, ask.prefix))
         if lane is None:
             return Shortage()
-        member = lane.line(ask).pick(ask, now, self.stale)
-        return member.account if member else lane.shortage(ask, now)
+        if ask.session is not None:
+            return self._pick_of_session(lane, ask, now)
+        return self._pick_in_turn(lane, ask, now)
 
     def get(self, auth_index: str) -> Account | None:
         member = self._members.get(auth_index)
@@ -176,6 +209,40 @@ class Pool:
     def prefixes(self) -> list[str]:
         return sorted({prefix for _, prefix in self._lanes if prefix})
 
+    def _pick_of_session(self, lane: "_Lane", ask: Ask, now: float) -> Account | Shortage:
+        """An account whose token ran out is kept: one refresh is less than a lost cache."""
+        place, member = self._of_session(lane, ask, now)
+        usable = member is not None and member.auth_index not in ask.tried and member.opens_at(ask.model) <= now
+        picked = member.account if member is not None and usable else self._pick_in_turn(lane, ask, now)
+        if isinstance(picked, Account):
+            self._bindings.put(place, picked.auth_index, now)
+        return picked
+
+    def _of_session(self, lane: "_Lane", ask: Ask, now: float) -> tuple[Place, "_Member | None"]:
+        """Where the conversation's account for such requests is noted, and the account.
+
+        One that lives but serves no such requests keeps its place; the conversation is on several accounts then.
+        """
+        place: Place = (ask.prefix, ask.session, None)
+        for place in places(ask):
+            bound = self._bindings.at(place, now)
+            if bound is None or bound not in self._members:
+                return place, None
+            member = lane.members.get(bound)
+            if member is not None and lane.serves(member, ask):
+                return place, member
+        return place, None
+
+    def _pick_in_turn(self, lane: "_Lane", ask: Ask, now: float) -> Account | Shortage:
+        member = lane.line(ask).pick(ask, now, self.stale)
+        return member.account if member else lane.shortage(ask, now)
+
+    def _remember_limits(self, entry: Entry) -> None:
+        met = [hold.since.timestamp() for hold in entry.holds if hold.owner is Owner.COOLDOWN]
+        if met:
+            index = entry.account.auth_index
+            self._limited[index] = max(self._limited.get(index, 0.0), *met)
+
     def _lacks_terms(self, account: Account) -> bool:
         return account.needs_terms and account.provider not in self._terms
 
@@ -183,7 +250,7 @@ class Pool:
         for key in member.lanes:
             lane = self._lanes.get(key)
             if lane is None:
-                lane = self._lanes[key] = _Lane()
+                lane = self._lanes[key] = _Lane(self._policy.strategy)
             yield lane
 
     def _withdraw(self, names: Iterable[str]) -> None:
@@ -202,29 +269,46 @@ class _Member:
     """An account in the pool with what decides whether it is ready."""
 
     __slots__ = (
-        "_holds", "_pauses", "account", "alive", "auth_index", "entry", "expires", "lacks_terms", "lanes", "offer",
-        "own_names", "priority", "ready_at", "scoped",
+        "_holds", "_pauses", "account", "alive", "auth_index", "created_at", "entry", "expires", "is_closed",
+        "is_left_out", "lacks_terms", "lanes", "limited_at", "offer", "own_names", "priority", "ready_at", "scoped",
+        "weight",
     )  # fmt: skip
 
-    def __init__(self, entry: Entry, routes: frozenset[Route], lacks_terms: bool, catalogue: Catalogue) -> None:
+    def __init__(
+        self,
+        entry: Entry,
+        routes: frozenset[Route],
+        policy: Policy,
+        catalogue: Catalogue,
+        *,
+        lacks_terms: bool,
+        limited_at: float,
+    ) -> None:
         account = entry.account
         self.entry: Final = entry
         self.account: Final = account
         self.auth_index: Final = account.auth_index
-        prefixes = {None, account.settings.prefix or None}
-        self.lanes: Final = [(route, prefix) for route in routes for prefix in prefixes]
+        self.lanes: Final = [(route, prefix) for route in routes for prefix in policy.prefixes(account)]
         self.priority: Final = account.settings.priority
+        self.weight: Final = account.settings.weight
+        self.is_left_out: Final = policy.strategy is Strategy.WEIGHTED and self.weight == 0
+        self.created_at: Final = account.created_at.timestamp() if account.created_at else 0.0
+        self.limited_at = limited_at
         self.offer: Final = models.offer(account, catalogue)
         self.own_names: Final = frozenset((*account.models, *(each.alias for each in account.settings.model_aliases)))
         self.expires: Final = account.expires_at.timestamp() - EXPIRY_MARGIN if account.expires_at else None
-        self.lacks_terms = lacks_terms
+        self.note_terms(lacks=lacks_terms)
         self.alive = True
         self._holds: Final = [(hold, hold.until.timestamp() if hold.until else None) for hold in entry.holds]
         self._pauses: dict[str | None, Block] = {}
         self.ready_at = 0.0
         self.scoped: dict[str, float] = {}
         for hold, until in self._holds:
-            self._extend(hold.scope, _FOR_EVER if until is None else until)
+            self._extend(hold.scope, FOR_EVER if until is None else until)
+
+    def note_terms(self, *, lacks: bool) -> None:
+        self.lacks_terms = lacks
+        self.is_closed = self._lasting_reason() is not None
 
     def pause(self, scope: str | None, block: Block) -> None:
         self._pauses[scope] = block
@@ -232,8 +316,8 @@ class _Member:
 
     def opens_at(self, model: str | None) -> float:
         """When it may serve: now or past, a moment, or never without a change."""
-        if self.lacks_terms or self.account.unreadable:
-            return _FOR_EVER
+        if self.is_closed:
+            return FOR_EVER
         if self.scoped and model is not None:
             return max(self.ready_at, self.scoped.get(model, 0.0))
         return self.ready_at
@@ -243,10 +327,8 @@ class _Member:
 
     def reason(self, model: str | None, now: float) -> tuple[str, float | None, bool]:
         """The strongest reason of not being ready: code, end where known, and whether it is a limit."""
-        if self.lacks_terms:
-            return "terms_not_acknowledged", None, False
-        if self.account.unreadable:
-            return self.account.unreadable, None, False
+        if (lasting := self._lasting_reason()) is not None:
+            return lasting, None, False
         for hold, until in self._holds:
             if hold.scope in (None, model) and (until is None or until > now):
                 is_quota = hold.owner is Owner.COOLDOWN and any(word in hold.code for word in _QUOTA_CODES)
@@ -258,12 +340,18 @@ class _Member:
             return "token_expired", None, False
         return "tried", None, False
 
+    def _lasting_reason(self) -> str | None:
+        """What keeps it away whatever the time."""
+        if self.lacks_terms:
+            return "terms_not_acknowledged"
+        return self.account.unreadable or ("weight_zero" if self.is_left_out else None)
+
     def only_rests(self, model: str | None, now: float) -> bool:
         """Whether nothing but pauses that are no limits keep it from serving."""
         pauses = [block for scope, block in self._pauses.items() if scope in (None, model) and block.ends > now]
-        if not pauses or any(block.is_quota for block in pauses) or self.lacks_terms or self.account.unreadable:
+        if not pauses or any(block.is_quota for block in pauses) or self.is_closed:
             return False
-        return not any(hold.scope in (None, model) and (until or _FOR_EVER) > now for hold, until in self._holds)
+        return not any(hold.scope in (None, model) and (until or FOR_EVER) > now for hold, until in self._holds)
 
     def _extend(self, scope: str | None, until: float) -> None:
         if scope is None:
@@ -279,8 +367,9 @@ _Key = tuple[frozenset[Offer] | None, str | None, frozenset[str] | None]
 class _Lane:
     """The accounts of one route and prefix, and the lines formed from them."""
 
-    def __init__(self) -> None:
+    def __init__(self, strategy: Strategy) -> None:
         self.members: dict[str, _Member] = {}
+        self._strategy: Final = strategy
         self._groups: dict[Offer, dict[str, _Member]] = {}
         self._answers: OrderedDict[str, frozenset[Offer]] = OrderedDict()
         self._lines: OrderedDict[_Key, _Line] = OrderedDict()
@@ -338,6 +427,10 @@ class _Lane:
             self._shortages[key] = now, found
         return found
 
+    def serves(self, member: _Member, ask: Ask) -> bool:
+        """Whether the member is one of those that this request may go to."""
+        return _is_among(member, ask.providers) and (ask.model is None or member.offer in self._serving(ask.model))
+
     def line(self, ask: Ask) -> "_Line":
         offers = None if ask.model is None else self._serving(ask.model)
         key = (offers, ask.model if ask.model in self._apart else None, ask.providers)
@@ -371,8 +464,8 @@ class _Lane:
         return offers
 
     def _formed(self, key: _Key) -> "_Line":
-        offers, model, providers = key
-        line = _Line(model)
+        offers, _, providers = key
+        line = _Line(self._strategy)
         for offered, group in self._groups.items():
             if offers is None or offered in offers:
                 for member in group.values():
@@ -406,77 +499,20 @@ def _is_among(member: _Member, providers: frozenset[str] | None) -> bool:
 class _Line:
     """Tiers by falling priority."""
 
-    def __init__(self, model: str | None) -> None:
-        self._model: Final = model
-        self._tiers: dict[int, _Tier] = {}
-        self._order: list[_Tier] = []
+    def __init__(self, strategy: Strategy) -> None:
+        self._strategy: Final = strategy
+        self._tiers: dict[int, Tier] = {}
+        self._order: list[Tier] = []
 
     def add(self, member: _Member) -> None:
-        tier = self._tiers.get(member.priority)
-        if tier is None:
-            tier = self._tiers[member.priority] = _Tier(self._model)
+        of_priority = self._tiers.get(member.priority)
+        if of_priority is None:
+            of_priority = self._tiers[member.priority] = Tier(self._strategy)
             self._order = [self._tiers[priority] for priority in sorted(self._tiers, reverse=True)]
-        tier.add(member)
+        of_priority.add(member)
 
-    def pick(self, ask: Ask, now: float, stale: deque[Account]) -> _Member | None:
-        for tier in self._order:
-            if (member := tier.pick(ask, now, stale)) is not None:
+    def pick(self, ask: Ask, now: float, stale: deque[Account]) -> Member | None:
+        for each in self._order:
+            if (member := each.pick(ask, now, stale)) is not None:
                 return member
         return None
-
-
-class _Tier:
-    """Accounts of one priority. Those whose token ran out come after those with a fresh one."""
-
-    def __init__(self, model: str | None) -> None:
-        self._model: Final = model
-        self._ready: deque[_Member] = deque()
-        self._stale: deque[_Member] = deque()
-        self._waiting: list[tuple[float, int, _Member]] = []
-        self._added = 0
-
-    def add(self, member: _Member) -> None:
-        """Account changes leave their former selves in the ring; where nobody picks, they are swept out here."""
-        self._ready.append(member)
-        self._added += 1
-        if self._added * 2 > len(self._ready) + 64:
-            self._ready = deque(each for each in self._ready if each.alive)
-            self._stale = deque(each for each in self._stale if each.alive)
-            self._added = 0
-
-    def pick(self, ask: Ask, now: float, stale: deque[Account]) -> _Member | None:
-        while self._waiting and self._waiting[0][0] <= now:
-            self._ready.append(heappop(self._waiting)[2])
-        member = self._next(self._ready, ask, now, lambda passed: self._is_set_aside(passed, now, stale))
-        return member or self._next(self._stale, ask, now, lambda _: False)
-
-    def _next(self, ring: deque[_Member], ask: Ask, now: float, aside: Callable[[_Member], bool]) -> _Member | None:
-        """The ring's head, moved to its end. Accounts tried before are stepped over, at most once each."""
-        steps = len(ring) if not ask.tried else min(len(ring), len(ask.tried) + 1)
-        while ring and steps:
-            member = ring[0]
-            if not member.alive:
-                ring.popleft()
-            elif (opens := member.opens_at(ask.model)) > now:
-                ring.popleft()
-                if opens < _FOR_EVER:
-                    heappush(self._waiting, (opens, next(_SEQUENCE), member))
-            elif aside(member):
-                ring.popleft()
-            else:
-                ring.rotate(-1)
-                if member.auth_index not in ask.tried:
-                    return member
-                steps -= 1
-        return None
-
-    def _is_set_aside(self, member: _Member, now: float, stale: deque[Account]) -> bool:
-        if not member.is_stale(now):
-            return False
-        self._stale.append(member)
-        stale.append(member.account)
-        return True
-
-
-_FOR_EVER: Final = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
-_SEQUENCE: Final = count()

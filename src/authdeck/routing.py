@@ -4,6 +4,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
+class Strategy(StrEnum):
+    """Whose turn it is among ready accounts of one priority."""
+
+    ROUND_ROBIN = "round_robin"  # one after the other
+    WEIGHTED = "weighted"  # by their weights, evenly spread; weight 0 gets nothing
+    FILL_FIRST = "fill_first"  # the oldest account serves all until it can't
+    LEAST_RECENTLY_LIMITED = "least_recently_limited"  # whose last limit is longest ago; among equals in turn
+
+
 class Route(StrEnum):
     """A thing the gateway can be asked to do. Providers say which of them they serve."""
 
@@ -23,6 +32,7 @@ class Ask:
 
     ``model`` is the name without prefix, ``None`` where the route has none. ``prefix`` is the routing name from the URL
     or the model. ``tried`` are auth indexes that failed already. ``providers`` limits the choice to these, by name.
+    ``session`` names a conversation that stays on one account, ``None`` where the client names none.
     """
 
     route: Route
@@ -30,3 +40,4 @@ class Ask:
     prefix: str | None = None
     tried: frozenset[str] = frozenset()
     providers: frozenset[str] | None = None
+    session: str | None = None

@@ -53,10 +53,10 @@ from authdeck.operations.refresh import Refresher
 from authdeck.operations.resealing import Resealer
 from authdeck.operations.thin_revisions import thin_revisions
 from authdeck.operations.uses import Uses
-from authdeck.pool import Pool
+from authdeck.pool import Policy, Pool
 from authdeck.protocols.routes import is_gateway
 from authdeck.providers import PROVIDERS
-from authdeck.routing import Route
+from authdeck.routing import Route, Strategy
 from authdeck.secret import Secret
 from authdeck.settings import Settings
 from authdeck.storage import opening
@@ -120,7 +120,7 @@ class Built:
             Calls(self._sessions),
             catalogues.of_home(settings),
         )
-        self.pool: Final = Pool(_routes, self.desk.catalogue)
+        self.pool: Final = Pool(_routes, self.desk.catalogue, _policy(settings))
         self._client_keys: Final = ClientKeys(self.desk)
         self._admin_keys: Final = AdminKeys(self.desk)
         self._mirror: Final = Mirror(self.desk, self.pool)
@@ -267,6 +267,11 @@ class _OneOrigin:
             raise RuntimeError("start and stop are called by the server, not by lifespan")
         app = self._gateway if is_gateway(scope["path"]) else self._management
         await app(scope, receive, send)
+
+
+def _policy(settings: Settings) -> Policy:
+    routing = settings.routing
+    return Policy(Strategy(routing.strategy), frozenset(routing.prefix_only), routing.session_ttl)
 
 
 def _routes(account: Account) -> frozenset[Route]:

@@ -106,6 +106,14 @@ class Gateway(_Part):
     max_attempts: int = 3
 
 
+class Routing(_Part):
+    """How accounts are picked: ``routing.Strategy`` and ``pool.Policy`` say what each means."""
+
+    strategy: str = Field("round_robin", pattern="^(round_robin|weighted|fill_first|least_recently_limited)$")
+    prefix_only: Words = ()
+    session_ttl: float = Field(3600, ge=0)
+
+
 class ExcludedModels(_Part):
     """Patterns with ``*`` that no account of the provider serves, whatever the account's own exclusions."""
 
@@ -156,6 +164,7 @@ class Settings(BaseSettings):
     providers: Providers = Providers()
     gateway: Gateway = Gateway()
     refresh: Refresh = Refresh()
+    routing: Routing = Routing()
     excluded_models: ExcludedModels = ExcludedModels()
 
     @model_validator(mode="after")

@@ -124,7 +124,7 @@ class Gateway:
             if call.route is None:
                 await self._list_models(request, call, key)
             else:
-                await self._forwarder.serve(request, call, query, key.scope)
+                await self._forwarder.serve(request, call, query, key)
         except DeckError as error:
             if request.is_started:
                 raise

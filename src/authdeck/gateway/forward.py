@@ -21,9 +21,11 @@ from authdeck.gateway import coding, headers
 from authdeck.gateway.headers import Raw
 from authdeck.gateway.request import Request
 from authdeck.gateway.witness import Witness
-from authdeck.operations.client_keys import Scope
+from authdeck.operations.client_keys import ClientKey, Scope
 from authdeck.pool import Pool, Shortage
 from authdeck.protocols import asking
+from authdeck.protocols.asking import NOTHING_NAMED
+from authdeck.protocols.conversations import conversation
 from authdeck.protocols.routes import Recognised
 from authdeck.providers import PROVIDERS
 from authdeck.routing import Ask, Route
@@ -87,6 +89,7 @@ class Wanted:
     model: str | None
     prefix: str | None
     providers: frozenset[str] | None
+    session: str | None
 
     @property
     def route(self) -> Route:
@@ -130,11 +133,11 @@ class Forwarder:
         self._clock: Final = clock
         self._saw: Final = saw
 
-    async def serve(self, request: Request, call: Recognised, query: str, scope: Scope) -> None:
+    async def serve(self, request: Request, call: Recognised, query: str, key: ClientKey) -> None:
         """Answer the request. Raises ``DeckError`` where nothing was passed on; the caller says so to the client."""
         body = await request.body(self._gateway.body_limit)
         request.watch()
-        wanted = self._wanted(request, call, query, body, scope)
+        wanted = self._wanted(request, call, query, body, key)
         request.event.model, request.event.prefix = wanted.model, wanted.prefix
         outcome, account, more = await self._tried_in_turn(request, wanted)
         if isinstance(outcome, Failed):
@@ -142,7 +145,7 @@ class Forwarder:
         else:
             await self._pass(request, wanted, account, outcome)
 
-    def _wanted(self, request: Request, call: Recognised, query: str, body: bytes, scope: Scope) -> Wanted:
+    def _wanted(self, request: Request, call: Recognised, query: str, body: bytes, key: ClientKey) -> Wanted:
         opened = body
         if compression := request.header(b"content-encoding"):
             opened = coding.opened(
@@ -151,14 +154,18 @@ class Forwarder:
                 limit=self._gateway.body_limit,
                 ratio=self._gateway.ratio_limit,
             )
-        asked = asking.asked(opened).model if request.method == "POST" else None
-        asked = call.model or asked
+        read = asking.asked(opened) if request.method == "POST" else None
+        asked = call.model or (read.model if read else None)
         prefix, model = call.prefix, asked
         if prefix is None and asked and call.route is not None:
             prefix, model = self._pool.split(call.route, asked)
-        _check(scope, prefix, model)
+        _check(key.scope, prefix, model)
         passed = headers.passed_on(request.headers)
-        return Wanted(call, request.method, query, passed, body, opened, asked, model, prefix, scope.providers)
+        named = conversation(request.header, read.naming if read else NOTHING_NAMED)
+        session = f"{key.id}:{named}" if named else None  # two callers may use one name
+        return Wanted(
+            call, request.method, query, passed, body, opened, asked, model, prefix, key.scope.providers, session
+        )
 
     async def _tried_in_turn(self, request: Request, wanted: Wanted) -> tuple[Stream | Failed, Account, bool]:
         """Try accounts until one answers. The last outcome, its account, and whether others were left untried.
@@ -182,7 +189,7 @@ class Forwarder:
         return *last, not isinstance(self._pick(wanted, tried), Shortage)
 
     def _pick(self, wanted: Wanted, tried: set[str]) -> Account | Shortage:
-        ask = Ask(wanted.route, wanted.model, wanted.prefix, frozenset(tried), wanted.providers)
+        ask = Ask(wanted.route, wanted.model, wanted.prefix, frozenset(tried), wanted.providers, wanted.session)
         picked = self._pool.pick(ask, self._clock.now().timestamp())
         while self._pool.stale:
             self._refresher.hint(self._pool.stale.popleft())

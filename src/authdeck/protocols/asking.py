@@ -9,13 +9,31 @@ from authdeck.errors import DeckError
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """``model`` as the client wrote it; ``None`` where it named none. ``stream``: an event stream was asked for."""
+    """``model`` as the client wrote it; ``None`` where it named none. ``stream``: an event stream was asked for.
+
+    ``naming`` are the body's members that may name a conversation, raw; ``protocols.conversations`` reads them.
+    """
 
     model: str | None
     stream: bool
+    naming: "Naming"
 
 
-class _Body(msgspec.Struct):
+class Naming(msgspec.Struct):
+    """JSON of each member as it stands; empty where there is none."""
+
+    metadata: msgspec.Raw = msgspec.Raw(b"")
+    session_id: msgspec.Raw = msgspec.Raw(b"")
+    session_id_camel: msgspec.Raw = msgspec.field(default=msgspec.Raw(b""), name="sessionId")
+    prompt_cache_key: msgspec.Raw = msgspec.Raw(b"")
+    conversation: msgspec.Raw = msgspec.Raw(b"")
+    conversation_id: msgspec.Raw = msgspec.Raw(b"")
+
+
+NOTHING_NAMED = Naming()
+
+
+class _Body(Naming):
     model: str | None = None
     stream: bool | None = None
 
@@ -35,7 +53,7 @@ def asked(body: bytes) -> Asked:
         raise DeckError("body_invalid", problem=str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise DeckError("body_not_json") from None
-    return Asked(found.model, bool(found.stream))
+    return Asked(found.model, bool(found.stream), found)
 
 
 def renamed(body: bytes, model: str) -> bytes:

@@ -43,6 +43,7 @@ SENTENCES: dict[str, str] = {
     "disabled": "Disabled by {actor}.",
     "disabled_noted": "Disabled by {actor}: “{note}”.",
     "imported": "The imported file was marked as disabled.",
+    "weight_zero": "Its weight is 0, and accounts are picked by weight.",
     "refresh_refused": "The provider refused to renew this sign-in.",
     "token_revoked": "The provider revoked this sign-in.",
     "token_expired": "The access token has ended.",

@@ -1,0 +1,287 @@
+"""Whose turn it is among accounts of one priority. Pure, in memory; a pick costs the same with ten as with 100,000.
+
+A tier looks at the head of its queue only. What it meets there in the wrong state moves: accounts that wait for a
+moment into a heap by that moment, accounts whose token ran out behind all others. Times are unix seconds.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from heapq import heapify, heappop, heappush, heapreplace
+from itertools import count
+from typing import Final, Protocol
+
+from authdeck.account import Account
+from authdeck.routing import Ask, Strategy
+
+FOR_EVER: Final = 253_370_764_800.0  # the year 9999
+"""When an account opens that needs more than time."""
+
+_SEQUENCE: Final = count()
+_SWEEP_FROM: Final = 64
+
+
+class Member(Protocol):
+    """An account as a tier sees it. ``limited_at`` is when it last met a limit; 0 if that is not known."""
+
+    @property
+    def alive(self) -> bool: ...
+    @property
+    def account(self) -> Account: ...
+    @property
+    def auth_index(self) -> str: ...
+    @property
+    def weight(self) -> int: ...
+    @property
+    def created_at(self) -> float: ...
+    @property
+    def limited_at(self) -> float: ...
+
+    def opens_at(self, model: str | None) -> float: ...
+
+    def is_stale(self, now: float) -> bool: ...
+
+
+class Tier:
+    """Accounts of one priority. Those whose token ran out come after those with a fresh one."""
+
+    def __init__(self, strategy: Strategy) -> None:
+        self._ready: Final = _QUEUES[strategy]()
+        self._stale: Final = _QUEUES[strategy]()
+        self._waiting: list[tuple[float, int, Member]] = []
+        self._added = 0
+
+    def add(self, member: Member) -> None:
+        """Account changes leave their former selves in the queue; where nobody picks, they are swept out here."""
+        self._ready.put(member)
+        self._added += 1
+        if self._added * 2 > len(self._ready) + _SWEEP_FROM:
+            self._ready.sweep()
+            self._stale.sweep()
+            self._added = 0
+
+    def pick(self, ask: Ask, now: float, stale: deque[Account]) -> Member | None:
+        """The next in turn, or ``None``. ``stale`` is told of accounts passed over because their token ran out."""
+        while self._waiting and self._waiting[0][0] <= now:
+            self._ready.put(heappop(self._waiting)[2])
+        found = self._first(self._ready, ask, now, stale)
+        return self._first(self._stale, ask, now, None) if found is None else found
+
+    def _first(self, queue: "_Queue", ask: Ask, now: float, stale: deque[Account] | None) -> Member | None:
+        """The queue's head, once what can't serve is out of the way. Who was tried before comes back in at once."""
+        tried: list[Member] = []
+        while (member := queue.head()) is not None:
+            if not member.alive:
+                queue.drop()
+            elif (opens := member.opens_at(ask.model)) > now:
+                queue.drop()
+                if opens < FOR_EVER:
+                    heappush(self._waiting, (opens, next(_SEQUENCE), member))
+            elif stale is not None and member.is_stale(now):
+                queue.drop()
+                self._stale.put(member)
+                stale.append(member.account)
+            elif ask.tried and member.auth_index in ask.tried:
+                queue.drop()
+                tried.append(member)
+            else:
+                queue.turn()
+                break
+        for each in tried:
+            queue.put(each)
+        return member
+
+
+class _Queue(Protocol):
+    """``head`` is who is next, ``drop`` takes it out, ``turn`` says that it was picked. ``sweep`` drops the dead."""
+
+    def __len__(self) -> int: ...
+    def put(self, member: Member) -> None: ...
+    def head(self) -> Member | None: ...
+    def drop(self) -> None: ...
+    def turn(self) -> None: ...
+    def sweep(self) -> None: ...
+
+
+class _Ring:
+    """One after the other."""
+
+    def __init__(self) -> None:
+        self._members: deque[Member] = deque()
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def put(self, member: Member) -> None:
+        self._members.append(member)
+
+    def head(self) -> Member | None:
+        return self._members[0] if self._members else None
+
+    def drop(self) -> None:
+        self._members.popleft()
+
+    def turn(self) -> None:
+        self._members.rotate(-1)
+
+    def sweep(self) -> None:
+        self._members = deque(member for member in self._members if member.alive)
+
+
+class _Ranked:
+    """The lowest rank serves until it is dropped."""
+
+    def __init__(self, rank: Callable[[Member], float]) -> None:
+        self._rank: Final = rank
+        self._members: list[tuple[float, int, Member]] = []
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def put(self, member: Member) -> None:
+        heappush(self._members, (self._rank(member), next(_SEQUENCE), member))
+
+    def head(self) -> Member | None:
+        return self._members[0][2] if self._members else None
+
+    def drop(self) -> None:
+        heappop(self._members)
+
+    def turn(self) -> None:
+        """It keeps its rank."""
+
+    def sweep(self) -> None:
+        self._members = [ranked for ranked in self._members if ranked[2].alive]
+        heapify(self._members)
+
+
+class _LongestUnlimited:
+    """Those that never met a limit in turn; when they are all out, the one whose limit is longest ago."""
+
+    def __init__(self) -> None:
+        self._never: Final = _Ring()
+        self._limited: Final = _Ranked(lambda member: member.limited_at)
+
+    def __len__(self) -> int:
+        return len(self._never) + len(self._limited)
+
+    def put(self, member: Member) -> None:
+        (self._limited if member.limited_at else self._never).put(member)
+
+    def head(self) -> Member | None:
+        return self._first.head()
+
+    def drop(self) -> None:
+        self._first.drop()
+
+    def turn(self) -> None:
+        self._first.turn()
+
+    def sweep(self) -> None:
+        self._never.sweep()
+        self._limited.sweep()
+
+    @property
+    def _first(self) -> "_Ring | _Ranked":
+        return self._never if len(self._never) else self._limited
+
+
+class _ByWeight:
+    """In proportion to the weights, evenly spread; weight 0 gets nothing.
+
+    Accounts of like weight (within a factor of two) share a ring, and the rings take turns by stride: each comes up as
+    often as the weight in it says. So neither 100,000 accounts nor one of a million's weight make a pick costly.
+    """
+
+    def __init__(self) -> None:
+        self._rings: Final[dict[int, _Share]] = {}
+        self._order: list[tuple[float, int, _Share]] = []
+        self._reached = 0.0
+
+    def __len__(self) -> int:
+        return sum(len(share.slots) for share in self._rings.values())
+
+    def put(self, member: Member) -> None:
+        """Who comes in, or comes back, starts where the others are: nobody makes up for time away."""
+        if not member.weight:
+            return
+        size = member.weight.bit_length()
+        share = self._rings.get(size)
+        if share is None:
+            share = self._rings[size] = _Share(1 << (size - 1))
+        share.put(member)
+        if not share.is_queued:
+            share.is_queued = True
+            heappush(self._order, (self._reached + 1 / share.total, size, share))
+
+    def head(self) -> Member | None:
+        while self._order:
+            share = self._order[0][2]
+            if share.slots:
+                slot = share.slots[0]
+                if slot.credit < 1:
+                    slot.credit += slot.gain
+                return slot.member
+            heappop(self._order)
+            share.is_queued = False
+        return None
+
+    def drop(self) -> None:
+        self._order[0][2].drop()
+
+    def turn(self) -> None:
+        self._reached, size, share = self._order[0]
+        heapreplace(self._order, (self._reached + 1 / share.total, size, share))
+        share.turn()
+
+    def sweep(self) -> None:
+        for share in self._rings.values():
+            share.sweep()
+
+
+@dataclass(slots=True)
+class _Slot:
+    member: Member
+    weight: int
+    gain: float
+    credit: float = 0.0
+
+
+class _Share:
+    """A ring by deficit: a visit gives an account credit by its weight, between one and two; a pick costs one.
+
+    So an account is picked once or twice a visit. ``total`` is the weight in the ring, ``unit`` its least weight.
+    """
+
+    __slots__ = ("is_queued", "slots", "total", "unit")
+
+    def __init__(self, unit: int) -> None:
+        self.unit: Final = unit
+        self.slots: deque[_Slot] = deque()
+        self.total = 0
+        self.is_queued = False
+
+    def put(self, member: Member) -> None:
+        self.slots.append(_Slot(member, member.weight, member.weight / self.unit))
+        self.total += member.weight
+
+    def drop(self) -> None:
+        self.total -= self.slots.popleft().weight
+
+    def turn(self) -> None:
+        slot = self.slots[0]
+        slot.credit -= 1
+        if slot.credit < 1:
+            self.slots.rotate(-1)
+
+    def sweep(self) -> None:
+        self.slots = deque(slot for slot in self.slots if slot.member.alive)
+        self.total = sum(slot.weight for slot in self.slots)
+
+
+_QUEUES: Final[dict[Strategy, Callable[[], _Queue]]] = {
+    Strategy.ROUND_ROBIN: _Ring,
+    Strategy.WEIGHTED: _ByWeight,
+    Strategy.FILL_FIRST: lambda: _Ranked(lambda member: member.created_at),
+    Strategy.LEAST_RECENTLY_LIMITED: _LongestUnlimited,
+}
