@@ -29,7 +29,7 @@ from authdeck.storage.reading import evidence as reading
 from authdeck.storage.writing import evidence as writing
 from authdeck.verdict import Verdict
 
-AT_ONCE: Final = 20
+AT_ONCE: Final = 8
 """Accounts of one transaction: none may last 50 ms."""
 
 WAITING_LIMIT: Final = 10_000
