@@ -363,10 +363,11 @@ async def test_an_outage_of_the_provider_is_one_incident_and_no_accounts(story: 
 async def test_one_account_that_keeps_failing_rests(story: Story) -> None:
     ann = await story.sign_in()
     for _ in range(2):
-        verdict = unreached(FailureKind.NETWORK, "upstream_unreachable", elsewhere=True)
+        verdict = unreached(FailureKind.NETWORK, "upstream_unreachable", elsewhere=True, host="api.example.com")
         await story.fails(ann, 0, verdict=verdict)
         story.clock.move(seconds=20)
     assert story.holds(ann) == ["cooldown:upstream_unreachable"]
+    assert story.entry(ann).holds[0].detail["host"] == "api.example.com"
     assert story.health(ann) is Health.COOLING
 
 
