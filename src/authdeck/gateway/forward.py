@@ -16,7 +16,7 @@ from authdeck.clock import Clock
 from authdeck.credential import Credential
 from authdeck.errors import DeckError, NotFound
 from authdeck.event import Attempt, Failure, FailureKind, RequestEvent
-from authdeck.exchange import Observation, Passed
+from authdeck.exchange import Passed
 from authdeck.gateway import coding, headers
 from authdeck.gateway.headers import Raw
 from authdeck.gateway.request import Request
@@ -32,6 +32,7 @@ from authdeck.routing import Ask, Route
 from authdeck.settings import Settings
 from authdeck.upstream.failures import UpstreamFailure
 from authdeck.upstream.streams import Stream, Streams
+from authdeck.verdict import Verdict
 
 FAILED_BODY_LIMIT: Final = 1024 * 1024
 """Bytes of a failed answer that are read and passed on."""
@@ -101,7 +102,7 @@ class Wanted:
 class Failed:
     """An attempt that gave nothing to pass on: the provider's failed answer, or an error of ours."""
 
-    observation: Observation
+    verdict: Verdict
     status: int | None = None
     headers: Raw = ()
     body: bytes = field(default=b"", repr=False)
@@ -182,7 +183,7 @@ class Forwarder:
                 return *last, False
             tried.add(picked.auth_index)
             outcome = await self._attempt(request, wanted, picked)
-            if not isinstance(outcome, Failed) or not outcome.observation.elsewhere:
+            if not isinstance(outcome, Failed) or not outcome.verdict.elsewhere:
                 return outcome, picked, False
             last = outcome, picked
         assert last is not None
@@ -203,11 +204,11 @@ class Forwarder:
         event.auth_index, event.file_name = account.auth_index, account.file_name
         event.provider = account.provider.value
         outcome = await self._answered(wanted, account)
-        kind = outcome.observation.kind.value if isinstance(outcome, Failed) else None
+        kind = outcome.verdict.kind.value if isinstance(outcome, Failed) else None
         elapsed = (self._clock.monotonic() - began) * 1000
         event.attempts.append(Attempt(account.auth_index, outcome.status, kind, elapsed))
         if isinstance(outcome, Failed):
-            self._pause(wanted, account, outcome.observation)
+            self._pause(wanted, account, outcome.verdict)
         return outcome
 
     async def _answered(self, wanted: Wanted, account: Account) -> Stream | Failed:
@@ -217,17 +218,17 @@ class Forwarder:
             if credential.expires_at is not None or credential.bearer is None:
                 credential = await self._refresher.usable(credential)
             outcome = await self._opened(wanted, account, credential)
-            if isinstance(outcome, Failed) and outcome.observation.refreshable:
+            if isinstance(outcome, Failed) and outcome.verdict.refreshable:
                 renewed = await self._refresher.renewed(credential)
                 if renewed is not None:
                     outcome = await self._opened(wanted, account, renewed)
         except UpstreamFailure as error:
             # What may have been carried out is not repeated elsewhere: only the client knows whether it may be.
-            return Failed(Observation(error.kind, error.code, elsewhere=not error.sent), error=error)
+            return Failed(Verdict(error.kind, error.code, elsewhere=not error.sent), error=error)
         except DeckError as error:
             kind = FailureKind.REQUEST if error.status == 404 else FailureKind.AUTH  # noqa: PLR2004 - not found
             elsewhere = kind is FailureKind.AUTH and not error.code.startswith("storage_")
-            return Failed(Observation(kind, error.code, elsewhere=elsewhere), error=error)
+            return Failed(Verdict(kind, error.code, elsewhere=elsewhere), error=error)
         return outcome
 
     async def _opened(self, wanted: Wanted, account: Account, credential: Credential) -> Stream | Failed:
@@ -252,13 +253,13 @@ class Forwarder:
         body = await _whole(stream)
         if stream.status in _REDIRECTS:
             error = UpstreamFailure(FailureKind.UPSTREAM, "upstream_redirected", sent=True)
-            return Failed(Observation(error.kind, error.code), stream.status, error=error)
+            return Failed(Verdict(error.kind, error.code), stream.status, error=error)
         read = PROVIDERS[account.provider].read_failure
         known = {name.decode("latin-1"): value.decode("latin-1") for name, value in stream.headers}
         observed = read(stream.status, known, _readable(body, known), self._clock.now(), model)
         return Failed(observed, stream.status, stream.headers, body)
 
-    def _pause(self, wanted: Wanted, account: Account, observed: Observation) -> None:
+    def _pause(self, wanted: Wanted, account: Account, observed: Verdict) -> None:
         """Pass the account over for a moment, so that the next requests need not find out again."""
         now = self._clock.now()
         pause = _PAUSES.get(observed.kind)
@@ -327,7 +328,7 @@ class Forwarder:
 
         Where other accounts are left, how long this one has to wait is not said: clients would wait that long.
         """
-        observed = failed.observation
+        observed = failed.verdict
         request.fails(Failure(observed.kind, observed.code, observed.summary))
         if failed.error is not None:
             raise failed.error
