@@ -153,6 +153,8 @@ def clears(newer: Evidence, older: Evidence) -> bool:
         return False
     if newer.source is Source.REFRESH and newer.signal is Signal.SUCCESS:
         return older.signal in _CLEARED_BY_REFRESH
+    if older.source is Source.REFRESH:  # an access token that still works says nothing of the refresh token
+        return False
     if newer.signal is Signal.SUCCESS and older.signal is Signal.MODEL:
         return newer.scope is not None and newer.scope == older.scope
     return older.signal in CLEARS.get(newer.signal, frozenset())

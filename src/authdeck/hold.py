@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from authdeck.fields import moment
+
 
 class Owner(StrEnum):
     """Who holds. Only the owner releases a hold, and an operator may release any."""
@@ -42,6 +44,11 @@ class Hold:
 
     def applies(self, now: datetime) -> bool:
         return self.until is None or now < self.until
+
+    @property
+    def try_at(self) -> datetime | None:
+        """From when on a cooldown lets one request through, to see; ``None``: it does not."""
+        return moment(self.detail.get("try_at")) if self.owner is Owner.COOLDOWN else None
 
 
 @dataclass(frozen=True, slots=True)

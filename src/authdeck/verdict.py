@@ -45,6 +45,10 @@ _ACTION_OF: Final[Mapping[Signal, Action]] = {
 _CERTAIN: Final = frozenset({Signal.CREDENTIAL, Signal.REVIEW, Signal.DEACTIVATED, Signal.ENTITLEMENT, Signal.QUOTA})
 """Signals after which a hold may follow without a person, when the words were clear (high confidence)."""
 
+_PASSING: Final = frozenset({Signal.QUOTA, Signal.RATE_LIMIT, Signal.TRANSIENT})
+"""Signals after which it always may: these holds end by themselves."""
+
+
 _ELSEWHERE: Final = _CERTAIN | {Signal.RATE_LIMIT, Signal.TRANSIENT, Signal.EGRESS}
 
 
@@ -117,6 +121,11 @@ class Verdict:
     may_automate: bool = False
     status: int | None = None
     link: str | None = None
+
+    @property
+    def is_account_wide(self) -> bool:
+        """Whether it says something of the account, unless the provider named a model; else of this model only."""
+        return self.kind in _ACCOUNT_WIDE
 
     def evidence(
         self, generation: int, at: datetime, source: Source = Source.RESPONSE, request_id: str | None = None
@@ -260,12 +269,27 @@ def judged(said: Said, rule: Rule, *, model: str | None = None, until: Until | N
         window=when.window if when else None,
         confidence=rule.confidence,
         action=_ACTION_OF.get(signal, Action.KEEP),
-        may_automate=is_clear and signal in _CERTAIN,
+        may_automate=signal in _PASSING or (is_clear and signal in _CERTAIN),
         status=said.status,
         link=said.link,
     )
 
 
+def unreached(kind: FailureKind, code: str, *, elsewhere: bool) -> Verdict:
+    """The verdict where no answer arrived. What we refused ourselves (an address not approved) is nobody's fault."""
+    is_outage = kind in _OUTAGES and code not in _OURS
+    signal = Signal.TRANSIENT if is_outage else Signal.REQUEST
+    return Verdict(kind, code, signal, elsewhere=elsewhere, may_automate=is_outage)
+
+
+_OUTAGES: Final = frozenset({FailureKind.NETWORK, FailureKind.TIMEOUT, FailureKind.UPSTREAM})
+_OURS: Final = frozenset(
+    {
+        "upstream_not_approved", "upstream_needs_https", "upstream_redirected", "upstream_address_refused",
+        "proxy_invalid",
+    }
+)  # fmt: skip
+_ACCOUNT_WIDE: Final = frozenset({FailureKind.AUTH, FailureKind.NETWORK, FailureKind.QUOTA})
 _HAS_TIME: Final = frozenset({FailureKind.QUOTA, FailureKind.UPSTREAM, FailureKind.TIMEOUT})
 _YES: Final = frozenset({"true", "1", "yes"})
 

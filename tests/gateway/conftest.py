@@ -24,6 +24,7 @@ from authdeck.operations.desk import Desk
 from authdeck.operations.entries import Mirror
 from authdeck.operations.import_files import Source, import_files
 from authdeck.operations.lend import Lender
+from authdeck.operations.observe import Observer
 from authdeck.operations.record import Recorder
 from authdeck.operations.refresh import Refresher
 from authdeck.operations.terms import acknowledge
@@ -110,6 +111,8 @@ async def house(simulator: Simulator, tmp_path: Path) -> AsyncIterator[House]:
     await Mirror(desk, pool).load()
     lender = Lender(desk)
     refresher = Refresher(desk, lender)
+    observer = Observer(desk)
+    observer.start()
     recorder = Recorder(monitoring, clock)
     recorder.start()
     keys = ClientKeys(desk)
@@ -118,7 +121,7 @@ async def house(simulator: Simulator, tmp_path: Path) -> AsyncIterator[House]:
     seen: list[RequestEvent] = []
     gateway = Gateway(
         pool=pool, lender=lender, refresher=refresher, streams=Streams(sessions), recorder=recorder,
-        client_keys=keys, settings=loaded, clock=clock, saw=seen.append,
+        observer=observer,        client_keys=keys, settings=loaded, clock=clock, saw=seen.append,
     )  # fmt: skip
     listening = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(
@@ -133,6 +136,7 @@ async def house(simulator: Simulator, tmp_path: Path) -> AsyncIterator[House]:
         await client.close()
         server.should_exit = True
         await serving
+        await observer.close()
         await refresher.close()
         await recorder.close()
         await sessions.close()

@@ -22,6 +22,9 @@ class Chores:
     reseal: Work
     thin_revisions: Work
     purge_trash: Work
+    flush_observations: Work
+    reconcile: Work
+    prune_evidence: Work
     poll_changes: Work | None = None
 
 
@@ -29,6 +32,9 @@ def timetable(chores: Chores) -> list[Job]:
     """Seconds between two runs of each."""
     jobs = [
         Job("flush-account-use", 5, chores.flush_account_use, at_close=True),  # what lists show lags at most this far
+        Job("flush-observations", 5, chores.flush_observations, at_close=True),  # what may act is written at once
+        Job("reconcile", 5, chores.reconcile),  # a hold that ends by itself serves at its end; this tidies and tells
+        Job("prune-evidence", 6 * 3600, chores.prune_evidence),  # what is kept is counted in days
         Job("flush-key-use", 30, chores.flush_key_use, at_close=True),
         Job("prune-changes", 600, chores.prune_changes),  # rows are kept for an hour
         Job("expire-sessions", 900, chores.expire_sessions),  # an ended session is refused anyway; this only tidies

@@ -23,18 +23,21 @@ from authdeck.account import Account, Provider, RefreshBy
 from authdeck.clock import rfc3339
 from authdeck.credential import Credential
 from authdeck.errors import DeckError
+from authdeck.evidence import Action, Evidence, Signal, Source
 from authdeck.exchange import Outgoing, Refreshed, RefreshOutcome
 from authdeck.hold import Hold, Owner
 from authdeck.metrics import REFRESHES
 from authdeck.operations import new_revision, seals
 from authdeck.operations.desk import Desk
 from authdeck.operations.lend import Lender, Opened
+from authdeck.operations.reconcile import settle
 from authdeck.operations.records import changed
 from authdeck.providers import PROVIDERS
 from authdeck.storage.database import WriteConnection
+from authdeck.storage.reading import accounts, revisions
 from authdeck.storage.reading import refreshing as reading
-from authdeck.storage.reading import revisions
-from authdeck.storage.writing import holds, refreshing
+from authdeck.storage.reading.evidence import of_sign_in
+from authdeck.storage.writing import evidence, holds, refreshing
 from authdeck.storage.writing import revisions as writing
 from authdeck.upstream.failures import UpstreamFailure
 
@@ -110,7 +113,7 @@ class Refresher:
             if not PROVIDERS[credential.provider].KEEPS_TOKEN:
                 self._minted.pop(credential.auth_index, None)
                 return await self._with_token_in_memory(newer, self._desk.now())
-            return await self._awaited(credential) if self._can_refresh(credential) else None
+            return await self._awaited(credential) if self.can_refresh(credential) else None
         except DeckError as error:
             _log.info("not renewed", auth_index=credential.auth_index, code=error.code)
             return None
@@ -118,7 +121,7 @@ class Refresher:
     async def refresh(self, auth_index: str) -> Credential:
         """Refresh now, because a person asked: back-off and lost answers do not count. Raises like ``usable``."""
         credential = (await self._lender.opened(auth_index)).credential
-        if not self._can_refresh(credential):
+        if not self.can_refresh(credential):
             raise self._cannot(credential)
         return await asyncio.shield(self._start(credential, by_person=True))
 
@@ -144,7 +147,7 @@ class Refresher:
     # ---- who waits, who may ----
 
     async def _awaited(self, credential: Credential) -> Credential:
-        if not self._can_refresh(credential):
+        if not self.can_refresh(credential):
             raise self._cannot(credential)
         now = self._desk.now()
         if (wait := self._waits.get(credential.auth_index)) is not None and now < wait.until:
@@ -166,12 +169,13 @@ class Refresher:
             task.add_done_callback(lambda _: self._running.pop(auth_index, None))
         return task
 
-    def _can_refresh(self, credential: Credential) -> bool:
+    def can_refresh(self, credential: Credential) -> bool:
+        """Whether there is a refresh token, and it is ours to use."""
         return credential.refresh_token is not None and self._refresh_by(credential) is RefreshBy.AUTHDECK
 
     def _may_refresh(self, credential: Credential, now: datetime) -> bool:
         wait = self._waits.get(credential.auth_index)
-        return self._can_refresh(credential) and (wait is None or now >= wait.until)
+        return self.can_refresh(credential) and (wait is None or now >= wait.until)
 
     def _cannot(self, credential: Credential) -> DeckError:
         elsewhere = credential.refresh_token is not None
@@ -348,6 +352,7 @@ class Refresher:
             new_revision.learn(desk, connection, auth_index, document)
             for code in _HOLD_CODES:
                 holds.release(connection, key, Owner.CREDENTIAL, by=AUTOMATION.name, at=desk.now(), code=code)
+            self._proven(connection, call.opened)
         changed(desk, connection, "account", auth_index)
 
     def _commit_end(self, connection: WriteConnection, call: _Call, read: Refreshed) -> DeckError | None:
@@ -383,9 +388,27 @@ class Refresher:
         refreshing.release_lease(connection, _lease(call.credential.auth_index), self._desk.boot, call.fence)
 
     def _hold(self, connection: WriteConnection, opened: Opened, code: str, detail: dict[str, str]) -> None:
-        hold = Hold(Owner.CREDENTIAL, code, since=self._desk.now(), actor=AUTOMATION.name, detail=detail)
-        holds.place(connection, opened.account_key, hold)
-        changed(self._desk, connection, "account", opened.credential.auth_index)
+        """The account waits for a person: why, and on what evidence."""
+        now, key, credential = self._desk.now(), opened.account_key, opened.credential
+        seen = Evidence(
+            credential.generation, Source.REFRESH, Signal.CREDENTIAL, code, now, now,
+            action=Action.REAUTH, detail=detail,
+        )  # fmt: skip
+        row = evidence.note(connection, key, seen)
+        hold = Hold(Owner.CREDENTIAL, code, since=now, actor=AUTOMATION.name, evidence=row.key or None, detail=detail)
+        holds.place(connection, key, hold)
+        settle(self._desk, connection, [accounts.by_index(connection, credential.auth_index)])
+        changed(self._desk, connection, "account", credential.auth_index)
+
+    def _proven(self, connection: WriteConnection, opened: Opened) -> None:
+        """New tokens end what was said of the old ones. Written down only where something was said."""
+        account = accounts.by_index(connection, opened.credential.auth_index)
+        known = of_sign_in(connection, [account.key]).get(account.key, ())
+        if any(row.signal is Signal.CREDENTIAL for row in known):
+            now = self._desk.now()
+            row = Evidence(opened.credential.generation, Source.REFRESH, Signal.SUCCESS, "refreshed", now, now)
+            evidence.note(connection, account.key, row)
+            settle(self._desk, connection, [account])
 
     def _back_off(self, auth_index: str, read: Refreshed) -> None:
         """5 s, 30 s, 5 min; longer where the provider says so; spread, so that many accounts do not come at once."""

@@ -49,6 +49,12 @@ def release(
     return connection.execute(statement).rowcount
 
 
+def release_one(connection: WriteConnection, key: int, *, by: str, at: datetime) -> bool:
+    """Release the hold with that key; whether it was open."""
+    statement = update(holds).where(holds.c.key == key, holds.c.released_at.is_(None))
+    return connection.execute(statement.values(released_at=at, released_by=by)).rowcount > 0
+
+
 def raise_watermark(
     connection: WriteConnection, account_key: int, owner: Owner, code: str, *, by: str, at: datetime
 ) -> None:
