@@ -7,6 +7,7 @@ is one *line*: tiers by falling priority, see ``tier.py``. Pure, in memory. Time
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
 from authdeck import models
@@ -264,7 +265,7 @@ class Pool:
         for hold in begun:
             self._trials[member.auth_index] = self._trials.get(member.auth_index, frozenset()) | {_trial(hold)}
         scope = None if any(hold.scope is None for hold in begun) else model
-        block = Block(now + TRIAL, now + TRIAL, "half_open", is_quota=False)
+        block = Block(now + TRIAL, now + TRIAL, "half_open", is_quota=True)
         self._blocks.setdefault(member.auth_index, {})[scope] = block
         self.apply(member.entry)
 
