@@ -124,7 +124,17 @@ def reasons(account: Account, holds: Iterable[Hold], now: datetime, *, terms_ack
 
 def _of_hold(hold: Hold) -> Reason:
     params = {"note": hold.note, "actor": hold.actor, **hold.detail}
-    return Reason(hold.owner.value, hold.code, _clear(hold), hold.since, hold.until, hold.scope, hold.evidence, params)
+    return Reason(
+        hold.owner.value,
+        hold.code,
+        _clear(hold),
+        hold.since,
+        hold.until,
+        hold.scope,
+        hold.evidence,
+        hold.try_at,
+        params,
+    )
 
 
 _CLEARED_BY: Final = {"upstream_not_approved": "approve_upstream", "restored_unverified": "confirm_restored"}
@@ -134,5 +144,5 @@ def _clear(hold: Hold) -> str:
     if hold.owner is Owner.OPERATOR:
         return "enable"
     if hold.owner is Owner.CREDENTIAL:
-        return _CLEARED_BY.get(hold.code, "sign_in_again")
+        return _CLEARED_BY.get(hold.code, "settle_with_provider" if hold.code in REVIEW_CODES else "sign_in_again")
     return "wait" if hold.until is not None else "release"

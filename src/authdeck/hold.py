@@ -66,4 +66,5 @@ class Reason:
     until: datetime | None = None
     scope: str | None = None
     evidence: int | None = None
+    try_at: datetime | None = None
     params: Mapping[str, Any] = field(default_factory=dict)

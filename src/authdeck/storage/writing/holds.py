@@ -65,6 +65,14 @@ def raise_watermark(
     connection.execute(insert(watermarks).values(row))
 
 
+def was_placed(connection: WriteConnection, account_key: int, owner: Owner, code: str) -> bool:
+    """Whether there ever was such a hold."""
+    statement = select(holds.c.key).where(
+        holds.c.account == account_key, holds.c.owner == owner.value, holds.c.code == code
+    )
+    return connection.execute(statement.limit(1)).one_or_none() is not None
+
+
 def open_codes(connection: WriteConnection, account_key: int, owner: Owner) -> list[str]:
     statement = select(holds.c.code).where(
         holds.c.account == account_key, holds.c.owner == owner.value, holds.c.released_at.is_(None)
