@@ -47,7 +47,7 @@ def read(
 
 
 def take_apart(status: int, headers: Mapping[str, str], body: bytes) -> Said:
-    """Never raises. A status below 400 with an error inside (a started stream) counts as that error's status, else 0."""
+    """Never raises. A status below 400 with an error inside (a started stream) counts as that error's, else 0."""
     text = body[:_READ_AT_MOST].decode("utf-8", "replace")
     error = _innermost_error(text)
     code = " ".join(str(error[name]) for name in ("type", "code", "status") if isinstance(error.get(name), str | int))

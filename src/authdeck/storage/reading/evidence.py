@@ -111,6 +111,13 @@ def last_snapshots(connection: ReadConnection, account_key: int) -> dict[tuple[s
     return {window.key: window for window in found}
 
 
+def snapshots(connection: ReadConnection, account_key: int) -> list[tuple[QuotaWindow, bool]]:
+    """An account's quota history, oldest first, each with whether the window began anew before it."""
+    mine = quota_history.c.account == account_key
+    rows = connection.execute(select(quota_history).where(mine).order_by(quota_history.c.observed_at))
+    return [(_window(row, {}), row.is_reset) for row in rows]
+
+
 def marks(connection: ReadConnection, account_keys: Sequence[int]) -> dict[int, dict[tuple[Owner, str], datetime]]:
     """Up to when evidence no longer raises a hold, by account key, then by owner and code."""
     found: dict[int, dict[tuple[Owner, str], datetime]] = defaultdict(dict)
