@@ -54,7 +54,8 @@ CLEARS: Final[Mapping[Signal, frozenset[Signal]]] = {
 }
 """Which older signals each newer one ends. A success ends no quota evidence: another model may have answered."""
 
-_CLEARED_BY_REFRESH: Final = frozenset({Signal.CREDENTIAL})
+_PROVE_THE_TOKEN: Final = frozenset({Source.REFRESH, Source.QUOTA_QUERY})
+"""Where a success proves the credential and nothing else: billing answers say nothing of serving."""
 
 
 class Confidence(StrEnum):
@@ -151,10 +152,10 @@ def clears(newer: Evidence, older: Evidence) -> bool:
         return False
     if newer.last_at <= older.last_at:
         return False
-    if newer.source is Source.REFRESH and newer.signal is Signal.SUCCESS:
-        return older.signal in _CLEARED_BY_REFRESH
-    if older.source is Source.REFRESH:  # an access token that still works says nothing of the refresh token
-        return False
+    if older.source is Source.REFRESH and newer.source is not Source.REFRESH:
+        return False  # an access token that still works says nothing of the refresh token
+    if newer.source in _PROVE_THE_TOKEN and newer.signal is Signal.SUCCESS:
+        return older.signal is Signal.CREDENTIAL
     if newer.signal is Signal.SUCCESS and older.signal is Signal.MODEL:
         return newer.scope is not None and newer.scope == older.scope
     return older.signal in CLEARS.get(newer.signal, frozenset())

@@ -15,6 +15,7 @@ from authdeck.account import Account, Provider, RefreshBy
 from authdeck.affinity import Bindings, Place, places
 from authdeck.catalogue import SHIPPED, Catalogue
 from authdeck.directory import Entry
+from authdeck.evidence import Signal
 from authdeck.hold import Hold, Owner
 from authdeck.models import Offer, Support
 from authdeck.routing import Ask, Route, Strategy
@@ -33,6 +34,7 @@ EXPIRY_MARGIN: Final = 60.0
 
 _LINES_LIMIT: Final = 512
 _ANSWERS_LIMIT: Final = 4096
+_LIMITS: Final = (Signal.QUOTA.value, Signal.RATE_LIMIT.value)
 _QUOTA_CODES: Final = ("quota", "usage_limit", "rate_limit", "limit_reached", "cooldown")
 
 
@@ -363,8 +365,7 @@ class _Member:
             return lasting, None, False
         for hold, until in self._holds:
             if hold.scope in (None, model) and (until is None or until > now):
-                is_quota = hold.owner is Owner.COOLDOWN and any(word in hold.code for word in _QUOTA_CODES)
-                return hold.code, until, is_quota
+                return hold.code, until, _is_limit(hold)
         for scope, block in self._pauses.items():
             if scope in (None, model) and block.ends > now:
                 return block.code, block.until, block.is_quota
@@ -548,6 +549,14 @@ class _Line:
             if (member := each.pick(ask, now, stale)) is not None:
                 return member
         return None
+
+
+def _is_limit(hold: Hold) -> bool:
+    """Whether a limit was reached, by the signal behind it, or by its code where none is kept."""
+    if hold.owner is not Owner.COOLDOWN:
+        return False
+    signal = hold.detail.get("signal")
+    return signal in _LIMITS if signal is not None else any(word in hold.code for word in _QUOTA_CODES)
 
 
 def _trial(hold: Hold) -> Trial:

@@ -168,6 +168,7 @@ class Built:
             await self._refresher.give_up_others()
         self._recorder.start()
         self._observer.start()
+        self._reconciler.begin()
         self._runner.start()
         self._resealer.start()
         tasks.start(unreadable.mark_all(self.desk), name="find unreadable auth files")
