@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Final
 
 from authdeck import models
@@ -387,13 +388,13 @@ class _Member:
         self.expires: Final = account.expires_at.timestamp() - EXPIRY_MARGIN if account.expires_at else None
         self.note_terms(lacks=lacks_terms)
         self.alive = True
-        self._holds: Final = [(hold, hold.until.timestamp() if hold.until else None) for hold in entry.holds]
-        self._pauses: dict[str | None, Block] = {}
+        self._holds: Final = tuple((hold, hold.until.timestamp() if hold.until else None) for hold in entry.holds)
+        self._pauses: Mapping[str | None, Block] = _NO_PAUSES
         self.ready_at = 0.0
-        self.scoped: dict[str, float] = {}
-        self.trials: Final = [
+        self.scoped: Mapping[str, float] = _NO_SCOPES
+        self.trials: Final = tuple(
             (hold, at.timestamp()) for hold in entry.holds if (at := hold.try_at) and _trial(hold) not in tried
-        ]
+        )
         tries = {id(hold): at for hold, at in self.trials}
         for hold, until in self._holds:
             end = FOR_EVER if until is None else until
@@ -404,7 +405,7 @@ class _Member:
         self.is_closed = self._lasting_reason() is not None
 
     def pause(self, scope: str | None, block: Block) -> None:
-        self._pauses[scope] = block
+        self._pauses = {**self._pauses, scope: block}
         self._extend(scope, block.ends)
 
     def opens_at(self, model: str | None) -> float:
@@ -452,7 +453,7 @@ class _Member:
         if scope is None:
             self.ready_at = max(self.ready_at, until)
         else:
-            self.scoped[scope] = max(self.scoped.get(scope, 0.0), until)
+            self.scoped = {**self.scoped, scope: max(self.scoped.get(scope, 0.0), until)}
 
 
 @lru_cache(maxsize=4096)
@@ -466,6 +467,10 @@ def _shared(offer: Offer) -> Offer:
     """Equal offers as one object."""
     return offer
 
+
+_NO_PAUSES: Final[Mapping[str | None, Block]] = MappingProxyType({})
+_NO_SCOPES: Final[Mapping[str, float]] = MappingProxyType({})
+"""Most accounts have neither: they share these, and get their own when they need them."""
 
 _Key = tuple[frozenset[Offer] | None, str | None, frozenset[str] | None]
 """Groups that may serve, the model where it has a line of its own, and the providers a client key is limited to."""
