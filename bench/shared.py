@@ -31,10 +31,11 @@ class Server:
 
     client: Client
     started: float
+    process: int = 0
 
 
 @contextmanager
-def serving(home: Path) -> Iterator[Server]:
+def serving(home: Path, *, database: str | None = None) -> Iterator[Server]:
     """A server on ``home``, stopped afterwards. The client carries the admin key and keeps its connection."""
     address = f"127.0.0.1:{_free_port()}"
     log = home.with_suffix(".log")
@@ -43,10 +44,11 @@ def serving(home: Path) -> Iterator[Server]:
         Client(base_url=f"http://{address}", headers=_admin(), timeout=120, trust_env=False) as client,
     ):
         began = time.perf_counter()
-        process = subprocess.Popen([AUTHDECK, "serve"], env=environment(home, address), stdout=output, stderr=output)
+        told = environment(home, address) | ({"AUTHDECK_DATABASE_URL": database} if database else {})
+        process = subprocess.Popen([AUTHDECK, "serve"], env=told, stdout=output, stderr=output)
         try:
             _wait(client, process, log)
-            yield Server(client, time.perf_counter() - began)
+            yield Server(client, time.perf_counter() - began, process.pid)
         finally:
             process.terminate()
             process.wait(timeout=30)
