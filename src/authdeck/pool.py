@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
+from itertools import chain
 from types import MappingProxyType
 from typing import Final
 
@@ -192,7 +193,7 @@ class Pool:
         for key in member.lanes:
             lane = self._lanes[key]
             lane.remove(member)
-            if not lane.members:
+            if lane.is_empty:
                 del self._lanes[key]
 
     def acknowledge(self, providers: Iterable[Provider]) -> None:
@@ -249,7 +250,7 @@ class Pool:
         Raises ``KeyError`` for an account that the pool does not have.
         """
         member, lane = self._members[auth_index], self._lanes.get((ask.route, ask.prefix))
-        serves = lane is not None and auth_index in lane.members and lane.serves(member, ask)
+        serves = lane is not None and lane.has(member) and lane.serves(member, ask)
         return Standing(
             serves=serves,
             is_ready=serves and member.opens_at(ask.model) <= now,
@@ -304,8 +305,8 @@ class Pool:
             bound = self._bindings.at(place, now)
             if bound is None or bound not in self._members:
                 return place, None
-            member = lane.members.get(bound)
-            if member is not None and lane.serves(member, ask):
+            member = self._members[bound]
+            if lane.has(member) and lane.serves(member, ask):
                 return place, member
         return place, None
 
@@ -480,7 +481,6 @@ class _Lane:
     """The accounts of one route and prefix, and the lines formed from them."""
 
     def __init__(self, strategy: Strategy) -> None:
-        self.members: dict[str, _Member] = {}
         self._strategy: Final = strategy
         self._groups: dict[Offer, dict[str, _Member]] = {}
         self._answers: OrderedDict[str, frozenset[Offer]] = OrderedDict()
@@ -489,7 +489,6 @@ class _Lane:
         self._shortages: dict[tuple[str | None, frozenset[str] | None], tuple[float, Shortage]] = {}
 
     def add(self, member: _Member) -> None:
-        self.members[member.auth_index] = member
         if member.offer not in self._groups:
             self._groups[member.offer] = {}
             self._answers.clear()
@@ -503,7 +502,6 @@ class _Lane:
 
     def remove(self, member: _Member) -> None:
         member.alive = False
-        self.members.pop(member.auth_index, None)
         group = self._groups.get(member.offer)
         if group is not None:
             group.pop(member.auth_index, None)
@@ -534,10 +532,18 @@ class _Lane:
             if len(self._shortages) >= _LINES_LIMIT:
                 self._shortages.clear()
             offers = None if ask.model is None else self._serving(ask.model)
-            serving = (member for member in self.members.values() if offers is None or member.offer in offers)
+            groups = (group for offer, group in self._groups.items() if offers is None or offer in offers)
+            serving = chain.from_iterable(group.values() for group in groups)
             found = _shortage(serving, ask, now)
             self._shortages[key] = now, found
         return found
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._groups
+
+    def has(self, member: _Member) -> bool:
+        return member.auth_index in self._groups.get(member.offer, {})
 
     def serves(self, member: _Member, ask: Ask) -> bool:
         """Whether the member is one of those that this request may go to."""
