@@ -86,7 +86,7 @@ async def accounts(desk: DeskHere, eyes: EyesHere, search: SearchHere) -> Respon
     """
     found = await find_accounts(desk, search)
     await asyncio.sleep(0)  # finding took a millisecond or two, and shaping takes as long again
-    shown = Listing(
+    shown = Listing[AccountShape](
         items=[eyes.account(entry) for entry in found.items],
         next=found.next,
         total=found.total,
