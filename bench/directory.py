@@ -60,14 +60,15 @@ def main() -> None:
     print("SQLite")
     with kept(options.home) as home:
         if not home.exists():
-            fill(home, options.accounts, None)
-        measure(home, options.calls, None)
+            fill(home, options.accounts, {})
+        measure(home, options.calls, {})
     print("\nPostgreSQL (embedded, on a socket)")
     with postgresql() as url:
         if url is not None:
             with tempfile.TemporaryDirectory() as folder:
-                fill(Path(folder, "home"), options.accounts, url)
-                measure(Path(folder, "home"), options.calls, url)
+                more = of_database(url)
+                fill(Path(folder, "home"), options.accounts, more)
+                measure(Path(folder, "home"), options.calls, more)
 
 
 @contextmanager
@@ -94,29 +95,32 @@ def postgresql() -> Iterator[str | None]:
         server.stop()
 
 
-def fill(home: Path, number: int, url: str | None) -> None:
+def fill(home: Path, number: int, more: dict[str, str]) -> None:
     """Import made-up auth files by the command line."""
     folder = home.with_name("files")
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in mixed_files(number):
         (folder / name).write_bytes(content)
-    told = of_database(environment(home), url)
-    if url is not None:
+    told = environment(home) | more
+    if more:
         subprocess.run([AUTHDECK, "migrate"], env=told, check=True, capture_output=True)
     done = subprocess.run([AUTHDECK, "import", "--json", folder], env=told, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"The import failed:\n{done.stderr[-2000:]}")
 
 
-def of_database(variables: dict[str, str], url: str | None) -> dict[str, str]:
-    return variables if url is None else variables | {"AUTHDECK_DATABASE_URL": url}
+def of_database(url: str | None) -> dict[str, str]:
+    """What a server on PostgreSQL is told: where it is, and the key that nobody may make for it by chance."""
+    if url is None:
+        return {}
+    made = subprocess.run([AUTHDECK, "master-key", "new"], capture_output=True, text=True, check=True)
+    return {"AUTHDECK_DATABASE_URL": url, "AUTHDECK_MASTER_KEY": made.stdout.strip()}
 
 
-def measure(home: Path, calls: int, url: str | None) -> None:
-    os.environ.pop("AUTHDECK_DATABASE_URL", None)
-    with serving(home, database=url):
+def measure(home: Path, calls: int, more: dict[str, str]) -> None:
+    with serving(home, more):
         """A first start may migrate; it does not count."""
-    with serving(home, database=url) as server:
+    with serving(home, more) as server:
         print(f"  start to the first good /healthz: {server.started:.2f} s, {cpu(server):.2f} s of CPU")
         print(f"  memory after the start: {memory(server)} MB")
         wait_until_quiet(server)
@@ -161,10 +165,12 @@ def words(number: int) -> list[str]:
 
 
 def pages(server: Server, number: int) -> list[str]:
-    """The addresses of so many pages, each found on the one before."""
+    """The addresses of so many pages at most, each found on the one before."""
     found = [f"{PAGE}&sort=name"]
     while len(found) < number:
         answer = server.client.get(found[-1]).raise_for_status().json()
+        if answer["next"] is None:
+            break
         found.append(f"{PAGE}&sort=name&cursor={answer['next']}")
     return found
 
