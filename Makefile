@@ -90,7 +90,7 @@ clean: ## Remove everything that the other commands made here; accounts live els
 help: ## This list
 	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
-benchmarks := $(filter-out shared,$(patsubst bench/%.py,%,$(sort $(wildcard bench/*.py))))
+benchmarks := $(filter-out shared deck_of_many,$(patsubst bench/%.py,%,$(sort $(wildcard bench/*.py))))
 
 # Steps on the way
 

@@ -15,7 +15,7 @@ from authdeck.access import Actor
 from authdeck.account import Account, AccountSettings, Kind, Provider, RefreshBy, SecretSettings
 from authdeck.acts import Act
 from authdeck.credential import Tokens
-from authdeck.directory import AccountSearch, Entry
+from authdeck.entry import Entry
 from authdeck.errors import DeckError
 from authdeck.formats import cliproxyapi, codex_cli, sub2api, zipped
 from authdeck.hold import Hold, Owner
@@ -24,6 +24,7 @@ from authdeck.operations.desk import Desk
 from authdeck.operations.entries import by_name
 from authdeck.operations.records import changed, record
 from authdeck.providers import PROVIDERS
+from authdeck.search import AccountSearch
 from authdeck.secret import Secret
 from authdeck.storage.database import ReadConnection, WriteConnection
 from authdeck.storage.reading import accounts, revisions
@@ -191,8 +192,8 @@ def _wanted(desk: Desk, wish: Wish) -> list[Entry]:
     entries = {entry.account.auth_index: entry for entry in (by_name(desk, name) for name in wish.names)}
     total = len(entries)
     if not wish.names and wish.search is not None:
-        found = desk.directory.find(wish.search, desk.now())
-        entries, total = {entry.account.auth_index: entry for entry in found.items}, found.total
+        found = desk.directory.matching(wish.search, desk.now())
+        entries, total = {index: by_name(desk, index) for index in found[:limit]}, len(found)
     if not entries:
         raise DeckError("export_empty", status=422)
     if total > limit:
