@@ -149,3 +149,8 @@ def test_what_a_refresh_was_refused_only_a_refresh_mends() -> None:
     refused = seen(Signal.CREDENTIAL, source=Source.REFRESH)
     assert not evidence.clears(seen(Signal.SUCCESS, 1), refused)
     assert evidence.clears(seen(Signal.SUCCESS, 1, source=Source.REFRESH), refused)
+
+
+def test_two_outages_of_different_hours_are_not_in_a_row() -> None:
+    assert signals(seen(Signal.TRANSIENT), seen(Signal.TRANSIENT, 10, code="b")) == ["transient", "transient"]
+    assert signals(seen(Signal.TRANSIENT), seen(Signal.TRANSIENT, 11, code="b")) == []

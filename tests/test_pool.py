@@ -385,3 +385,13 @@ def test_a_limit_is_known_by_the_signal_behind_the_hold() -> None:
     assert found.only_quota
     assert isinstance(found := pool(entry("ann", failing)).pick(ASK, NOW), Shortage)
     assert not found.only_quota
+
+
+def test_who_only_failed_twice_is_better_than_nobody() -> None:
+    failing = {"owner": Owner.COOLDOWN, "until": NOON + timedelta(minutes=2), "detail": {"signal": "transient"}}
+    made = pool(entry("ann", held("server_error", **failing)))
+    assert isinstance(found := made.pick(ASK, NOW), Shortage)
+    assert [account.auth_index for account in found.resting] == ["ann"]
+    made.apply(entry("ann", held("server_error", **failing), held("disabled")))
+    assert isinstance(found := made.pick(ASK, NOW), Shortage)
+    assert not found.resting

@@ -77,6 +77,9 @@ class Action(StrEnum):
     DELETE = "delete"
 
 
+IN_A_ROW: Final = timedelta(minutes=10)
+"""Transient failures farther apart have nothing to do with each other."""
+
 EPISODE: Final = timedelta(hours=1)
 """Equal observations at most so far apart are one row."""
 
@@ -165,7 +168,8 @@ def standing(rows: Iterable[Evidence], generation: int) -> list[Evidence]:
     """Negative evidence of this sign-in that nothing newer cleared and that counts, newest first.
 
     What is transient or of low confidence counts when it came twice in a row, neutral observations left out: two
-    moments without anything between them that clears it. The order of ``rows`` does not matter.
+    moments without anything between them that clears it, transient ones near each other. The order of ``rows`` does
+    not matter.
     """
     of_now = [row for row in rows if row.generation == generation]
     negative = [row for row in of_now if row.signal is not Signal.SUCCESS and row.signal not in NEUTRAL]
@@ -184,5 +188,8 @@ def _is_second(row: Evidence, left: list[Evidence], of_now: list[Evidence]) -> b
     moments = [moment for other in alike for moment in (other.last_at, other.previous_at) if moment is not None]
     if len(moments) < 2:  # noqa: PLR2004 - two in a row
         return False
-    former = replace(row, last_at=sorted(moments)[-2])
+    before, newest = sorted(moments)[-2:]
+    if row.signal is Signal.TRANSIENT and newest - before > IN_A_ROW:
+        return False
+    former = replace(row, last_at=before)
     return not any(clears(other, former) for other in of_now)

@@ -328,7 +328,7 @@ class Pool:
         for hold in begun:
             self._trials[member.auth_index] = self._trials.get(member.auth_index, frozenset()) | {_trial(hold)}
         scope = None if any(hold.scope is None for hold in begun) else model
-        block = Block(now + TRIAL, now + TRIAL, "half_open", is_quota=True)
+        block = Block(now + TRIAL, now + TRIAL, "half_open", is_quota=any(map(_is_limit, begun)))
         self._blocks.setdefault(member.auth_index, {})[scope] = block
         self.apply(member.entry)
 
@@ -444,11 +444,12 @@ class _Member:
         return self.account.unreadable or ("weight_zero" if self.is_left_out else None)
 
     def only_rests(self, model: str | None, now: float) -> bool:
-        """Whether nothing but pauses that are no limits keep it from serving."""
+        """Whether nothing but pauses and cooldowns that are no limits keep it from serving."""
         pauses = [block for scope, block in self._pauses.items() if scope in (None, model) and block.ends > now]
-        if not pauses or any(block.is_quota for block in pauses) or self.is_closed:
+        held = [hold for hold, until in self._holds if hold.scope in (None, model) and (until or FOR_EVER) > now]
+        if self.is_closed or not (pauses or held) or any(block.is_quota for block in pauses):
             return False
-        return not any(hold.scope in (None, model) and (until or FOR_EVER) > now for hold, until in self._holds)
+        return all(hold.detail.get("signal") == Signal.TRANSIENT for hold in held)
 
     def _extend(self, scope: str | None, until: float) -> None:
         if scope is None:
