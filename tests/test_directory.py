@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from authdeck.account import Account, AccountSettings, Kind, Provider
-from authdeck.directory import SORTS, AccountSearch, Directory, Entry
+from authdeck.directory import Directory, Entry
 from authdeck.errors import DeckError
 from authdeck.health import Health
 from authdeck.hold import Hold, Owner
+from authdeck.search import SORTS, AccountSearch
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 

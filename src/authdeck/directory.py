@@ -8,7 +8,7 @@ import re
 from bisect import bisect_left, insort
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from heapq import heappop, heappush
 from itertools import islice
@@ -21,13 +21,13 @@ from authdeck.errors import DeckError
 from authdeck.health import Health
 from authdeck.hold import Hold, Reason
 from authdeck.quota import QuotaWindow
+from authdeck.search import SORTS, UNKNOWN_PLAN, AccountSearch
 
 PROBLEMS: Final = frozenset(
     {Health.UNREADABLE, Health.NEEDS_REAUTH, Health.NEEDS_REVIEW, Health.EXHAUSTED, Health.COOLING}
 )
 """A problem is a current reason that needs a person, or that blocks serving though the operator wants it served."""
 
-UNKNOWN_PLAN: Final = "unknown"
 _REBUILD_FROM: Final = 8
 """Where more than one account in so many changed at once, everything is built anew: that is quicker."""
 _TEXTS_KEPT: Final = 64
@@ -43,25 +43,6 @@ class Entry:
     holds: tuple[Hold, ...] = ()
     windows: tuple[QuotaWindow, ...] = ()
     candidates: tuple[Candidate, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class AccountSearch:
-    """What to look for. ``text`` is a case-insensitive substring; with ``*`` it is a pattern over the same fields.
-
-    ``state`` are healths, ``problem`` keeps problems only, ``sort`` is one of ``SORTS`` with ``-`` before it for
-    descending (``risk`` has the worst first). ``cursor`` is what a former page returned as ``next``.
-    """
-
-    text: str = ""
-    provider: Provider | None = None
-    state: frozenset[Health] = frozenset()
-    problem: bool = False
-    plan: str | None = None
-    prefix: str | None = None
-    sort: str = "risk"
-    page_size: int = 50
-    cursor: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +69,6 @@ _ORDERS: Final[Mapping[str, _Placed]] = {
     "recent": lambda account, _: (account.last_request_at or _EPOCH,),
     "created": lambda account, _: (account.created_at or _EPOCH,),
 }
-SORTS: Final = tuple(_ORDERS)
 
 
 class Directory:
@@ -159,6 +139,11 @@ class Directory:
                 "plan": shelf.counts("plan", base & provider & state),
             },
         )
+
+    def matching(self, search: AccountSearch, now: datetime) -> list[str]:
+        """The auth_index of every account that matches, in the search's order, whatever its page size and cursor."""
+        whole = replace(search, page_size=max(1, len(self._entries)), cursor=None)
+        return [entry.account.auth_index for entry in self.find(whole, now).items]
 
     def settle(self, now: datetime) -> None:
         """Take in what changed, and the states that time alone changed by ``now``."""

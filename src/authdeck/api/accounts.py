@@ -20,12 +20,12 @@ from authdeck.api.shapes import (
     Shape,
     revision_shapes,
 )
-from authdeck.directory import AccountSearch
 from authdeck.errors import DeckError
 from authdeck.gate.routes import needs
 from authdeck.health import Health
 from authdeck.operations import disable, documents, edit_accounts, trash
 from authdeck.operations.entries import by_name
+from authdeck.search import AccountSearch
 from authdeck.storage.reading import revisions
 
 router = APIRouter(prefix="/accounts", tags=["accounts"], route_class=Limited)

@@ -12,10 +12,10 @@ from authdeck.account import Provider
 from authdeck.api.limits import Limited
 from authdeck.api.parts import ActorHere, DeskHere, EyesHere
 from authdeck.api.shapes import Because, Eyes, Shape
-from authdeck.directory import AccountSearch
 from authdeck.gate.routes import needs
 from authdeck.health import Health
 from authdeck.operations.export import ARCHIVE_LIMIT, ExportRow, Form, Wish, export, preview
+from authdeck.search import AccountSearch
 from authdeck.secret import Secret
 
 router = APIRouter(prefix="/exports", tags=["exports"], route_class=Limited)

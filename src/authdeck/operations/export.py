@@ -15,7 +15,7 @@ from authdeck.access import Actor
 from authdeck.account import Account, AccountSettings, Kind, Provider, RefreshBy, SecretSettings
 from authdeck.acts import Act
 from authdeck.credential import Tokens
-from authdeck.directory import AccountSearch, Entry
+from authdeck.directory import Entry
 from authdeck.errors import DeckError
 from authdeck.formats import cliproxyapi, codex_cli, sub2api, zipped
 from authdeck.hold import Hold, Owner
@@ -24,6 +24,7 @@ from authdeck.operations.desk import Desk
 from authdeck.operations.entries import by_name
 from authdeck.operations.records import changed, record
 from authdeck.providers import PROVIDERS
+from authdeck.search import AccountSearch
 from authdeck.secret import Secret
 from authdeck.storage.database import ReadConnection, WriteConnection
 from authdeck.storage.reading import accounts, revisions

@@ -14,12 +14,13 @@ from starlette.routing import Route
 from authdeck import wording
 from authdeck.access import Actor, Role
 from authdeck.clock import to_micros
-from authdeck.directory import SORTS, AccountSearch, Entry, Found
+from authdeck.directory import Entry, Found
 from authdeck.errors import DeckError
 from authdeck.gate.routes import needs
 from authdeck.gate.visits import actor_of
 from authdeck.health import Health
 from authdeck.operations import disable, entries
+from authdeck.search import SORTS, AccountSearch
 from authdeck.storage.reading import requests, revisions
 from authdeck.web import account_rows, request_rows, toasts
 from authdeck.web.account_rows import GROUPS, NAMES, TONES, AccountRow
