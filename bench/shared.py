@@ -86,7 +86,7 @@ def auth_files(number: int) -> Iterator[tuple[str, bytes]]:
             "type": "codex",
             "email": email,
             "account_id": organization,
-            "id_token": _jwt(claims),
+            "id_token": jwt(claims),
             "access_token": f"at_FAKE_{n:05}_{'x' * 200}",
             "refresh_token": f"rt_FAKE_{n:05}",
             "last_refresh": "2026-11-22T10:00:00Z",
@@ -144,7 +144,7 @@ def _admin() -> dict[str, str]:
     return {"authorization": f"Bearer {ADMIN_KEY}"}
 
 
-def _jwt(claims: dict[str, object]) -> str:
+def jwt(claims: dict[str, object]) -> str:
     def part(content: dict[str, object]) -> str:
         return base64.urlsafe_b64encode(json.dumps(content).encode()).rstrip(b"=").decode()
 

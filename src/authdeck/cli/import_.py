@@ -131,7 +131,8 @@ def _folder(path: Path, report: Report) -> Folder:
         return Folder(None, [path])
     entries = sorted(path.iterdir())
     files = [entry for entry in entries if entry.suffix.lower() == ".json" and entry.is_file()]
-    report.skipped += [str(entry) for entry in entries if entry not in set(files)]
+    taken = set(files)
+    report.skipped += [str(entry) for entry in entries if entry not in taken]
     return Folder(Path(os.path.normpath(path.absolute())), files)
 
 
