@@ -1,6 +1,43 @@
-"""Sets of small numbers as whole numbers: bit *n* stands for member *n*. Intersecting takes microseconds."""
+"""Sets of small numbers: bit *n* stands for member *n*. Whole numbers to intersect, ``Bits`` to change."""
 
 from collections.abc import Iterable, Iterator
+
+
+class Bits:
+    """A set that changes. ``number`` is the same as a whole number, made when asked for and kept until a change."""
+
+    __slots__ = ("_held", "_number", "count")
+
+    def __init__(self, members: Iterable[int] = ()) -> None:
+        self._held = bytearray()
+        self._number: int | None = 0
+        self.count = 0
+        for member in members:
+            self.add(member)
+
+    def add(self, member: int) -> None:
+        """A new member; it must not be in already."""
+        place = member >> 3
+        if place >= len(self._held):
+            self._held.extend(bytes(place + 1024 - len(self._held)))
+        self._held[place] |= 1 << (member & 7)
+        self.count += 1
+        self._number = None
+
+    def discard(self, member: int) -> None:
+        """A member goes; it must be in."""
+        self._held[member >> 3] &= ~(1 << (member & 7))
+        self.count -= 1
+        self._number = None
+
+    def __contains__(self, member: int) -> bool:
+        place = member >> 3
+        return place < len(self._held) and bool(self._held[place] >> (member & 7) & 1)
+
+    def number(self) -> int:
+        if self._number is None:
+            self._number = int.from_bytes(self._held, "little")
+        return self._number
 
 
 def of(members: Iterable[int], size: int) -> int:

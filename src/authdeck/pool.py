@@ -14,7 +14,7 @@ from authdeck import models
 from authdeck.account import Account, Provider, RefreshBy
 from authdeck.affinity import Bindings, Place, places
 from authdeck.catalogue import SHIPPED, Catalogue
-from authdeck.directory import Entry
+from authdeck.entry import Entry
 from authdeck.hold import Hold, Owner
 from authdeck.models import Offer, Support
 from authdeck.routing import Ask, Route, Strategy

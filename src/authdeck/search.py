@@ -12,7 +12,7 @@ from authdeck.account import Kind, Provider
 from authdeck.errors import DeckError
 from authdeck.health import Health
 
-SORTS: Final = ("risk", "name", "note", "plan", "priority", "recent", "created")
+SORTS: Final = ("risk", "name", "note", "plan", "priority", "recent", "created", "reset")
 PAGE_SIZES: Final = range(1, 201)
 UNKNOWN_PLAN: Final = "unknown"
 LONGEST_TEXT: Final = 200

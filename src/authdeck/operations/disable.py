@@ -4,7 +4,7 @@ from datetime import datetime
 
 from authdeck.access import Actor
 from authdeck.acts import Act
-from authdeck.directory import Entry
+from authdeck.entry import Entry
 from authdeck.errors import NotFound
 from authdeck.hold import Hold, Owner
 from authdeck.operations.desk import Desk

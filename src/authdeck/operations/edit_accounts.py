@@ -8,7 +8,7 @@ from authdeck.access import Actor
 from authdeck.account import Account
 from authdeck.account_fields import SECRET_FIELDS, read
 from authdeck.acts import Act
-from authdeck.directory import Entry
+from authdeck.entry import Entry
 from authdeck.errors import Conflict, DeckError, NotFound
 from authdeck.formats import check_name
 from authdeck.operations import seals

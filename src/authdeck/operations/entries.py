@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from authdeck.account import Provider
-from authdeck.directory import Directory, Entry
+from authdeck.directory import Directory
+from authdeck.entry import Entry
 from authdeck.errors import Conflict, NotFound
 from authdeck.operations.desk import Desk
 from authdeck.operations.records import changed

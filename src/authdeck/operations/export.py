@@ -15,7 +15,7 @@ from authdeck.access import Actor
 from authdeck.account import Account, AccountSettings, Kind, Provider, RefreshBy, SecretSettings
 from authdeck.acts import Act
 from authdeck.credential import Tokens
-from authdeck.directory import Entry
+from authdeck.entry import Entry
 from authdeck.errors import DeckError
 from authdeck.formats import cliproxyapi, codex_cli, sub2api, zipped
 from authdeck.hold import Hold, Owner

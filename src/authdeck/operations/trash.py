@@ -5,7 +5,7 @@ from datetime import timedelta
 from authdeck.access import AUTOMATION, Actor
 from authdeck.account import Account
 from authdeck.acts import Act
-from authdeck.directory import Entry
+from authdeck.entry import Entry
 from authdeck.errors import Conflict, DeckError, NotFound
 from authdeck.import_plan import free_name
 from authdeck.operations.desk import Desk

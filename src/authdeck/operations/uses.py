@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from authdeck.clock import from_micros
-from authdeck.directory import Entry
+from authdeck.entry import Entry
 from authdeck.event import RequestEvent
 from authdeck.operations import reconcile, verify_restored
 from authdeck.operations.desk import Desk

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, select
 
 from authdeck.account import Account, AccountSettings, Kind, ModelAlias, Provider, RefreshBy
 from authdeck.clock import to_micros
-from authdeck.directory import Entry
+from authdeck.entry import Entry
 from authdeck.errors import Conflict, NotFound
 from authdeck.storage.database import ReadConnection
 from authdeck.storage.reading import evidence

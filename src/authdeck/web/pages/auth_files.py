@@ -14,7 +14,8 @@ from starlette.routing import Route
 from authdeck import wording
 from authdeck.access import Actor, Role
 from authdeck.clock import to_micros
-from authdeck.directory import Entry, Found
+from authdeck.directory import Found
+from authdeck.entry import Entry
 from authdeck.errors import DeckError
 from authdeck.gate.routes import needs
 from authdeck.gate.visits import actor_of
