@@ -431,9 +431,11 @@ def _natural(name: str) -> list[tuple[str, int]]:
 def _sorted(some: list[Entry], sort: str, now: datetime) -> list[Entry]:
     """By the rules as they are told to people, with comparisons instead of keys."""
     ranks = {"free": 10, "plus": 20, "team": 30, "prolite": 40, "pro": 50}
-    plan: Callable[[Entry], object] = lambda each: (
-        (ranks.get(plan_name(each.account.plan), 0), plan_name(each.account.plan)) if each.account.plan else None
-    )
+
+    def plan(each: Entry) -> object:
+        name = plan_name(each.account.plan)
+        return (ranks.get(name, 0), name) if each.account.plan else None
+
     by: dict[str, Callable[[Entry], object]] = {
         "risk": lambda each: RISK[_state(each, now)],
         "name": lambda _: 0,

@@ -23,6 +23,10 @@ _FIRST: Final[Key] = (0,)
 _LACKING: Final[Key] = (1,)
 _END: Final[Key] = (2,)
 _BLOCK: Final = 512
+_SAMPLE: Final = 1000
+_STRIDE: Final = 7919
+"""A prime, so that the sample does not fall in step with a pattern in the accounts."""
+
 _NOTE_SORTED: Final = 100
 """Characters of a note that decide its place: a cursor carries them."""
 
@@ -189,13 +193,14 @@ class Forming:
     ``advance`` until ``line`` is there. ``touched`` is told of each slot that changes meanwhile.
     """
 
-    def __init__(self, slots: Sequence[int], key: Callable[[int], Key | None]) -> None:
+    def __init__(self, slots: range, key: Callable[[int], Key | None]) -> None:
         self._slots: Final = slots
         self._key: Final = key
         self._at = 0
         self._sorted = 0
         self._changed: set[int] = set()
-        known = sorted(found for slot in slots[:: max(1, len(slots) // _SAMPLE)] if (found := key(slot)) is not None)
+        sample = (key(number * _STRIDE % len(slots)) for number in range(min(_SAMPLE, len(slots))))
+        known = sorted(found for found in sample if found is not None)
         self._borders: Final = known[:: max(1, len(known) * _BLOCK // max(1, len(slots)))][1:]
         self._blocks: Final[list[list[int]]] = []
         self._buckets: Final[list[list[tuple[Key, int]]]] = [[] for _ in range(len(self._borders) + 1)]
@@ -214,7 +219,8 @@ class Forming:
         elif self._sorted < len(self._buckets):
             bucket = self._buckets[self._sorted]
             bucket.sort()
-            self._blocks.append([slot for _, slot in bucket])
+            in_order = [slot for _, slot in bucket]
+            self._blocks.extend(in_order[at : at + _BLOCK] for at in range(0, len(in_order), _BLOCK))
             bucket.clear()
             self._sorted += 1
         else:
@@ -229,6 +235,3 @@ class Forming:
             if self._key(slot) is not None:
                 line.add(slot)
         return line
-
-
-_SAMPLE: Final = 4000

@@ -1,6 +1,8 @@
 """Sets of small numbers: bit *n* stands for member *n*. Whole numbers to intersect, ``Bits`` to change."""
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterable
+from typing import Final
 
 
 class Bits:
@@ -48,9 +50,17 @@ def of(members: Iterable[int], size: int) -> int:
     return int.from_bytes(held, "little")
 
 
-def chosen(order: Iterable[int], bits: int, size: int) -> Iterator[int]:
-    """The members of ``bits`` in the order given."""
-    held = bits.to_bytes(size // 8 + 1, "little")
-    for member in order:
-        if held[member >> 3] >> (member & 7) & 1:
-            yield member
+def members(bits: int) -> list[int]:
+    """The members in rising order; quick where they are few."""
+    held = bits.to_bytes((bits.bit_length() + 7) // 8, "little")
+    return [at.start() * 8 + bit for at in _SOME.finditer(held) for bit in _BITS[held[at.start()]]]
+
+
+def selector(bits: int, size: int) -> bytes:
+    """A byte for each number below ``size``: 1 where it is a member. Quick to look up where members are many."""
+    return bin(bits | 1 << size)[:2:-1].encode().translate(_FROM_DIGITS)
+
+
+_SOME: Final = re.compile(rb"[^\x00]")
+_BITS: Final = [[bit for bit in range(8) if byte >> bit & 1] for byte in range(256)]
+_FROM_DIGITS: Final = bytes.maketrans(b"01", b"\x00\x01")

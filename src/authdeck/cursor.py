@@ -25,8 +25,8 @@ class Cursor:
     backwards: bool
 
 
-def write(cursor: Cursor, sort: str) -> str:
-    content = json.dumps([sort, cursor.start, cursor.backwards, *cursor.place], separators=(",", ":"))
+def write(place: Key, start: int, sort: str, *, backwards: bool = False) -> str:
+    content = json.dumps([sort, start, backwards, *place], separators=(",", ":"))
     return base64.urlsafe_b64encode(content.encode()).rstrip(b"=").decode()
 
 

@@ -11,7 +11,6 @@ from itertools import islice
 
 from authdeck import cursor, health
 from authdeck.account import Provider
-from authdeck.account_order import Key
 from authdeck.cursor import Cursor
 from authdeck.entry import Entry
 from authdeck.health import Health
@@ -95,7 +94,7 @@ class Directory:
         """The auth_index of every account that matches, in the search's order, whatever its page size and cursor."""
         for _ in self.steps(search, now):
             pass
-        return self._shelf.auth_indexes(self._shelf.walk(search, self._shelf.matching(search), None))
+        return self._shelf.auth_indexes(self._shelf.row(search, self._shelf.matching(search)).walk(None))
 
     def steps(self, search: AccountSearch, now: datetime) -> Iterator[None]:
         """Do what the search needs that is not done yet, in steps of half a millisecond or so.
@@ -131,27 +130,28 @@ class Directory:
     def _page(self, search: AccountSearch, matching: int, at: Cursor | None) -> Found:
         """The entries of the page and the ways on from it. Places are by what is sorted by, not by number."""
         backwards, place = (at.backwards, at.place) if at else (False, None)
-        slots = list(islice(self._shelf.walk(search, matching, place, backwards=backwards), search.page_size))
-        if backwards:
-            slots.reverse()
-        first = self._shelf.place(search, slots[0]) if slots else place
-        last = self._shelf.place(search, slots[-1]) if slots else place
+        row, size = self._shelf.row(search, matching), search.page_size
+        slots = list(islice(row.walk(place, backwards=backwards), size + 1))
+        has_more = len(slots) > size
+        slots = slots[:size][::-1] if backwards else slots[:size]
+        ends = (
+            [self._shelf.place(search, slot) for slot in (slots[0], slots[-1])] if slots else [place or (), place or ()]
+        )
+        came_from = at is not None and _leads_on(row.walk(ends[backwards], backwards=not backwards))
         start = 0 if at is None else max(0, at.start - len(slots)) if backwards else at.start
-        end = start + len(slots)
+        is_last, is_first = (not came_from, not has_more) if backwards else (not has_more, not came_from)
         return Found(
             items=[self._shelf.entry(slot) for slot in slots],
             total=matching.bit_count(),
-            next=self._way(search, matching, last, end, backwards=False) if last else None,
-            previous=self._way(search, matching, first, start, backwards=True) if at and first else None,
+            next=None if is_last else cursor.write(ends[1], start + len(slots), search.sort),
+            previous=None if is_first else cursor.write(ends[0], start, search.sort, backwards=True),
             start=start,
             facets=self._shelf.counts(search),
         )
 
-    def _way(self, search: AccountSearch, matching: int, place: Key, start: int, *, backwards: bool) -> str | None:
-        """A cursor, if there is anything that way."""
-        if next(self._shelf.walk(search, matching, place, backwards=backwards), None) is None:
-            return None
-        return cursor.write(Cursor(place, start, backwards), search.sort)
+
+def _leads_on(slots: Iterator[int]) -> bool:
+    return next(slots, None) is not None
 
 
 _AT_ONCE = 20

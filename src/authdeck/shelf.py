@@ -3,13 +3,13 @@
 Pure. What takes long comes in steps, so that whoever shares the thread gets a turn: see ``steps``.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import partial
-from itertools import compress
+from itertools import chain
 from typing import Final
 
-from authdeck import account_order, account_text, codex_status, facets, health
+from authdeck import account_order, account_text, bitset, codex_status, facets, health
 from authdeck.account_order import Forming, Key, Line, Placed, walk
 from authdeck.account_text import Texts
 from authdeck.bitset import Bits
@@ -118,8 +118,7 @@ class Shelf:
     def _form(self, sort: str) -> None:
         forming = self._forming.get(sort)
         if forming is None:
-            slots = [slot for slot, placed in enumerate(self._placed) if placed is not None]
-            self._forming[sort] = Forming(slots, partial(self._key, sort))
+            self._forming[sort] = Forming(range(len(self._placed)), partial(self._key, sort))
             return
         forming.advance()
         if forming.line is not None:
@@ -150,13 +149,14 @@ class Shelf:
         words = _words(search)
         return self._texts.scan(words).found.number() if words else self._all.number()
 
-    def walk(self, search: AccountSearch, matching: int, at: Key | None, *, backwards: bool = False) -> Iterator[int]:
-        """Matching slots in the search's order from a place on; see ``account_order.walk``."""
+    def row(self, search: AccountSearch, matching: int) -> "Row":
+        """The matching slots in the search's order, to be walked along."""
         sort = search.sort.removeprefix("-")
-        blocks = walk(self._lines[sort], descending=sort != search.sort, at=at, backwards=backwards)
-        held = matching.to_bytes(len(self._placed) // 8 + 1, "little")
-        for block in blocks:
-            yield from compress(block, [held[slot >> 3] >> (slot & 7) & 1 for slot in block])
+        if matching.bit_count() > _FEW:
+            return Row(self._lines[sort], bitset.selector(matching, len(self._placed)), search.sort != sort)
+        line, key = Line(partial(self._key, sort)), partial(self.place, search)
+        line.take_over([sorted(bitset.members(matching), key=key)] if matching else [])
+        return Row(line, None, search.sort != sort)
 
     def place(self, search: AccountSearch, slot: int) -> Key:
         """Where the account stands in the search's order."""
@@ -169,7 +169,7 @@ class Shelf:
         assert placed is not None  # only slots in use are found
         return placed.entry
 
-    def auth_indexes(self, slots: Iterator[int]) -> list[str]:
+    def auth_indexes(self, slots: Iterable[int]) -> list[str]:
         return [placed.entry.account.auth_index for placed in map(self._placed.__getitem__, slots) if placed]
 
     def _key(self, sort: str, slot: int) -> Key | None:
@@ -177,9 +177,29 @@ class Shelf:
         return None if placed is None else account_order.key(sort, placed)
 
 
+class Row:
+    """Slots in an order. ``selector`` tells which of the line's slots are meant; ``None``: all of them."""
+
+    def __init__(self, line: Line, selector: bytes | None, descending: bool) -> None:
+        self._line: Final = line
+        self._selector: Final = selector
+        self._descending: Final = descending
+
+    def walk(self, at: Key | None, *, backwards: bool = False) -> Iterator[int]:
+        """From behind a place on, or from the beginning; see ``account_order.walk``."""
+        blocks = walk(self._line, descending=self._descending, at=at, backwards=backwards)
+        is_meant = self._selector
+        if is_meant is None:
+            return chain.from_iterable(blocks)
+        return chain.from_iterable([slot for slot in block if is_meant[slot]] for block in blocks)
+
+
 def _words(search: AccountSearch) -> str:
     return " ".join(search.text.splitlines()).strip().casefold()
 
 
 _NOTHING: Final[Values] = ((),) * len(FACETS)
+_FEW: Final = 500
+"""Up to so many found are sorted by themselves, which is quicker than to look for them along a whole order."""
+
 _ALIKE_KEPT: Final = 20_000
