@@ -29,7 +29,10 @@ def is_problem(entry: Entry, now: datetime) -> bool:
         return True
     if not health.is_enabled(current, now):
         return False
-    return any(hold.owner in _BLOCKS and hold.scope is None for hold in current) or quota.fullest(entry.windows, now) is not None
+    return (
+        any(hold.owner in _BLOCKS and hold.scope is None for hold in current)
+        or quota.fullest(entry.windows, now) is not None
+    )
 
 
 def is_healthy(entry: Entry, state: Health, now: datetime) -> bool:
