@@ -44,6 +44,15 @@ def read(text: str, sort: str) -> Cursor:
     return Cursor(tuple(place), start, backwards)
 
 
+def of_this_order(text: str | None, sort: str) -> str | None:
+    """The text if ``read`` takes it, else ``None``: where an address may carry a cursor of before another choice."""
+    try:
+        read(text or "", sort)
+    except DeckError:
+        return None
+    return text
+
+
 def _is_place(place: list[Any], sort: str) -> bool:
     """Whether it can be compared with the keys of that order."""
     kinds = "".join("n" if _is_number(part) else "t" if isinstance(part, str) else "?" for part in place)

@@ -236,3 +236,5 @@ _READERS: Final[Mapping[str, Callable[[str, Any], Any]]] = {
     "page_size": _page_size,
     "cursor": _cursor,
 }
+FILTERS: Final = tuple(_READERS)
+"""The words of an address that ``from_query`` reads."""

@@ -3,12 +3,12 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Body, Path, Query
+from fastapi import APIRouter, Body, Path
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from authdeck.access import Actor, Role
-from authdeck.account import Provider
+from authdeck.api.account_search import SearchHere
 from authdeck.api.limits import Limited
 from authdeck.api.parts import ActorHere, DeskHere, EyesHere, PartsHere, VersionRead, json_response, with_etag
 from authdeck.api.shapes import (
@@ -22,10 +22,9 @@ from authdeck.api.shapes import (
 )
 from authdeck.errors import DeckError
 from authdeck.gate.routes import needs
-from authdeck.health import Health
 from authdeck.operations import disable, documents, edit_accounts, trash
 from authdeck.operations.entries import by_name
-from authdeck.search import AccountSearch
+from authdeck.operations.find_accounts import find_accounts
 from authdeck.storage.reading import revisions
 
 router = APIRouter(prefix="/accounts", tags=["accounts"], route_class=Limited)
@@ -74,25 +73,14 @@ class Disablement(BaseModel):
 
 @router.get("")
 @needs(Role.VIEWER)
-async def accounts(
-    desk: DeskHere,
-    eyes: EyesHere,
-    search: Annotated[str, Query(max_length=200, description="Substring of any name; with * a pattern.")] = "",
-    provider: Provider | None = None,
-    state: Annotated[list[Health] | None, Query()] = None,
-    problem: bool = False,
-    plan: str | None = None,
-    prefix: str | None = None,
-    sort: str = "risk",
-    page_size: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
-    cursor: str | None = None,
-) -> Listing[AccountShape]:
-    """Accounts that match, worst first unless sorted otherwise, with the exact total and counts by facet."""
-    asked = AccountSearch(
-        text=search, provider=provider, state=frozenset(state or ()), problem=problem, plan=plan, prefix=prefix,
-        sort=sort, page_size=page_size, cursor=cursor,
-    )  # fmt: skip
-    found = desk.directory.find(asked, eyes.now)
+async def accounts(desk: DeskHere, eyes: EyesHere, search: SearchHere) -> Listing[AccountShape]:
+    """Accounts that match, worst first unless sorted otherwise, with the exact total and counts by facet.
+
+    Each facet leaves its own filter out, so that it says what another choice would show. Of plans, prefixes and
+    projects that are more than 200, the most frequent are counted. A cursor goes on behind the last row shown, also
+    where rows came and went meanwhile.
+    """
+    found = await find_accounts(desk, search)
     return Listing(
         items=[eyes.account(entry) for entry in found.items],
         next=found.next,

@@ -192,8 +192,8 @@ def _wanted(desk: Desk, wish: Wish) -> list[Entry]:
     entries = {entry.account.auth_index: entry for entry in (by_name(desk, name) for name in wish.names)}
     total = len(entries)
     if not wish.names and wish.search is not None:
-        found = desk.directory.find(wish.search, desk.now())
-        entries, total = {entry.account.auth_index: entry for entry in found.items}, found.total
+        found = desk.directory.matching(wish.search, desk.now())
+        entries, total = {index: by_name(desk, index) for index in found[:limit]}, len(found)
     if not entries:
         raise DeckError("export_empty", status=422)
     if total > limit:
