@@ -58,6 +58,21 @@ class ShownReason:
 
 
 @dataclass(frozen=True, slots=True)
+class Fix:
+    """The one thing to do about an account: the sentence's code, and where it is done."""
+
+    code: str
+    href: str
+
+
+_FIXES: Final[Mapping[str, Fix]] = {
+    "sign_in_again": Fix("fix.sign_in_again", "/import"),
+    "acknowledge_terms": Fix("fix.acknowledge_terms", "/settings/terms"),
+}
+"""By what clears the first reason. Enabling is the switch beside it, and waiting is nothing to do."""
+
+
+@dataclass(frozen=True, slots=True)
 class AccountRow:
     """One account of a list. ``short`` is the state's one-line cause; ``more`` counts the reasons beside the first."""
 
@@ -71,6 +86,7 @@ class AccountRow:
     reasons: Sequence[ShownReason]
     short: str
     activity: Activity | None
+    fix: Fix | None = None
 
     @property
     def index(self) -> str:
@@ -107,6 +123,7 @@ def row(
         reasons=reasons,
         short=_short(account, reasons, now, prefs),
         activity=activity,
+        fix=_FIXES.get(found[0].clear) if found else None,
     )
 
 

@@ -3,6 +3,8 @@
 from typing import Final
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -13,13 +15,13 @@ from authdeck.operations.client_keys import ClientKeys
 from authdeck.operations.desk import Desk
 from authdeck.settings import Settings
 from authdeck.storage.database import Database
-from authdeck.web.pages import auth_files, client_keys, imports, monitoring, sign_in, terms
+from authdeck.web.pages import auth_files, client_keys, find, imports, monitoring, saved_views, sign_in, terms
 from authdeck.web.rendering import Pages
 from authdeck.web.room import Room, Sample
 from authdeck.web.statics import Statics
 from authdeck.web.waiting import WaitingImports
 
-_PAGES: Final = (sign_in, auth_files, imports, monitoring, client_keys, terms)
+_PAGES: Final = (sign_in, saved_views, auth_files, find, imports, monitoring, client_keys, terms)
 
 
 def console(
@@ -31,10 +33,11 @@ def console(
     ``Gate(error_page=web.error_page)`` gives errors the console's look.
     """
     statics = Statics()
-    app = Starlette(routes=[*(route for page in _PAGES for route in page.ROUTES), _static(statics)])
-    app.state.room = Room(
-        desk, gate, monitoring, client_keys, sample, settings, Pages(statics, desk.clock), WaitingImports()
-    )
+    routes = [*(route for page in _PAGES for route in page.ROUTES), _static(statics)]
+    app = Starlette(routes=routes, middleware=[Middleware(GZipMiddleware, minimum_size=1024, compresslevel=4)])
+    pages = Pages(statics, desk.clock)
+    pages.lead_to(route.path for route in routes)
+    app.state.room = Room(desk, gate, monitoring, client_keys, sample, settings, pages, WaitingImports())
     return app
 
 

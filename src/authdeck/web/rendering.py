@@ -1,6 +1,6 @@
 """Templates become answers: one environment a language, the same few words of context on every page."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -19,16 +19,22 @@ from authdeck.gate.visits import visit_of
 from authdeck.web import account_rows, toasts
 from authdeck.web.addresses import here
 from authdeck.web.masking import masked
+from authdeck.web.navigation import Place, places
 from authdeck.web.preferences import Preferences, preferences_of
 from authdeck.web.statics import Statics
 from authdeck.web.toasts import Toast
 
 FOLDER: Final = Path(__file__).parent / "templates"
 STYLESHEETS: Final = (
-    "tokens", "base", "frame", "nav", "button", "form", "badge", "table", "bars", "cards", "chips", "reasons",
+    "tokens", "base", "frame", "nav", "button", "form", "badge", "table", "bars", "cards", "chips", "batch-bar", "reasons",
     "dialog", "toast", "notice", "empty", "timeline", "code-snippet", "chart", "pages", "chinese",
 )  # fmt: skip
-SCRIPTS: Final = ("copy", "dismiss", "keys", "list-cursor", "filter-form", "busy", "drop", "zone")
+SCRIPTS: Final = (
+    "copy", "dismiss", "keys", "list-cursor", "pick", "pick-more", "find", "filter-form", "busy", "drop", "zone",
+)  # fmt: skip
+
+
+_NOTHING_SOUGHT: Final[Mapping[str, Any]] = {"hits": (), "sought": False, "hits_total": 0, "hits_href": ""}
 
 
 class Pages:
@@ -36,7 +42,14 @@ class Pages:
 
     def __init__(self, statics: Statics, clock: Clock) -> None:
         self._clock = clock
+        self._places: tuple[Sequence[Place], Sequence[Place]] = ((), ())
+        statics.join("console.css", [f"css/{sheet}.css" for sheet in STYLESHEETS])
+        statics.join("console.js", [f"js/{script}.js" for script in SCRIPTS])
         self._environments = {locale: _environment(locale, statics) for locale in wording.LOCALES}
+
+    def lead_to(self, paths: Iterable[str]) -> None:
+        """The pages there are: the navigation shows no others."""
+        self._places = places(paths)
 
     def preferences(self, request: Request) -> Preferences:
         """Until the browser has told its time zone, the server's own is the best guess."""
@@ -66,7 +79,9 @@ class Pages:
                 may_act=actor is not None and actor.role >= Role.OPERATOR,
                 csrf=csrf.token_of(request),
                 here_url=here(request),
-                **{"toast": None, "section": "", **context},
+                work_places=self._places[0],
+                manage_places=self._places[1],
+                **{"toast": None, "section": "", "open_candidates": 0, **_NOTHING_SOUGHT, **context},
             )
         )
 
@@ -113,8 +128,6 @@ def _environment(locale: str, statics: Statics) -> Environment:
 def _words(locale: str, statics: Statics) -> Mapping[str, Any]:
     return {
         "static": statics.address,
-        "stylesheets": STYLESHEETS,
-        "scripts": SCRIPTS,
         "csrf_field": csrf.FIELD,
         "locale": locale,
         "word": lambda code, **params: wording.sentence(code, params, locale),

@@ -1,6 +1,6 @@
 // [data-rows]: j and k move a mark along its [data-row]s, Enter opens the marked one's [data-open].
 const busy = (event) =>
-  event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input, textarea, select") || document.querySelector("dialog[open]");
+  event.ctrlKey || event.metaKey || event.altKey || event.target.matches("input:not([type=checkbox]), textarea, select") || document.querySelector("dialog[open]");
 document.addEventListener("keydown", (event) => {
   if (busy(event) || !["j", "k", "Enter"].includes(event.key)) return;
   const rows = [...document.querySelectorAll("[data-rows] [data-row]")];
