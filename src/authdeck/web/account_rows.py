@@ -11,7 +11,6 @@ from authdeck.directory import Directory
 from authdeck.entry import Entry
 from authdeck.health import Health
 from authdeck.hold import Reason
-from authdeck.quota import Window
 from authdeck.web.activity import Activity
 from authdeck.web.masking import masked, masked_id
 from authdeck.web.preferences import Preferences
@@ -148,11 +147,10 @@ def plan_of(account: Account, locale: str) -> str:
     return wording.sentence(f"kind_short.{account.kind.value}", {}, locale)
 
 
-def window_name(name: str, locale: str) -> str:
-    """A quota window in words; one with a name of its own keeps it."""
-    if name in {window.value for window in Window}:
-        return wording.sentence(f"window.{name}", {}, locale)
-    return name.replace("_", " ")
+def accounts(number: int, locale: str) -> str:
+    """``38 accounts``."""
+    text = wording.plural("%(count)s account", "%(count)s accounts", number, locale)
+    return text % {"count": wording.count(number, locale)}
 
 
 def identifier(text: str | None, prefs: Preferences) -> str:

@@ -1,7 +1,7 @@
 """What the list's address asks for, and addresses of lists like it: the URL is the state. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
@@ -19,7 +19,7 @@ MODES: Final = ("table", "compact", "cards")
 class ListState:
     """The search, and how its rows are drawn."""
 
-    search: AccountSearch = AccountSearch()
+    search: AccountSearch = field(default_factory=AccountSearch)
     mode: str = MODES[0]
 
     @staticmethod

@@ -26,8 +26,8 @@ from authdeck.web.toasts import Toast
 
 FOLDER: Final = Path(__file__).parent / "templates"
 STYLESHEETS: Final = (
-    "tokens", "base", "frame", "nav", "button", "form", "badge", "table", "bars", "cards", "chips", "batch-bar", "reasons",
-    "dialog", "toast", "notice", "empty", "timeline", "code-snippet", "chart", "pages", "chinese",
+    "tokens", "base", "frame", "nav", "button", "form", "badge", "table", "bars", "cards", "chips", "batch-bar",
+    "reasons", "dialog", "toast", "notice", "empty", "timeline", "code-snippet", "chart", "pages", "chinese",
 )  # fmt: skip
 SCRIPTS: Final = (
     "copy", "dismiss", "keys", "list-cursor", "pick", "pick-more", "find", "filter-form", "busy", "drop", "zone",
@@ -92,6 +92,7 @@ class Pages:
         code, params, undo = left
         prefs = self.preferences(request)
         shown = {name: masked(str(value)) if prefs.masked else value for name, value in params.items()}
+        shown |= {"accounts": account_rows.accounts(int(params["count"]), prefs.locale)} if "count" in params else {}
         return Toast(wording.sentence(code, shown, prefs.locale), undo)
 
 
@@ -137,6 +138,7 @@ def _words(locale: str, statics: Statics) -> Mapping[str, Any]:
         "tones": account_rows.TONES,
         "glyphs": account_rows.GLYPHS,
         "seconds": lambda ms: wording.duration(timedelta(milliseconds=ms), locale),
+        "accounts": lambda number: account_rows.accounts(number, locale),
         "share": lambda part, whole: wording.share(part, whole, locale),
     }
 
