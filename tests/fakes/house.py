@@ -19,11 +19,14 @@ from starlette.types import ASGIApp
 from authdeck import ids
 from authdeck.clock import Clock, SystemClock, to_micros
 from authdeck.directory import Directory
+from authdeck.errors import DeckError
 from authdeck.event import Attempt, Failure, FailureKind, RequestEvent, Tokens
 from authdeck.gate.authenticate import Gate
 from authdeck.gate.routes import guard
 from authdeck.hold import Hold, Owner
 from authdeck.operations import admin_keys, client_keys, disable, operators, terms
+from authdeck.operations.batch_runner import BatchRunner
+from authdeck.operations.batches import Batches
 from authdeck.operations.changes import ChangeFeed
 from authdeck.operations.client_keys import ClientKeys
 from authdeck.operations.desk import Desk
@@ -85,8 +88,11 @@ async def build(
         indexes = await _fill(desk, recorder) if filled else {}
         samples: list[str] = []
         gate = Gate(desk, error_page=error_page)
-        app = console(desk, gate, monitoring, keys, _sampler(recorder, clock, samples) if filled else None, settings)
+        batches = Batches(desk, runner := BatchRunner(desk, _does_not_rotate))
+        sample = _sampler(recorder, clock, samples) if filled else None
+        app = console(desk, gate, monitoring, keys, batches, sample, settings)
         yield House(guard(app, gate), desk, monitoring, made.key.open(), indexes, samples)
+        await runner.close()
     finally:
         await recorder.close()
         await sessions.close()
@@ -256,6 +262,11 @@ def _sampler(recorder: Recorder, clock: Clock, samples: list[str]):
         return event.id.hex()
 
     return sample
+
+
+async def _does_not_rotate(auth_index: str) -> None:
+    del auth_index
+    raise DeckError("refresh_not_possible", status=503)
 
 
 def _free_port() -> int:

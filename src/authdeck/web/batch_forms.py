@@ -68,6 +68,11 @@ ACTS: Final[Mapping[str, BatchAct]] = {
 }
 """``restore`` is the trash's own."""
 
+BAR: Final = tuple(act for act in ACTS.values() if act.in_bar and act.fields)
+"""Those with fields in the bar itself; enabling is a button beside them."""
+
+MORE: Final = tuple(act for act in ACTS.values() if not act.in_bar or act.rare)
+
 SETTINGS: Final = frozenset({"priority", "weight", "note", "prefix", "project_id", "proxy_url", "websockets"})
 
 

@@ -16,7 +16,7 @@ from authdeck.access import Actor, Role
 from authdeck.clock import Clock
 from authdeck.gate import csrf
 from authdeck.gate.visits import visit_of
-from authdeck.web import account_rows, toasts
+from authdeck.web import account_rows, batch_forms, toasts
 from authdeck.web.addresses import here
 from authdeck.web.masking import masked
 from authdeck.web.navigation import Place, places
@@ -137,6 +137,8 @@ def _words(locale: str, statics: Statics) -> Mapping[str, Any]:
         "letters": account_rows.LETTERS,
         "tones": account_rows.TONES,
         "glyphs": account_rows.GLYPHS,
+        "bar_acts": batch_forms.BAR,
+        "more_acts": batch_forms.MORE,
         "seconds": lambda ms: wording.duration(timedelta(milliseconds=ms), locale),
         "accounts": lambda number: account_rows.accounts(number, locale),
         "share": lambda part, whole: wording.share(part, whole, locale),

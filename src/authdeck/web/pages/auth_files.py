@@ -20,7 +20,9 @@ from authdeck.gate.routes import needs
 from authdeck.gate.visits import actor_of
 from authdeck.operations import disable, entries
 from authdeck.search import AccountSearch
-from authdeck.storage.reading import requests, revisions
+from authdeck.storage.database import ReadConnection
+from authdeck.storage.reading import batches, requests, revisions
+from authdeck.storage.reading.batches import StoredBatch
 from authdeck.web import account_rows, filter_bar, request_rows, toasts
 from authdeck.web.account_rows import AccountRow
 from authdeck.web.activity import Activity, activity
@@ -47,8 +49,8 @@ async def index(request: Request) -> Response:
         rows=rows,
         partial=partial,
         views=await saved_views.shown(request, state),
+        running=await room.desk.read(_running),
         show_quota=False,
-        batches=False,
         next_url=here(request),
         start=found.start,
         total=found.total,
@@ -56,6 +58,12 @@ async def index(request: Request) -> Response:
         previous=found.previous,
         **filter_bar.bar(state, found, room.pages.preferences(request).locale),
     )
+
+
+def _running(connection: ReadConnection) -> list[StoredBatch]:
+    """Changes under way, by whomever."""
+    found = [batches.one(connection, id_) for id_ in batches.running(connection)]
+    return [batch for batch in found if not batch.is_preview]
 
 
 async def find(room: Room, search: AccountSearch) -> Found:
@@ -145,7 +153,6 @@ async def _switched(
         toast=Toast(wording.sentence(code, shown, prefs.locale), undo),
         summary=filter_bar.summary(state, found),
         show_quota=False,
-        batches=False,
     )
     return HTMLResponse(text)
 

@@ -53,7 +53,7 @@ class Selection:
 
     @property
     def told(self) -> Mapping[str, Any]:
-        return {"auth_indexes": list(self.names)} if self.search is None else to_query(self.search)
+        return {"auth_indexes": len(self.names)} if self.search is None else to_query(self.search)
 
 
 @needs(Role.OPERATOR)
