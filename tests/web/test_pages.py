@@ -157,5 +157,7 @@ async def test_a_viewer_sees_no_control_that_would_refuse(ann: Any, house: House
     await ann.post("/sign-in", admin_key=key.key.open())
     for path in ("/auth-files", "/monitoring", "/settings/terms", f"/auth-files/{house.index(ANN)}"):
         text = (await ann.get(path)).text
-        assert set(re.findall(r'action="([^"]+)"', text)) <= {"/auth-files", "/monitoring", "/preferences", "/sign-out"}
+        assert set(re.findall(r'action="([^"]+)"', text)) <= {
+            "/auth-files", "/auth-files/views", "/find", "/monitoring", "/preferences", "/sign-out",
+        }
         assert not {"/import", "/client-keys"} & set(re.findall(r'href="([^"]+)"', text))
