@@ -10,7 +10,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import uvicorn
@@ -21,6 +21,7 @@ from authdeck.clock import Clock, SystemClock, to_micros
 from authdeck.directory import Directory
 from authdeck.errors import DeckError
 from authdeck.event import Attempt, Failure, FailureKind, RequestEvent, Tokens
+from authdeck.evidence import Source
 from authdeck.gate.authenticate import Gate
 from authdeck.gate.routes import guard
 from authdeck.hold import Hold, Owner
@@ -35,11 +36,12 @@ from authdeck.operations.record import Recorder
 from authdeck.operations.records import changed
 from authdeck.pool import Pool
 from authdeck.providers import PROVIDERS
+from authdeck.quota import QuotaWindow
 from authdeck.settings import Settings
 from authdeck.storage import opening
 from authdeck.storage.database import Database, WriteConnection
 from authdeck.storage.writing import accounts as account_writes
-from authdeck.storage.writing import holds
+from authdeck.storage.writing import evidence, holds
 from authdeck.upstream.calls import Calls
 from authdeck.upstream.origins import Origins
 from authdeck.upstream.sessions import Sessions
@@ -179,6 +181,17 @@ async def _fill(desk: Desk, recorder: Recorder) -> dict[str, str]:
         by_person[2],
         Hold(Owner.OPERATOR, "disabled", now - timedelta(minutes=4), note="ask Eve first", actor="bob"),
     )
+    await _see_windows(
+        desk,
+        {
+            by_person[0]: [_window("five_hour", 17, now, 4), _window("weekly", 24, now, 90)],
+            by_person[3]: [_window("five_hour", 100, now, 2.5), _window("weekly", 36, now, 70)],
+            by_person[4]: [_window("five_hour", 89, now, 1), _window("weekly", 63, now, 50)],
+            by_person[5]: [_window("five_hour", 34, now, 3), _window("weekly", 48, now, 120)],
+            by_person[6]: [_window("five_hour", None, now, None), _window("weekly", 59, now, 44)],
+            by_person[7]: [_window("weekly", 100, now, 30)],
+        },
+    )
     await disable.set_lock(desk, by_person[5], ANN, locked=True)
     used = [by_person[0], by_person[4], by_person[5], by_person[7], indexes.get("claude-key.json", by_person[8])]
     for at in range(120):
@@ -209,6 +222,22 @@ async def _hold(desk: Desk, auth_index: str, hold: Hold) -> None:
     def work(connection: WriteConnection) -> None:
         holds.place(connection, key, hold)
         changed(desk, connection, "account", auth_index)
+
+    await desk.write(work)
+
+
+def _window(name: str, used: float | None, now: datetime, hours: float | None) -> QuotaWindow:
+    ends = None if hours is None else now + timedelta(hours=hours)
+    return QuotaWindow(name, used, now - timedelta(minutes=3), Source.HEADER, resets_at=ends)
+
+
+async def _see_windows(desk: Desk, windows: dict[str, list[QuotaWindow]]) -> None:
+    def work(connection: WriteConnection) -> None:
+        for auth_index, seen in windows.items():
+            entry = desk.directory.get(auth_index)
+            assert entry is not None
+            evidence.replace_windows(connection, entry.account.key, seen)
+            changed(desk, connection, "account", auth_index)
 
     await desk.write(work)
 

@@ -11,9 +11,12 @@ from authdeck.directory import Directory
 from authdeck.entry import Entry
 from authdeck.health import Health
 from authdeck.hold import Reason
+from authdeck.quota import Window
+from authdeck.web import quota_lines
 from authdeck.web.activity import Activity
 from authdeck.web.masking import masked, masked_id
 from authdeck.web.preferences import Preferences
+from authdeck.web.quota_lines import QuotaLine
 
 NAMES: Final = {
     "codex": "Codex", "claude": "Claude", "vertex": "Vertex", "antigravity": "Antigravity", "gemini": "Gemini",
@@ -86,6 +89,7 @@ class AccountRow:
     short: str
     activity: Activity | None
     fix: Fix | None = None
+    quota: Sequence[QuotaLine] = ()
 
     @property
     def index(self) -> str:
@@ -120,9 +124,10 @@ def row(
         plan=plan_of(account, locale),
         enabled=health.is_enabled(entry.holds, now),
         reasons=reasons,
-        short=_short(account, reasons, now, prefs),
+        short=_window_short(entry, now, prefs) or _short(account, reasons, now, prefs),
         activity=activity,
         fix=_FIXES.get(found[0].clear) if found else None,
+        quota=quota_lines.lines(entry.windows, now, prefs),
     )
 
 
@@ -147,6 +152,13 @@ def plan_of(account: Account, locale: str) -> str:
     return wording.sentence(f"kind_short.{account.kind.value}", {}, locale)
 
 
+def window_name(name: str, locale: str) -> str:
+    """A quota window in words; one with a name of its own keeps it."""
+    if name in {window.value for window in Window}:
+        return wording.sentence(f"window.{name}", {}, locale)
+    return name.replace("_", " ")
+
+
 def accounts(number: int, locale: str) -> str:
     """``38 accounts``."""
     text = wording.plural("%(count)s account", "%(count)s accounts", number, locale)
@@ -155,6 +167,22 @@ def accounts(number: int, locale: str) -> str:
 
 def identifier(text: str | None, prefs: Preferences) -> str:
     return "" if not text else (masked_id(masked(text)) if prefs.masked else text)
+
+
+def _window_short(entry: Entry, now: datetime, prefs: Preferences) -> str | None:
+    """Where a window makes the state: how much of it is left, and until when."""
+    state = health.state(entry.account, entry.holds, now, entry.windows)
+    if state.window is None:
+        return None
+    left, ends = quota_lines.left_of(state.window, now), state.window.resets_at
+    said = {
+        "window": quota_lines.short_name(state.window, prefs.locale),
+        "left": "?" if left is None else left,
+        "end": wording.soon(ends, now, prefs.zone, prefs.locale)
+        if ends
+        else wording.sentence("reset_unknown", {}, prefs.locale),
+    }
+    return wording.sentence("short.window_full" if left == 0 else "short.window_low", said, prefs.locale)
 
 
 def _short(account: Account, reasons: Sequence[ShownReason], now: datetime, prefs: Preferences) -> str:

@@ -50,7 +50,10 @@ ACTS: Final[Mapping[str, BatchAct]] = {
     for act in (
         BatchAct("enable", "check", in_bar=True),
         BatchAct(
-            "disable", "pause", (Field("reason", longest=500), Field("for", "select", _HOURS, has_hint=False)), in_bar=True
+            "disable",
+            "pause",
+            (Field("reason", longest=500), Field("for", "select", _HOURS, has_hint=False)),
+            in_bar=True,
         ),
         BatchAct("priority", "up", (Field("priority", "number"),), needs_form=True, in_bar=True),
         BatchAct("weight", "rows", (Field("weight", "number"),), needs_form=True, in_bar=True, rare=True),
@@ -62,7 +65,9 @@ ACTS: Final[Mapping[str, BatchAct]] = {
         BatchAct("lock", "lock"),
         BatchAct("unlock", "lock"),
         BatchAct("refresh", "refresh"),
-        BatchAct("export", "download", (Field("format", "select", _FORMATS), Field("hand_over", "check")), needs_form=True),
+        BatchAct(
+            "export", "download", (Field("format", "select", _FORMATS), Field("hand_over", "check")), needs_form=True
+        ),
         BatchAct("delete", "trash", danger=True),
     )
 }

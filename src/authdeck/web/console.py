@@ -13,6 +13,7 @@ from authdeck.gate.routes import PUBLIC, needs
 from authdeck.operations.batches import Batches
 from authdeck.operations.client_keys import ClientKeys
 from authdeck.operations.desk import Desk
+from authdeck.search import AccountSearch
 from authdeck.settings import Settings
 from authdeck.storage.database import Database
 from authdeck.web.pages import auth_files, client_keys, find, imports, monitoring, saved_views, sign_in, terms
@@ -24,6 +25,9 @@ from authdeck.web.waiting import WaitingImports
 from authdeck.web.zipping import ZippedPages
 
 _PAGES: Final = (sign_in, saved_views, batches_pages, auth_files, find, imports, monitoring, client_keys, terms)
+
+
+_PROBLEMS: Final = AccountSearch(problem=True, page_size=1)
 
 
 def console(
@@ -45,6 +49,7 @@ def console(
     app = Starlette(routes=routes, middleware=[Middleware(ZippedPages)])
     pages = Pages(statics, desk.clock)
     pages.lead_to(route.path for route in routes if "GET" in (route.methods or ()))
+    pages.warn_of(lambda: desk.directory.find(_PROBLEMS, desk.now()).total)
     app.state.room = Room(desk, gate, monitoring, client_keys, batches, sample, settings, pages, WaitingImports())
     return app
 

@@ -112,7 +112,9 @@ def _choices(state: ListState, facets: Mapping[str, Mapping[str, int]], say: Say
         status = search.codex_status.value if search.codex_status else None
         known = {each.value: facets["codex_status"].get(each.value, 0) for each in CodexStatus}
         options = [
-            (name, _counted(say(f"codex.{name}"), number)) for name, number in known.items() if number or name == status
+            (name, _counted(say(f"codex_status.{name}"), number))
+            for name, number in known.items()
+            if number or name == status
         ]
         found.append(Choice("codex_status", say("filter.codex_status"), _any(options, say), status or ""))
     return found
@@ -163,7 +165,7 @@ def _chips(state: ListState, say: Say) -> list[Chip]:
         found.append(("state", say("filter.state"), _states(search.state, say)))
     found += [(name, say("filter.only"), say(f"only.{name}")) for name in ONLY if getattr(search, name)]
     if search.codex_status:
-        found.append(("codex_status", say("filter.codex_status"), say(f"codex.{search.codex_status.value}")))
+        found.append(("codex_status", say("filter.codex_status"), say(f"codex_status.{search.codex_status.value}")))
     if search.plan:
         found.append(("plan", say("filter.plan"), plan_title(search.plan, say)))
     if search.kind:

@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from starlette.datastructures import QueryParams
 
+from authdeck import cursor
 from authdeck.search import AccountSearch, from_query, to_query
 from authdeck.web.addresses import address
 
@@ -27,7 +28,10 @@ class ListState:
         """What is asked wrongly is left out: a page has no use for a refusal."""
         said = {name: params.getlist(name) for name in params}
         mode = params.get("mode", "")
-        return ListState(from_query(said, lenient=True), mode if mode in MODES else MODES[0])
+        search = from_query(said, lenient=True)
+        size = search.page_size if search.page_size in PAGE_SIZES else PAGE_SIZES[0]
+        place = cursor.of_this_order(search.cursor, search.sort)
+        return ListState(replace(search, page_size=size, cursor=place), mode if mode in MODES else MODES[0])
 
     @staticmethod
     def at(link: str) -> "ListState":

@@ -42,10 +42,15 @@ class Pages:
 
     def __init__(self, statics: Statics, clock: Clock) -> None:
         self._clock = clock
+        self._problems: Callable[[], int] = int
         self._places: tuple[Sequence[Place], Sequence[Place]] = ((), ())
         statics.join("console.css", [f"css/{sheet}.css" for sheet in STYLESHEETS])
         statics.join("console.js", [f"js/{script}.js" for script in SCRIPTS])
         self._environments = {locale: _environment(locale, statics) for locale in wording.LOCALES}
+
+    def warn_of(self, problems: Callable[[], int]) -> None:
+        """Where the number beside the list's name comes from."""
+        self._problems = problems
 
     def lead_to(self, paths: Iterable[str]) -> None:
         """The pages there are: the navigation shows no others."""
@@ -81,7 +86,8 @@ class Pages:
                 here_url=here(request),
                 work_places=self._places[0],
                 manage_places=self._places[1],
-                **{"toast": None, "section": "", "open_candidates": 0, **_NOTHING_SOUGHT, **context},
+                problems=self._problems(),
+                **{"toast": None, "section": "", **_NOTHING_SOUGHT, **context},
             )
         )
 
@@ -161,7 +167,18 @@ def _filters(locale: str) -> Mapping[str, Callable[..., str]]:
         return wording.ago(at, context["now"], locale)
 
     @pass_context
+    def age(context: Context, at: datetime) -> str:
+        return wording.age(context["now"] - at, locale)
+
+    @pass_context
     def mask(context: Context, text: str) -> str:
         return masked(text) if context["prefs"].masked else text
 
-    return {"moment": moment, "until": until, "ago": ago, "mask": mask, "count": partial(wording.count, locale=locale)}
+    return {
+        "moment": moment,
+        "until": until,
+        "ago": ago,
+        "age": age,
+        "mask": mask,
+        "count": partial(wording.count, locale=locale),
+    }

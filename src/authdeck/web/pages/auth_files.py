@@ -1,8 +1,7 @@
 """Auth Files: the list with its filters, one account, and switching an account off and on."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from starlette.datastructures import FormData
@@ -13,13 +12,12 @@ from starlette.routing import Route
 from authdeck import wording
 from authdeck.access import Actor, Role
 from authdeck.clock import to_micros
-from authdeck.directory import Found
 from authdeck.entry import Entry
 from authdeck.errors import DeckError
 from authdeck.gate.routes import needs
 from authdeck.gate.visits import actor_of
 from authdeck.operations import disable, entries
-from authdeck.search import AccountSearch
+from authdeck.operations.find_accounts import find_accounts
 from authdeck.storage.database import ReadConnection
 from authdeck.storage.reading import batches, requests, revisions
 from authdeck.storage.reading.batches import StoredBatch
@@ -39,7 +37,7 @@ _RECENT: Final = 8
 @needs(Role.VIEWER)
 async def index(request: Request) -> Response:
     room, state = room_of(request), ListState.of(request.query_params)
-    found = await find(room, state.search)
+    found = await find_accounts(room.desk, state.search)
     rows, partial = await _rows(request, found.items)
     return room.pages.answer(
         request,
@@ -50,7 +48,6 @@ async def index(request: Request) -> Response:
         partial=partial,
         views=await saved_views.shown(request, state),
         running=await room.desk.read(_running),
-        show_quota=False,
         next_url=here(request),
         start=found.start,
         total=found.total,
@@ -64,17 +61,6 @@ def _running(connection: ReadConnection) -> list[StoredBatch]:
     """Changes under way, by whomever."""
     found = [batches.one(connection, id_) for id_ in batches.running(connection)]
     return [batch for batch in found if not batch.is_preview]
-
-
-async def find(room: Room, search: AccountSearch) -> Found:
-    """The page asked for; from its start where the cursor is none of ours. Long work gives way to others."""
-    now, directory = room.desk.now(), room.desk.directory
-    for _ in directory.steps(search, now):
-        await asyncio.sleep(0)
-    try:
-        return directory.find(search, now)
-    except DeckError:
-        return directory.find(replace(search, cursor=None), now)
 
 
 @needs(Role.VIEWER)
@@ -102,6 +88,8 @@ async def account(request: Request) -> Response:
         aliases=[masked(alias) if prefs.masked else alias for alias in entry.account.aliases],
         sharing=_sharing(room, settings.prefix),
         revisions=stored,
+        windows=entry.windows,
+        window_name=partial(account_rows.window_name, locale=prefs.locale),
         recent=[request_rows.row(event, prefs) for event in recent.items],
         next_url=request.url.path,
     )
@@ -142,7 +130,7 @@ async def _switched(
     prefs = room.pages.preferences(request)
     state = ListState.at(back)
     (row,) = await listed(request, [entry])
-    found = await find(room, state.search)
+    found = await find_accounts(room.desk, state.search)
     shown = {name: masked(text) if prefs.masked else text for name, text in named.items()}
     text = room.pages.text(
         request,
@@ -152,7 +140,6 @@ async def _switched(
         next_url=back,
         toast=Toast(wording.sentence(code, shown, prefs.locale), undo),
         summary=filter_bar.summary(state, found),
-        show_quota=False,
     )
     return HTMLResponse(text)
 

@@ -11,10 +11,10 @@ from authdeck.access import Role
 from authdeck.errors import DeckError
 from authdeck.gate.routes import needs
 from authdeck.operations import entries
+from authdeck.operations.find_accounts import find_accounts
 from authdeck.search import AccountSearch, from_query
 from authdeck.web import account_rows
 from authdeck.web.list_state import ListState
-from authdeck.web.pages.auth_files import find
 from authdeck.web.room import Room, room_of
 
 PATH: Final = "/find"
@@ -32,7 +32,7 @@ async def index(request: Request) -> Response:
 
 
 async def _found(request: Request, room: Room, search: AccountSearch) -> Response:
-    found = await find(room, replace(search, page_size=_SHOWN))
+    found = await find_accounts(room.desk, replace(search, page_size=_SHOWN))
     now, prefs = room.desk.now(), room.pages.preferences(request)
     hits = [account_rows.row(entry, room.desk.directory, now, prefs) for entry in found.items] if search.text else []
     text = room.pages.text(
