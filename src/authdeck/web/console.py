@@ -16,7 +16,17 @@ from authdeck.operations.desk import Desk
 from authdeck.search import AccountSearch
 from authdeck.settings import Settings
 from authdeck.storage.database import Database
-from authdeck.web.pages import auth_files, client_keys, find, imports, monitoring, saved_views, sign_in, terms
+from authdeck.web.pages import (
+    auth_files,
+    client_keys,
+    find,
+    imports,
+    monitoring,
+    saved_views,
+    sign_in,
+    storybook,
+    terms,
+)
 from authdeck.web.pages import batches as batches_pages
 from authdeck.web.rendering import Pages
 from authdeck.web.room import Room, Sample
@@ -45,7 +55,8 @@ def console(
     ``Gate(error_page=web.error_page)`` gives errors the console's look.
     """
     statics = Statics()
-    routes = [*(route for page in _PAGES for route in page.ROUTES), _static(statics)]
+    pages_here = (*_PAGES, storybook) if settings.storybook else _PAGES
+    routes = [*(route for page in pages_here for route in page.ROUTES), _static(statics)]
     app = Starlette(routes=routes, middleware=[Middleware(ZippedPages)])
     pages = Pages(statics, desk.clock)
     pages.lead_to(route.path for route in routes if "GET" in (route.methods or ()))
