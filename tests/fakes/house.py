@@ -7,7 +7,7 @@ import asyncio
 import json
 import socket
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -69,10 +69,10 @@ class House:
 
 @asynccontextmanager
 async def build(
-    home: Path, clock: Clock | None = None, port: int = 8417, *, filled: bool = True
+    home: Path, clock: Clock | None = None, port: int = 8417, *, filled: bool = True, storybook: bool = False
 ) -> AsyncIterator[House]:
     clock = clock or SystemClock()
-    settings = Settings(home=home, bind=f"127.0.0.1:{port}")
+    settings = Settings(home=home, bind=f"127.0.0.1:{port}", storybook=storybook)
     database = opening.control(f"sqlite:///{home / 'authdeck.db'}", clock)
     monitoring = opening.monitoring(f"sqlite:///{home / 'monitoring.db'}", clock)
     sessions = Sessions(Origins(settings.providers, own_host=settings.host, own_port=settings.port))
@@ -103,13 +103,17 @@ async def build(
 
 
 @contextmanager
-def serving(home: Path, *, filled: bool = True) -> Iterator[tuple[str, House]]:
-    """The address and the house, until the block ends."""
+def serving(
+    home: Path, *, filled: bool = True, storybook: bool = False, also: Callable[[House], Awaitable[None]] | None = None
+) -> Iterator[tuple[str, House]]:
+    """The address and the house, until the block ends. ``also`` fills it further before anybody comes."""
     port = _free_port()
     ready, stop, found = threading.Event(), threading.Event(), list[House]()
 
     async def live() -> None:
-        async with build(home, port=port, filled=filled) as house:
+        async with build(home, port=port, filled=filled, storybook=storybook) as house:
+            if also is not None:
+                await also(house)
             found.append(house)
             server = uvicorn.Server(uvicorn.Config(house.app, "127.0.0.1", port, log_level="warning", lifespan="off"))
             serve = asyncio.get_running_loop().create_task(server.serve())

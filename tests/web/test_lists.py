@@ -177,7 +177,7 @@ async def test_times_are_of_the_zone_chosen(ann: Any) -> None:
     assert "Pacific/Kiritimati" not in (await ann.get("/auth-files")).text
 
 
-async def test_the_list_is_shown_without_request_figures(ann: Any, house: House, tmp_path: Path) -> None:
+async def test_the_list_is_shown_without_request_figures(ann: Any, tmp_path: Path) -> None:
     for file in tmp_path.glob("monitoring.db*"):
         file.write_bytes(b"\xff" * file.stat().st_size)
     page = await ann.get("/auth-files")
