@@ -69,7 +69,7 @@ def test_disable_two_hundred_by_search_and_undo(page: Page, deck: Deck) -> None:
     expect(page.locator("tbody tr")).to_have_count(4)  # two imports, the change and its undoing
 
 
-def test_by_keyboard_alone(page: Page, deck: Deck) -> None:
+def test_by_keyboard_alone(page: Page) -> None:
     page.goto("/auth-files?search=crowd-00*&sort=name")
     for key in ("j", "x", "j", "j", "x"):
         page.keyboard.press(key)
@@ -184,16 +184,15 @@ def test_every_state_is_readable(browser: Browser, page: Page, deck: Deck, theme
         ):
             one.goto(path)
             check(one, width)
-        one.goto("/auth-files?search=nobody-at-all")
-        check(one, width)
+        for path in ("/auth-files?search=nobody-at-all", "/batches", "/preferences"):
+            one.goto(path)
+            check(one, width)
         one.goto("/auth-files?search=crowd-00*")
         one.locator("[data-pick]").first.check()
         one.locator(".batch-bar summary").first.click()
         check(one, width)
         one.locator(".batch-bar details[open] button").click()
         one.wait_for_url("**/batches/*")
-        check(one, width)
-        one.goto("/preferences")
         check(one, width)
     finally:
         context.close()
@@ -206,7 +205,7 @@ def check(page: Page, width: int) -> None:
 
 def test_the_storybook_is_there_only_when_asked(page: Page, browser: Browser, tmp_path: Path) -> None:
     page.goto("/storybook")
-    expect(page.get_by_role("heading")).to_contain_text("There is no such page")
+    expect(page.get_by_role("heading")).to_contain_text("There is nothing at /storybook")
     with serving(tmp_path, filled=False, storybook=True) as (url, house):
         context = browser.new_context(base_url=url)
         one = context.new_page()

@@ -25,7 +25,8 @@ RAW = ("<img src=x", "<svg/onload", "<script>alert(2)", "script&gt;49", "\"'><sc
 def document() -> dict[str, Any]:
     """An auth file whose every text is the canary."""
     return {
-        "type": "codex", "email": CANARY, "account_id": "<svg/onload=alert(3)>", "access_token": "at_FAKE", "refresh_token": "rt_FAKE",
+        "type": "codex", "email": CANARY, "account_id": "<svg/onload=alert(3)>",
+        "access_token": "at_FAKE", "refresh_token": "rt_FAKE",
         "expired": "2027-01-01T00:00:00Z", "label": CANARY, "note": CANARY, "project_id": CANARY, "plan_type": CANARY,
         "excluded_models": [CANARY], "disabled": True,
     }  # fmt: skip

@@ -1,5 +1,6 @@
 """Templates become answers: one environment a language, the same few words of context on every page."""
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -72,7 +73,12 @@ class Pages:
             response.delete_cookie(toasts.COOKIE)
         return response
 
-    def text(self, request: Request, template: str, **context: Any) -> str:
+    async def drawn_aside(self, request: Request, template: str, **context: Any) -> HTMLResponse:
+        """``answer`` in a thread: for long pages, so that the gateway's loop goes on meanwhile."""
+        return await asyncio.to_thread(self.answer, request, template, problems=self._problems(), **context)
+
+    def text(self, request: Request, template: str, *, problems: int | None = None, **context: Any) -> str:
+        """``problems`` is counted here unless given: only the loop's own thread may ask the directory."""
         prefs = self.preferences(request)
         return (
             self._environments[prefs.locale]
@@ -86,7 +92,7 @@ class Pages:
                 here_url=here(request),
                 work_places=self._places[0],
                 manage_places=self._places[1],
-                problems=self._problems(),
+                problems=self._problems() if problems is None else problems,
                 **{"toast": None, "section": "", **_NOTHING_SOUGHT, **context},
             )
         )

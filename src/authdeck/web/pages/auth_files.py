@@ -39,7 +39,7 @@ async def index(request: Request) -> Response:
     room, state = room_of(request), ListState.of(request.query_params)
     found = await find_accounts(room.desk, state.search)
     rows, partial = await _rows(request, found.items)
-    return room.pages.answer(
+    return await room.pages.drawn_aside(
         request,
         "auth_files/index.html",
         section="auth-files",
