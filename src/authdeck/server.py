@@ -186,7 +186,7 @@ class Built:
 
     def _management(self) -> ASGIApp:
         """Console, API and status routes behind the gate."""
-        parts = Parts(self.desk, self._monitoring, self._refresh, self._resealer)
+        parts = Parts(self.desk, self._monitoring, self._refresh, self._resealer, self.pool)
         app = console(
             self.desk,
             self.gate,

@@ -16,6 +16,7 @@ from authdeck.gate.locale import locale_of
 from authdeck.gate.visits import actor_of
 from authdeck.operations.desk import Desk
 from authdeck.operations.resealing import Resealer
+from authdeck.pool import Pool
 from authdeck.storage.database import Database
 
 
@@ -33,6 +34,7 @@ class Parts:
     monitoring: Database
     refresh: Refresh
     resealer: Resealer
+    pool: Pool
 
 
 def _parts(request: Request) -> Parts:
