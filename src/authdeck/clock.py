@@ -1,8 +1,10 @@
 """Time comes from here, so that a test can set it."""
 
 import time
-from datetime import UTC, datetime
-from typing import Protocol
+from datetime import UTC, datetime, timedelta
+from typing import Final, Protocol
+
+_EPOCH: Final = datetime.fromtimestamp(0, UTC)
 
 
 class Clock(Protocol):
@@ -32,13 +34,12 @@ def to_micros(moment: datetime) -> int:
 
     Integer arithmetic: a float of today's epoch seconds cannot hold every microsecond.
     """
-    delta = moment - datetime.fromtimestamp(0, UTC)
+    delta = moment - _EPOCH
     return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
 
 
 def from_micros(value: int) -> datetime:
-    seconds, micros = divmod(value, 1_000_000)
-    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=micros)
+    return _EPOCH + timedelta(microseconds=value)
 
 
 def rfc3339(moment: datetime) -> str:

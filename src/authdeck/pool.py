@@ -8,6 +8,7 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 from authdeck import models
@@ -373,13 +374,13 @@ class _Member:
         self.entry: Final = entry
         self.account: Final = account
         self.auth_index: Final = account.auth_index
-        self.lanes: Final = [(route, prefix) for route in routes for prefix in policy.prefixes(account)]
+        self.lanes: Final = _lanes(routes, frozenset(policy.prefixes(account)))
         self.priority: Final = account.settings.priority
         self.weight: Final = account.settings.weight
         self.is_left_out: Final = policy.strategy is Strategy.WEIGHTED and self.weight == 0
         self.created_at: Final = account.created_at.timestamp() if account.created_at else 0.0
         self.limited_at = limited_at
-        self.offer: Final = models.offer(account, catalogue)
+        self.offer: Final = _shared(models.offer(account, catalogue))
         self.own_names: Final = frozenset((*account.models, *(each.alias for each in account.settings.model_aliases)))
         self.expires: Final = account.expires_at.timestamp() - EXPIRY_MARGIN if account.expires_at else None
         self.note_terms(lacks=lacks_terms)
@@ -451,6 +452,18 @@ class _Member:
             self.ready_at = max(self.ready_at, until)
         else:
             self.scoped[scope] = max(self.scoped.get(scope, 0.0), until)
+
+
+@lru_cache(maxsize=4096)
+def _lanes(routes: frozenset[Route], prefixes: frozenset[str | None]) -> tuple[tuple[Route, str | None], ...]:
+    """Accounts of a kind and prefix share one answer: there are few kinds, and many accounts."""
+    return tuple((route, prefix) for route in routes for prefix in prefixes)
+
+
+@lru_cache(maxsize=4096)
+def _shared(offer: Offer) -> Offer:
+    """Equal offers as one object."""
+    return offer
 
 
 _Key = tuple[frozenset[Offer] | None, str | None, frozenset[str] | None]
