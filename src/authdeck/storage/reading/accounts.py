@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,7 @@ from authdeck.account import Account, AccountSettings, Kind, ModelAlias, Provide
 from authdeck.clock import to_micros
 from authdeck.entry import Entry
 from authdeck.errors import Conflict, NotFound
+from authdeck.hold import Hold
 from authdeck.storage.database import ReadConnection
 from authdeck.storage.reading import evidence
 from authdeck.storage.reading.all_accounts import all_live
@@ -78,6 +79,41 @@ def by_index(connection: ReadConnection, auth_index: str) -> Account:
     if not found:
         raise NotFound("account_not_found", name=auth_index)
     return found[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A live or trashed account with all that a change of it compares. Its aliases are left out."""
+
+    account: Account
+    holds: tuple[Hold, ...]
+    proxy: int | None
+    headers_sealed: bytes | None = field(repr=False)
+
+
+def standing(connection: ReadConnection, indexes: Sequence[str], *, locked: bool = False) -> dict[str, Standing]:
+    """Those of the accounts that exist, by auth_index.
+
+    ``locked``: nobody else changes them until the transaction ends. (SQLite's writer is alone anyway.)
+    """
+    statement = _select().where(_EXISTS, accounts.c.auth_index.in_(indexes)).order_by(accounts.c.key)
+    if locked:
+        statement = statement.with_for_update(of=accounts)
+    rows = connection.execute(statement).all()
+    holds = open_holds(connection, [row.key for row in rows])
+    return {
+        row.auth_index: Standing(_account(row, ()), holds.get(row.key, ()), row.proxy, row.headers_sealed)
+        for row in rows
+    }
+
+
+def proxy_key(connection: ReadConnection, url_hash: str) -> int | None:
+    """The key of the proxy's row, where the URL is known."""
+    return connection.execute(select(proxies.c.key).where(proxies.c.url_hash == url_hash)).scalar_one_or_none()
+
+
+def has_proxy(connection: ReadConnection, key: int) -> bool:
+    return connection.execute(select(proxies.c.key).where(proxies.c.key == key)).first() is not None
 
 
 def resolve(connection: ReadConnection, name: str) -> Account:
