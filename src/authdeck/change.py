@@ -118,7 +118,7 @@ def _require_agreement(acts: Mapping[str, Any], fields: Mapping[str, Any]) -> No
 
 def _is_asked(acts: Mapping[str, Any], act: str) -> bool:
     if act in acts and acts[act] is not True:
-        raise DeckError("change_invalid", status=422, field=act, problem="takes true")
+        raise DeckError("change_invalid", status=422, field=act, problem="not_true")
     return act in acts
 
 
@@ -137,8 +137,7 @@ def _moment(given: Any) -> datetime | None:
     except ValueError:
         moment = None
     if moment is None or moment.tzinfo is None:
-        problem = "until takes a time with its zone, such as 2026-12-01T08:00:00Z"
-        raise DeckError("change_invalid", status=422, field="disable", problem=problem)
+        raise DeckError("change_invalid", status=422, field="until", problem="not_moment")
     return moment
 
 
@@ -146,20 +145,18 @@ def _export(given: Any) -> ExportOrder:
     _require_keys("export", given, {"format", "hand_over", "recipients"})
     recipients = given.get("recipients") or []
     if not isinstance(recipients, list) or not all(isinstance(one, str) for one in recipients):
-        raise DeckError("change_invalid", status=422, field="export", problem="recipients takes a list of texts")
+        raise DeckError("change_invalid", status=422, field="recipients", problem="not_text_list")
     return ExportOrder(_text("format", given.get("format")), given.get("hand_over") is True, tuple(recipients))
 
 
 def _require_keys(act: str, given: Any, known: set[str]) -> None:
     if not isinstance(given, Mapping) or not set(given) <= known:
-        raise DeckError(
-            "change_invalid", status=422, field=act, problem=f"takes an object of {', '.join(sorted(known))}"
-        )
+        raise DeckError("change_invalid", status=422, field=act, problem="not_object", known=sorted(known))
 
 
 def _text(name: str, given: Any) -> str:
     if not isinstance(given, str) or not given.strip():
-        raise DeckError("change_invalid", status=422, field=name, problem="takes a text")
+        raise DeckError("change_invalid", status=422, field=name, problem="not_text")
     return given.strip()
 
 

@@ -14,6 +14,7 @@ from authdeck.errors import DeckError
 from authdeck.exchange import Refreshed
 from authdeck.gate.locale import locale_of
 from authdeck.gate.visits import actor_of
+from authdeck.operations.batches import Batches
 from authdeck.operations.desk import Desk
 from authdeck.operations.resealing import Resealer
 from authdeck.pool import Pool
@@ -35,6 +36,7 @@ class Parts:
     refresh: Refresh
     resealer: Resealer
     pool: Pool
+    batches: Batches
 
 
 def _parts(request: Request) -> Parts:

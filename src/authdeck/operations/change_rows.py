@@ -182,8 +182,6 @@ def ask(taking: Taking, row: Row, change: Change) -> dict[str, Any]:
         wanted["locked"] = change.locked
     if change.delete or change.restore:
         wanted["trashed"] = change.delete
-    if change.export is not None and change.export.hand_over:
-        wanted |= hand_over(row, taking.actor, taking.now)
     return wanted
 
 

@@ -36,6 +36,7 @@ Rows = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 READERS: Final = 4
 OLDEST_SQLITE: Final = (3, 37, 0)
 SECONDS_TO_WAIT_FOR_THE_LOCK: Final = 10
+SECONDS_OF_PATIENCE: Final = 1
 FEED_LOCK: Final = 0x61757468_0001
 """PostgreSQL's advisory lock under which the change feed is numbered."""
 
@@ -114,12 +115,26 @@ class Database:
         self._readers: Final = ThreadPoolExecutor(READERS, thread_name_prefix="read")
         self._writer: Final = ThreadPoolExecutor(1, thread_name_prefix="write")
         self._write_lock: Final = threading.Lock()
+        self._urgent: set[asyncio.Future[Any]] = set()
 
     async def read(self, work: Callable[[ReadConnection], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._readers, self.read_now, work)
 
-    async def write(self, work: Callable[[WriteConnection], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._writer, self.write_now, work)
+    async def write(self, work: Callable[[WriteConnection], T], *, patient: bool = False) -> T:
+        """``patient`` work (a part of something long) lets the writes that wait already go first."""
+        loop = asyncio.get_running_loop()
+        if patient:
+            await self._until_quiet()
+            return await loop.run_in_executor(self._writer, self.write_now, work)
+        writing = loop.run_in_executor(self._writer, self.write_now, work)
+        self._urgent.add(writing)
+        writing.add_done_callback(self._urgent.discard)
+        return await writing
+
+    async def _until_quiet(self) -> None:
+        """Bounded: whoever comes later may come later still, and something long has to end some day."""
+        if self._urgent:
+            await asyncio.wait(set(self._urgent), timeout=SECONDS_OF_PATIENCE)
 
     def read_now(self, work: Callable[[ReadConnection], T]) -> T:
         with storage_errors(self._folder), self._reading.connect() as connection, connection.begin():

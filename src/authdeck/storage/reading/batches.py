@@ -56,6 +56,7 @@ class StoredBatch:
 class StoredItem:
     """One row. ``before``, ``after`` and ``differs`` are states of ``authdeck.change``, secrets masked in clear."""
 
+    batch: str
     row: int
     account: int | None
     auth_index: str | None
@@ -183,6 +184,7 @@ def _batch(row: Row[Any]) -> StoredBatch:
 
 def _item(row: Row[Any]) -> StoredItem:
     return StoredItem(
-        row.row, row.account, row.auth_index, row.subject, row.before, row.after, row.sealed, row.outcome, row.reason,
+        row.batch, row.row, row.account, row.auth_index, row.subject, row.before, row.after, row.sealed, row.outcome,
+        row.reason,
         row.differs,
     )  # fmt: skip

@@ -10,7 +10,7 @@ from sqlalchemy import and_, bindparam, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from authdeck.storage.database import WriteConnection
-from authdeck.storage.tables import batch_items, batches
+from authdeck.storage.tables import batch_items, batches, leases
 
 _ITEMS: Final = insert(batch_items)
 DELETED_AT_ONCE: Final = 1_000
@@ -125,6 +125,12 @@ BEGUN: Final = "begun"
 
 def end(connection: WriteConnection, batch_id: str, *, status: str, at: datetime) -> None:
     connection.execute(update(batches).where(batches.c.id == batch_id).values(status=status, ended_at=at))
+
+
+def keep_lease(connection: WriteConnection, lease: str, fence: int, until: datetime) -> None:
+    """A lease that is held lasts longer."""
+    ours = and_(leases.c.name == lease, leases.c.fence == fence)
+    connection.execute(update(leases).where(ours).values(until=until))
 
 
 def move(connection: WriteConnection, batch_id: str, *, expected: str, status: str) -> bool:
