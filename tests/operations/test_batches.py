@@ -278,7 +278,7 @@ async def test_a_preview_changes_nothing_and_its_rows_are_what_is_done(desk: Des
     assert applied[ann].differs is None
     assert applied[bob].differs == {"priority": {"expected": 0, "found": 3}}
     assert {account(desk, one).settings.priority for one in (ann, bob)} == {5}
-    with pytest.raises(Conflict, match="preview_used"):
+    with pytest.raises(Conflict, match="batch_preview_used"):
         await bulk.batches.apply(preview.id, ANN)
     await bulk.undo(batch)
     assert [account(desk, one).settings.priority for one in (ann, bob)] == [0, 3]
@@ -292,7 +292,7 @@ async def test_a_preview_runs_out(desk: Desk, bulk: Bulk, clock: SetClock) -> No
     indexes = await crowd(desk, 1)
     preview = await bulk.change(indexes, preview=True, priority=5)
     clock.move(minutes=16)
-    with pytest.raises(Conflict, match="preview_expired"):
+    with pytest.raises(Conflict, match="batch_preview_expired"):
         await bulk.batches.apply(preview.id, ANN)
     await bulk.batches.forget_previews()
     with pytest.raises(DeckError, match="batch_not_found"):

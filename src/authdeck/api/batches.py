@@ -155,7 +155,7 @@ async def begin(
     """
     if asked.preview is not None:
         if asked.selection is not None or asked.change is not None or preview:
-            raise DeckError("preview_alone", status=422)
+            raise DeckError("batch_preview_alone", status=422)
         return await _answer(parts, eyes, await parts.batches.apply(asked.preview, actor, key=key))
     if asked.selection is None:
         raise DeckError("selection_unclear", status=422)

@@ -97,11 +97,13 @@ class Batches:
             return await self._settled(known)
         preview = await desk.read(partial(reading.one, batch_id=preview_id))
         if not preview.is_preview or preview.expires_at is None:
-            raise Conflict("preview_expired", id=preview_id)
+            raise Conflict("batch_preview_expired", id=preview_id)
         if preview.status != "previewed":
-            raise Conflict("preview_used" if preview.status == "applied" else "preview_unfinished", id=preview_id)
+            raise Conflict(
+                "batch_preview_used" if preview.status == "applied" else "batch_preview_unfinished", id=preview_id
+            )
         if preview.expires_at <= desk.now():
-            raise Conflict("preview_expired", id=preview_id)
+            raise Conflict("batch_preview_expired", id=preview_id)
         indexes, sealed = await desk.read(partial(reading.rows_of, batch_id=preview_id))
         new = replace(
             new,
@@ -242,7 +244,7 @@ class Batches:
             if new.preview_of is not None and not writing.move(
                 connection, new.preview_of, expected="previewed", status="applied"
             ):
-                raise Conflict("preview_used", id=new.preview_of)
+                raise Conflict("batch_preview_used", id=new.preview_of)
             if new.expires_at is None:
                 told = {"selection": dict(new.selection), "change": dict(new.change), "rows": new.total}
                 record(desk, connection, actor, act, new.undo_of or new.id, after=told, batch=new.id)
