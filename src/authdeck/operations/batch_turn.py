@@ -10,7 +10,7 @@ from authdeck.storage.reading.batches import RUNNING
 from authdeck.storage.writing import batches as writing
 from authdeck.storage.writing import refreshing
 
-LEASE: Final = 15.0
+LEASE: Final = 6.0
 """Seconds, renewed with every chunk: so long a batch rests when its process dies beside another one."""
 
 
