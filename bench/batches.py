@@ -28,6 +28,7 @@ from authdeck.operations import seals
 from authdeck.operations.batch_runner import BatchRunner
 from authdeck.operations.batches import Asked, Batches
 from authdeck.operations.desk import Desk
+from authdeck.operations.find_accounts import find_accounts
 from authdeck.search import AccountSearch
 from authdeck.settings import Settings
 from authdeck.storage import opening
@@ -163,7 +164,7 @@ async def watch(lags: list[float]) -> None:
 
 async def pages(desk: Desk) -> None:
     while True:
-        desk.directory.find(AccountSearch(), desk.now())
+        await find_accounts(desk, AccountSearch())
         await asyncio.sleep(0.1)
 
 

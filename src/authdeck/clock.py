@@ -32,10 +32,19 @@ class SystemClock:
 def to_micros(moment: datetime) -> int:
     """Microseconds since 1970 UTC: how moments are stored.
 
-    Integer arithmetic: a float of today's epoch seconds cannot hold every microsecond.
+    Integer arithmetic: a float of today's epoch seconds cannot hold every microsecond. A zone can take a moment out of
+    the years that Python knows; it is stored as the last or first one, or nothing could ever read it again.
     """
+    return min(max(_micros(moment), _FIRST), _LAST)
+
+
+def _micros(moment: datetime) -> int:
     delta = moment - _EPOCH
     return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
+
+
+_FIRST: Final = _micros(datetime.min.replace(tzinfo=UTC))
+_LAST: Final = _micros(datetime.max.replace(tzinfo=UTC))
 
 
 def from_micros(value: int) -> datetime:

@@ -25,6 +25,7 @@ from authdeck.operations.batch_calls import export_wish
 from authdeck.operations.batch_rows import Item, reason_of
 from authdeck.operations.batch_runner import BatchRunner
 from authdeck.operations.desk import Desk
+from authdeck.operations.find_accounts import matching_accounts
 from authdeck.operations.records import record
 from authdeck.search import AccountSearch
 from authdeck.storage.database import ReadConnection, WriteConnection
@@ -194,7 +195,7 @@ class Batches:
         """The accounts by auth_index, each once, and rows for names that mean none."""
         desk = self._desk
         if asked.search is not None:
-            return desk.directory.matching(asked.search, desk.now()), []
+            return await matching_accounts(desk, asked.search), []
         names = list(dict.fromkeys(asked.names))
         strange = [name for name in names if desk.directory.get(name) is None]
         found, refused = await desk.read(partial(_looked_up, names=strange)) if strange else ({}, {})
