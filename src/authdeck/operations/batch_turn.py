@@ -18,6 +18,11 @@ def lease_of(batch_id: str) -> str:
     return f"batch:{batch_id}"
 
 
+def take_turn(desk: Desk, connection: WriteConnection, batch_id: str) -> int | None:
+    """The lease's fencing number; ``None`` where another process holds it."""
+    return refreshing.take_lease(connection, lease_of(batch_id), desk.boot, LEASE)
+
+
 def cursor_if_ours(desk: Desk, connection: WriteConnection, job: Job, fence: int) -> int | None:
     """How far the batch has come; ``None`` where it ended, was cancelled, or is another process's by now."""
     head = writing.head(connection, job.batch.id)
