@@ -30,7 +30,7 @@ _STRIDE: Final = 7919
 _NOTE_SORTED: Final = 100
 """Characters of a note that decide its place: a cursor carries them."""
 
-_NUMBER: Final = re.compile("[0-9]+")
+_NUMBER: Final = re.compile("([0-9]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +48,9 @@ class Placed:
 
 def natural(text: str) -> str:
     """A key by which texts sort as people sort them: upper and lower case alike, ``a2`` before ``a10``."""
-    return _NUMBER.sub(_by_length, text.casefold())
-
-
-def _by_length(found: "re.Match[str]") -> str:
-    digits = found.group().lstrip("0")
-    return f"0{chr(min(len(digits), 126))}{digits}"
+    parts = _NUMBER.split(text.casefold())
+    parts[1::2] = [f"0{chr(min(len(digits), 126))}{digits}" for digits in (part.lstrip("0") for part in parts[1::2])]
+    return "".join(parts)
 
 
 def _risk(placed: Placed) -> Key:

@@ -9,6 +9,7 @@ from authdeck.bitset import Bits
 from authdeck.entry import Entry
 from authdeck.health import Health
 
+_STATES: Final = {state: "\n".join(dict.fromkeys((state.value, state.value.replace("_", " ")))) for state in Health}
 _KEPT: Final = 32
 """Words whose answers are kept: each costs a bit an account, and a look at each text that changes."""
 
@@ -16,13 +17,17 @@ _KEPT: Final = 32
 def searched(entry: Entry, state: Health, now: datetime) -> str:
     """Every text a person may look for the account by, folded, one a line; its state in words is among them."""
     account, settings = entry.account, entry.account.settings
-    codes = [hold.code for hold in entry.holds if hold.applies(now)]
+    codes = [hold.code for hold in entry.holds if hold.applies(now)] if entry.holds else ()
     parts = (
-        account.file_name, account.provider.value, account.email, settings.note, account.auth_index, *account.aliases,
-        account.organization, account.subject, account.plan, settings.project_id, settings.prefix, account.label,
-        state.value, *codes, *(word.replace("_", " ") for word in (state.value, *codes) if "_" in word),
+        account.file_name, account.provider.value, account.email, _line(settings.note), account.auth_index,
+        *account.aliases, account.organization, account.subject, account.plan, settings.project_id, settings.prefix,
+        _line(account.label), _STATES[state], *codes, *(code.replace("_", " ") for code in codes),
     )  # fmt: skip
-    return "\n".join(" ".join(part.splitlines()) if "\n" in part else part for part in parts if part).casefold()
+    return "\n".join(filter(None, parts)).casefold()
+
+
+def _line(text: str) -> str:
+    return " ".join(text.splitlines()) if "\n" in text else text
 
 
 def fits(words: str, text: str) -> bool:

@@ -1,7 +1,7 @@
 """Sets of small numbers: bit *n* stands for member *n*. Whole numbers to intersect, ``Bits`` to change."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 
@@ -10,26 +10,38 @@ class Bits:
 
     __slots__ = ("_held", "_number", "count")
 
-    def __init__(self, members: Iterable[int] = ()) -> None:
+    def __init__(self, members: Collection[int] = ()) -> None:
         self._held = bytearray()
         self._number: int | None = 0
         self.count = 0
-        for member in members:
-            self.add(member)
+        self.update(members)
 
     def add(self, member: int) -> None:
         """A new member; it must not be in already."""
-        place = member >> 3
-        if place >= len(self._held):
-            self._held.extend(bytes(place + 1024 - len(self._held)))
-        self._held[place] |= 1 << (member & 7)
-        self.count += 1
-        self._number = None
+        self.update((member,))
 
     def discard(self, member: int) -> None:
         """A member goes; it must be in."""
-        self._held[member >> 3] &= ~(1 << (member & 7))
-        self.count -= 1
+        self.difference_update((member,))
+
+    def update(self, members: Collection[int]) -> None:
+        """New members, none of them in already."""
+        if not members:
+            return
+        held, place = self._held, max(members) >> 3
+        if place >= len(held):
+            held.extend(bytes(place + 1024 - len(held)))
+        for member in members:
+            held[member >> 3] |= 1 << (member & 7)
+        self.count += len(members)
+        self._number = None
+
+    def difference_update(self, members: Collection[int]) -> None:
+        """Members go, all of them in."""
+        held = self._held
+        for member in members:
+            held[member >> 3] &= ~(1 << (member & 7))
+        self.count -= len(members)
         self._number = None
 
     def __contains__(self, member: int) -> bool:

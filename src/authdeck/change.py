@@ -5,9 +5,10 @@ A row's state is a flat mapping of names to plain values: a setting's own name, 
 one by one.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final
 
@@ -133,12 +134,16 @@ def _moment(given: Any) -> datetime | None:
     if given is None:
         return None
     try:
-        moment = datetime.fromisoformat(given) if isinstance(given, str) else None
-    except ValueError:
+        moment = datetime.fromisoformat(given).astimezone(UTC) if isinstance(given, str) else None
+    except (ValueError, OverflowError):
         moment = None
-    if moment is None or moment.tzinfo is None:
+    if moment is None or not _ZONED.search(given):
         raise DeckError("change_invalid", status=422, field="until", problem="not_moment")
     return moment
+
+
+_ZONED: Final = re.compile(r"(Z|[+-]\d\d:?\d\d(:?\d\d)?)\s*$", re.IGNORECASE)
+"""A moment without a zone would be read as the server's own."""
 
 
 def _export(given: Any) -> ExportOrder:

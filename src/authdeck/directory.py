@@ -116,6 +116,7 @@ class Directory:
         for auth_index in some:
             self._take_in(auth_index, now)
             del self._changed[auth_index]
+        self._shelf.count()
         return not self._changed
 
     def _take_in(self, auth_index: str, now: datetime) -> None:

@@ -1,11 +1,13 @@
 """What accounts are counted and filtered by: which values an account has, and which accounts have a value. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 from authdeck import bitset, codex_status, health, problem
+from authdeck.account import Kind, Provider
 from authdeck.bitset import Bits
 from authdeck.entry import Entry
 from authdeck.health import Health
@@ -28,25 +30,35 @@ def values(entry: Entry, state: Health, now: datetime) -> Values:
     """The account's values at that moment."""
     account, settings = entry.account, entry.account.settings
     return (
-        (account.provider.value,),
-        (account.kind.value,),
-        (state.value,),
+        _ONE[account.provider],
+        _ONE[account.kind],
+        _ONE[state],
         _only(entry, state, now),
         codex_status.of(entry, now),
-        (plan_name(account.plan),),
-        (settings.prefix,) if settings.prefix is not None else (),
-        (settings.project_id,) if settings.project_id is not None else (),
-        ("true",) if account.locked else ("false",),
+        _one(plan_name(account.plan)),
+        _one(settings.prefix) if settings.prefix is not None else (),
+        _one(settings.project_id) if settings.project_id is not None else (),
+        _LOCKED if account.locked else _UNLOCKED,
     )
 
 
 def _only(entry: Entry, state: Health, now: datetime) -> tuple[str, ...]:
-    named = {
-        "problem": problem.is_problem(entry, now),
-        "healthy": problem.is_healthy(entry, state, now),
-        "disabled": not health.is_enabled(entry.holds, now),
-    }
-    return tuple(name for name, applies in named.items() if applies)
+    is_problem = problem.is_problem(entry, now)
+    is_disabled = bool(entry.holds) and not health.is_enabled(entry.holds, now)
+    if not is_problem and not is_disabled:
+        return _HEALTHY if problem.is_healthy(entry, state, now) else ()
+    return (*(("problem",) if is_problem else ()), *(("disabled",) if is_disabled else ()))
+
+
+@lru_cache(maxsize=4096)
+def _one(value: str) -> tuple[str]:
+    return (value,)
+
+
+_ONE: Final = {each: (each.value,) for each in (*Provider, *Kind, *Health)}
+_HEALTHY: Final = ("healthy",)
+_LOCKED: Final = ("true",)
+_UNLOCKED: Final = ("false",)
 
 
 class Facet:
@@ -55,18 +67,15 @@ class Facet:
     def __init__(self) -> None:
         self._members: dict[str, set[int] | Bits] = {}
 
-    def add(self, value: str, slot: int) -> None:
-        known = self._members.get(value)
-        if known is None:
-            self._members[value] = {slot}
-            return
-        known.add(slot)
+    def add(self, value: str, slots: Sequence[int]) -> None:
+        known = self._members.setdefault(value, set())
+        known.update(slots)
         if isinstance(known, set) and len(known) > _SPARSE:
             self._members[value] = Bits(known)
 
-    def discard(self, value: str, slot: int) -> None:
+    def discard(self, value: str, slots: Sequence[int]) -> None:
         known = self._members[value]
-        known.discard(slot)
+        known.difference_update(slots)
         if not (known if isinstance(known, set) else known.count):
             del self._members[value]
 

@@ -5,9 +5,10 @@ is one *line*: tiers by falling priority, see ``tier.py``. Pure, in memory. Time
 """
 
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 from authdeck import models
@@ -98,6 +99,37 @@ class Policy:
 
 
 DEFAULT: Final = Policy()
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How an account stands to a request. ``serves``: it is one of those the request may go to; ``is_ready``: now.
+
+    ``model`` says why the account serves the model or not. ``pauses`` are short ones that only this process knows;
+    ``tries`` are cooldowns that the next request may try.
+    """
+
+    serves: bool
+    is_ready: bool
+    is_left_out: bool
+    is_stale: bool
+    routes: frozenset[Route]
+    prefixes: frozenset[str | None]
+    model: models.Explained | None
+    pauses: tuple[Block, ...]
+    tries: tuple[Hold, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """``tiers`` is each priority's place, 1 the first; ``next`` the place in turn of those next in their tier."""
+
+    tiers: Mapping[int, int]
+    next: Mapping[str, int]
+
+
+_TURNS: Final = 100
+"""Of each tier so many are looked up: who comes after is a matter of many requests."""
 
 
 class Pool:
@@ -208,6 +240,33 @@ class Pool:
         member = self._members.get(auth_index)
         return member.account if member else None
 
+    def standing(self, auth_index: str, ask: Ask, now: float) -> "Standing":
+        """How an account stands to a request. Picks nothing.
+
+        Raises ``KeyError`` for an account that the pool does not have.
+        """
+        member, lane = self._members[auth_index], self._lanes.get((ask.route, ask.prefix))
+        serves = lane is not None and auth_index in lane.members and lane.serves(member, ask)
+        return Standing(
+            serves=serves,
+            is_ready=serves and member.opens_at(ask.model) <= now,
+            is_left_out=member.is_left_out,
+            is_stale=member.is_stale(now),
+            routes=self._routes(member.account),
+            prefixes=frozenset(self._policy.prefixes(member.account)),
+            model=models.explain(member.account, ask.model, self._catalogue) if ask.model is not None else None,
+            pauses=member.pauses(ask.model, now),
+            tries=tuple(hold for hold, at in member.trials if at <= now and hold.scope in (None, ask.model)),
+        )
+
+    def routes_of(self, account: Account) -> frozenset[Route]:
+        return self._routes(account)
+
+    def turns(self, ask: Ask, now: float) -> "Turns":
+        """The priorities of those that serve the request, and who is next in each. Picks nothing."""
+        lane = self._lanes.get((ask.route, ask.prefix))
+        return Turns({}, {}) if lane is None else lane.line(ask).turns(ask, now)
+
     def split(self, route: Route, model: str) -> tuple[str | None, str]:
         """``prefix/model`` in two, only if that prefix exists and no account offers the whole name."""
         prefix, slash, rest = model.partition("/")
@@ -315,13 +374,13 @@ class _Member:
         self.entry: Final = entry
         self.account: Final = account
         self.auth_index: Final = account.auth_index
-        self.lanes: Final = [(route, prefix) for route in routes for prefix in policy.prefixes(account)]
+        self.lanes: Final = _lanes(routes, frozenset(policy.prefixes(account)))
         self.priority: Final = account.settings.priority
         self.weight: Final = account.settings.weight
         self.is_left_out: Final = policy.strategy is Strategy.WEIGHTED and self.weight == 0
         self.created_at: Final = account.created_at.timestamp() if account.created_at else 0.0
         self.limited_at = limited_at
-        self.offer: Final = models.offer(account, catalogue)
+        self.offer: Final = _shared(models.offer(account, catalogue))
         self.own_names: Final = frozenset((*account.models, *(each.alias for each in account.settings.model_aliases)))
         self.expires: Final = account.expires_at.timestamp() - EXPIRY_MARGIN if account.expires_at else None
         self.note_terms(lacks=lacks_terms)
@@ -372,6 +431,9 @@ class _Member:
             return "token_expired", None, False
         return "tried", None, False
 
+    def pauses(self, model: str | None, now: float) -> tuple[Block, ...]:
+        return tuple(block for scope, block in self._pauses.items() if scope in (None, model) and block.ends > now)
+
     def _lasting_reason(self) -> str | None:
         """What keeps it away whatever the time."""
         if self.lacks_terms:
@@ -390,6 +452,18 @@ class _Member:
             self.ready_at = max(self.ready_at, until)
         else:
             self.scoped[scope] = max(self.scoped.get(scope, 0.0), until)
+
+
+@lru_cache(maxsize=4096)
+def _lanes(routes: frozenset[Route], prefixes: frozenset[str | None]) -> tuple[tuple[Route, str | None], ...]:
+    """Accounts of a kind and prefix share one answer: there are few kinds, and many accounts."""
+    return tuple((route, prefix) for route in routes for prefix in prefixes)
+
+
+@lru_cache(maxsize=4096)
+def _shared(offer: Offer) -> Offer:
+    """Equal offers as one object."""
+    return offer
 
 
 _Key = tuple[frozenset[Offer] | None, str | None, frozenset[str] | None]
@@ -542,6 +616,13 @@ class _Line:
             of_priority = self._tiers[member.priority] = Tier(self._strategy)
             self._order = [self._tiers[priority] for priority in sorted(self._tiers, reverse=True)]
         of_priority.add(member)
+
+    def turns(self, ask: Ask, now: float) -> Turns:
+        upcoming = (each.upcoming(ask, now, _TURNS) for each in self._order)
+        return Turns(
+            {priority: place for place, priority in enumerate(sorted(self._tiers, reverse=True), 1)},
+            {member.auth_index: place for tier in upcoming for place, member in enumerate(tier, 1)},
+        )
 
     def pick(self, ask: Ask, now: float, stale: deque[Account]) -> Member | None:
         for each in self._order:

@@ -6,6 +6,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Final
 
 from authdeck.account import Kind, Provider
@@ -59,6 +60,7 @@ class AccountSearch:
     cursor: str | None = None
 
 
+@lru_cache(maxsize=1024)
 def plan_name(plan: str | None) -> str:
     """One spelling for each plan: lower-case, words joined by ``_``; ``unknown`` where none is known."""
     words = _folded(plan or "").removeprefix("chatgpt_")

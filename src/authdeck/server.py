@@ -192,7 +192,7 @@ class Built:
 
     def _management(self) -> ASGIApp:
         """Console, API and status routes behind the gate."""
-        parts = Parts(self.desk, self._monitoring, self._refresh, self._resealer, self._batches)
+        parts = Parts(self.desk, self._monitoring, self._refresh, self._resealer, self.pool, self._batches)
         app = console(
             self.desk,
             self.gate,

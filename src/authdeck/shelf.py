@@ -3,6 +3,7 @@
 Pure. What takes long comes in steps, so that whoever shares the thread gets a turn: see ``steps``.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import partial
@@ -27,7 +28,9 @@ class Shelf:
         self._placed: list[Placed | None] = []
         self._values: list[Values] = []
         self._alike: dict[Values, Values] = {}
+        self._freed: list[int] = []
         self._all = Bits()
+        self._uncounted: defaultdict[tuple[Values, Values], list[int]] = defaultdict(list)
         self._texts = Texts()
         self._facets: Final[Mapping[str, Facet]] = {name: Facet() for name in FACETS}
         self._lines: dict[str, Line] = {}
@@ -53,8 +56,7 @@ class Shelf:
         slot = self._slots.pop(auth_index, None)
         if slot is not None:
             self._change(slot, None, _NOTHING, "")
-            self._all.discard(slot)
-            self._free.append(slot)
+            self._freed.append(slot)
 
     def _new_slot(self, auth_index: str) -> int:
         if self._free:
@@ -64,25 +66,36 @@ class Shelf:
             self._placed.append(None)
             self._values.append(_NOTHING)
         self._slots[auth_index] = slot
-        self._all.add(slot)
         return slot
 
     def _change(self, slot: int, placed: Placed | None, values: Values, text: str) -> None:
         if len(self._alike) > _ALIKE_KEPT:
             self._alike.clear()
-        former, self._values[slot] = self._values[slot], self._alike.setdefault(values, values)
+        former, self._values[slot] = (
+            self._values[slot],
+            values if values is _NOTHING else self._alike.setdefault(values, values),
+        )
         if former != values:
-            self._count(slot, former, values)
+            self._uncounted[former, values].append(slot)
         self._move(slot, placed)
         self._texts.put(slot, text)
 
-    def _count(self, slot: int, former: Values, values: Values) -> None:
-        for facet, old, new in zip(self._facets.values(), former, values, strict=True):
-            if old != new:
-                for value in old:
-                    facet.discard(value, slot)
-                for value in new:
-                    facet.add(value, slot)
+    def count(self) -> None:
+        """Put what changed into the facets: accounts that changed alike go together. Before any question."""
+        for (former, values), slots in self._uncounted.items():
+            if former is _NOTHING:
+                self._all.update(slots)
+            elif values is _NOTHING:
+                self._all.difference_update(slots)
+            for facet, old, new in zip(self._facets.values(), former, values, strict=True):
+                if old != new:
+                    for value in old:
+                        facet.discard(value, slots)
+                    for value in new:
+                        facet.add(value, slots)
+        self._uncounted.clear()
+        self._free += self._freed
+        self._freed.clear()
 
     def _move(self, slot: int, placed: Placed | None) -> None:
         """To its new place in every order in which that is another one."""

@@ -52,14 +52,20 @@ async def desk(database: Database, clock: SetClock, tmp_path: Path) -> AsyncIter
     create_key_file(home / "master.key")
     vault = open_vault(database, settings, clock)
     made = Desk(settings, clock, "b" * 32, database, vault, ChangeFeed(), Directory(), Calls(sessions))
-    await Mirror(made, Pool(lambda account: PROVIDERS[account.provider].routes(account.kind))).load()
     await operators.ensure_first(made)
     yield made
     await sessions.close()
 
 
 @pytest_asyncio.fixture
-async def app(desk: Desk, monitoring: Database) -> ASGIApp:
+async def pool(desk: Desk) -> Pool:
+    made = Pool(lambda account: PROVIDERS[account.provider].routes(account.kind))
+    await Mirror(desk, made).load()
+    return made
+
+
+@pytest_asyncio.fixture
+async def app(desk: Desk, monitoring: Database, pool: Pool) -> ASGIApp:
     async def nothing_rotates(auth_index: str, actor: Actor) -> Refreshed:
         """What a deck answers whose accounts have no refresh token; refreshing is tested with the simulator."""
         del auth_index, actor
@@ -78,7 +84,7 @@ async def app(desk: Desk, monitoring: Database) -> ASGIApp:
         *status_routes(
             desk, {"control": lambda: desk.read(bool), "lost": unanswered}, lambda: {"stored": 7, "late": 1}
         ),
-        Mount("/api/v1", management(Parts(desk, monitoring, nothing_rotates, Resealer(desk), batches))),
+        Mount("/api/v1", management(Parts(desk, monitoring, nothing_rotates, Resealer(desk), pool, batches))),
     ]
 
     async def at_once(_seconds: float) -> None: ...

@@ -138,3 +138,35 @@ async def test_a_merge_keeps_its_own_way_back(desk: Desk, ann: AsyncClient) -> N
 
 def test_the_description_shows_all_that_a_batch_can_change() -> None:
     assert set(Change.model_fields) == set(KNOWN) >= set(FIELDS)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        b'{"note": "\\ud800"}',
+        b'{"headers": {"X-Team": "\\udfff"}}',
+        b'{"disable": {"reason": "\\ud800"}}',
+        b'{"\\ud800": true}',
+        b'{"note": NaN}',
+    ],
+)
+async def test_half_a_character_is_no_json(ann: AsyncClient, change: bytes) -> None:
+    body = b'{"selection": {"search": ""}, "change": ' + change + b"}"
+    answer = await ann.post("/batches", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code in {400, 422}
+    assert answer.json()["error"]["code"] in {"json_invalid", "request_invalid"}
+
+
+@pytest.mark.parametrize("until", ["9999-12-31T23:59:59-23:59", "2030-01-01T00:00:00", "soon", 7])
+async def test_an_end_that_no_clock_shows_is_refused(desk: Desk, ann: AsyncClient, until: Any) -> None:
+    await crowd(desk, 1)
+    answer = await post(ann, {"disable": {"until": until}})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "change_invalid")
+
+
+async def test_the_last_moment_there_is_can_be_stored_and_read(desk: Desk, ann: AsyncClient) -> None:
+    (index,) = await crowd(desk, 1)
+    until = {"until": "9999-12-31T23:59:59-23:59"}
+    assert (await ann.put(f"/accounts/{index}/disablement", json=until)).status_code == 200
+    (reason, *_) = (await ann.get(f"/accounts/{index}")).json()["reasons"]
+    assert reason["until"].startswith("9999-12-31T23:59:59")

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Body, Path
+from fastapi import APIRouter, Body, Path, Query
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
@@ -24,7 +24,10 @@ from authdeck.errors import DeckError
 from authdeck.gate.routes import needs
 from authdeck.operations import disable, documents, edit_accounts, trash
 from authdeck.operations.entries import by_name
+from authdeck.operations.explain_routing import Question, explain_account
 from authdeck.operations.find_accounts import find_accounts
+from authdeck.routing import Route
+from authdeck.search import LONGEST_TEXT
 from authdeck.storage.reading import revisions
 
 router = APIRouter(prefix="/accounts", tags=["accounts"], route_class=Limited)
@@ -154,10 +157,20 @@ async def delete_lock(auth_index: Name, desk: DeskHere, actor: ActorHere, eyes: 
 
 @router.get("/{auth_index}/reasons")
 @needs(Role.VIEWER)
-async def reasons(auth_index: Name, desk: DeskHere, eyes: EyesHere) -> Listing[ReasonShape]:
-    """Every reason why the account is not used now; none: it serves."""
-    found = eyes.reasons(by_name(desk, auth_index))
-    return Listing(items=found, total=len(found))
+async def reasons(
+    auth_index: Name,
+    parts: PartsHere,
+    eyes: EyesHere,
+    route: Annotated[Route | None, Query(description="For a request of this kind.")] = None,
+    model: Annotated[str | None, Query(max_length=LONGEST_TEXT, description="And for this model.")] = None,
+) -> Listing[ReasonShape]:
+    """Every reason why the account is not used now; none: it serves. Whatever is asked for, unless ``route`` says it.
+
+    Each names its owner (a hold's, or terms, model, prefix, upstream, vault, token, route) and what clears it.
+    """
+    question = Question(route=route, model=model) if route is not None else None
+    found = explain_account(parts.desk, parts.pool, by_name(parts.desk, auth_index), question)
+    return Listing(items=[eyes.reason(each) for each in found], total=len(found))
 
 
 @router.get("/{auth_index}/revisions")

@@ -17,6 +17,7 @@ from authdeck.gate.visits import actor_of
 from authdeck.operations.batches import Batches
 from authdeck.operations.desk import Desk
 from authdeck.operations.resealing import Resealer
+from authdeck.pool import Pool
 from authdeck.storage.database import Database
 
 
@@ -34,6 +35,7 @@ class Parts:
     monitoring: Database
     refresh: Refresh
     resealer: Resealer
+    pool: Pool
     batches: Batches
 
 

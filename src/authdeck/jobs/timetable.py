@@ -43,7 +43,7 @@ def timetable(chores: Chores) -> list[Job]:
         Job("reseal", 900, chores.reseal),  # what a crash interrupted goes on at start; this retires and forgets terms
         Job("thin-revisions", 6 * 3600, chores.thin_revisions),  # what is kept is counted in days
         Job("purge-trash", 3600, chores.purge_trash),  # likewise
-        Job("resume-batches", 5, chores.resume_batches),  # those of a process that died, when their lease has run out
+        Job("resume-batches", 3, chores.resume_batches),  # those of a process that died, when their lease has run out
         Job("forget-previews", 300, chores.forget_previews),
     ]
     if chores.poll_changes is not None:

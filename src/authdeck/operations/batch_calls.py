@@ -42,7 +42,7 @@ FAMILY: Final = frozenset({"refresh_token_reused", "refresh_token_invalidated", 
 """What providers say when not one token but a sign-in with all that came of it is revoked."""
 
 _NOT_TRIED: Final = frozenset({"refresh_not_possible", "refresh_is_elsewhere", "account_in_trash", "account_not_found"})
-_RENEWED_EVERY: Final = 5.0
+_RENEWED_EVERY: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)

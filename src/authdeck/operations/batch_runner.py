@@ -16,7 +16,7 @@ from authdeck.errors import DeckError
 from authdeck.operations import seals
 from authdeck.operations.batch_calls import Calling, Refresh
 from authdeck.operations.batch_rows import Job, take, wish_of
-from authdeck.operations.batch_turn import LEASE, cursor_if_ours, end_if_through, lease_of
+from authdeck.operations.batch_turn import cursor_if_ours, end_if_through, lease_of, take_turn
 from authdeck.operations.desk import Desk
 from authdeck.storage.database import ReadConnection, WriteConnection
 from authdeck.storage.reading import batches as reading
@@ -35,10 +35,11 @@ _log = structlog.get_logger(__name__)
 class BatchRunner:
     """``start`` once, ``resume`` now and then, ``close`` before the database goes."""
 
-    def __init__(self, desk: Desk, refresh: Refresh) -> None:
+    def __init__(self, desk: Desk, refresh: Refresh, *, chunk: int = CHUNK) -> None:
         self._desk: Final = desk
+        self._size: Final = chunk
         self._calling: Final = Calling(desk, refresh)
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._tasks: dict[str, asyncio.Task[bool]] = {}
         self._closing = False
 
     async def start(self) -> None:
@@ -53,11 +54,14 @@ class BatchRunner:
         for batch_id in await self._desk.read(reading.running):
             self.carry_on(batch_id)
 
-    def carry_on(self, batch_id: str) -> asyncio.Task[None]:
-        """The batch's task in this process: the one under way, or a new one. It ends at once where it is another's."""
+    def carry_on(self, batch_id: str, fence: int | None = None) -> asyncio.Task[bool]:
+        """The batch's task in this process: the one under way, or a new one. False at once: the batch is another's.
+
+        ``fence``: the lease was taken already, as the batch was stored.
+        """
         task = self._tasks.get(batch_id)
         if task is None:
-            task = self._tasks[batch_id] = tasks.start(self._carry(batch_id), name=f"batch {batch_id}")
+            task = self._tasks[batch_id] = tasks.start(self._carry(batch_id, fence), name=f"batch {batch_id}")
             task.add_done_callback(lambda _: self._tasks.pop(batch_id, None))
         return task
 
@@ -66,11 +70,12 @@ class BatchRunner:
         self._closing = True
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
-    async def _carry(self, batch_id: str) -> None:
+    async def _carry(self, batch_id: str, fence: int | None) -> bool:
         desk, lease = self._desk, lease_of(batch_id)
-        fence = await desk.write(lambda connection: refreshing.take_lease(connection, lease, desk.boot, LEASE))
         if fence is None:
-            return
+            fence = await desk.write(lambda connection: take_turn(desk, connection, batch_id))
+        if fence is None:
+            return False
         try:
             await self._through(await self._job(batch_id), fence)
         except DeckError as error:
@@ -80,6 +85,7 @@ class BatchRunner:
         finally:
             with suppress(DeckError):
                 await desk.write(lambda connection: refreshing.release_lease(connection, lease, desk.boot, fence))
+        return True
 
     async def _job(self, batch_id: str) -> Job:
         def work(connection: ReadConnection) -> tuple[StoredBatch, list[str], bytes | None]:
@@ -120,7 +126,7 @@ class BatchRunner:
         start = cursor_if_ours(self._desk, connection, job, fence)
         if start is None:
             return False
-        end = min(start + CHUNK, len(job.indexes))
+        end = min(start + self._size, len(job.indexes))
         items = take(self._desk, connection, job, start, end, wish_of(self._desk, connection, job, start, end))
         writing.add_items(connection, job.batch.id, items, cursor=end)
         return not end_if_through(self._desk, connection, job, end)

@@ -10,12 +10,17 @@ from authdeck.storage.reading.batches import RUNNING
 from authdeck.storage.writing import batches as writing
 from authdeck.storage.writing import refreshing
 
-LEASE: Final = 15.0
+LEASE: Final = 6.0
 """Seconds, renewed with every chunk: so long a batch rests when its process dies beside another one."""
 
 
 def lease_of(batch_id: str) -> str:
     return f"batch:{batch_id}"
+
+
+def take_turn(desk: Desk, connection: WriteConnection, batch_id: str) -> int | None:
+    """The lease's fencing number; ``None`` where another process holds it."""
+    return refreshing.take_lease(connection, lease_of(batch_id), desk.boot, LEASE)
 
 
 def cursor_if_ours(desk: Desk, connection: WriteConnection, job: Job, fence: int) -> int | None:

@@ -9,6 +9,7 @@ background.
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
@@ -24,7 +25,9 @@ from authdeck.operations import export, seals
 from authdeck.operations.batch_calls import export_wish
 from authdeck.operations.batch_rows import Item, reason_of
 from authdeck.operations.batch_runner import BatchRunner
+from authdeck.operations.batch_turn import take_turn
 from authdeck.operations.desk import Desk
+from authdeck.operations.find_accounts import matching_accounts
 from authdeck.operations.records import record
 from authdeck.search import AccountSearch
 from authdeck.storage.database import ReadConnection, WriteConnection
@@ -38,6 +41,9 @@ AT_ONCE: Final = 1_000
 """Rows that are complete when the call returns."""
 
 PREVIEW_KEPT: Final = timedelta(minutes=15)
+LOOKS: Final = (0.05,) * 20 + (0.5,) * 20
+"""Seconds between looks at a batch that another process carries out."""
+
 PATIENCE: Final = 20.0
 """Seconds that a call waits for a batch whose rows ask providers."""
 
@@ -194,7 +200,7 @@ class Batches:
         """The accounts by auth_index, each once, and rows for names that mean none."""
         desk = self._desk
         if asked.search is not None:
-            return desk.directory.matching(asked.search, desk.now()), []
+            return await matching_accounts(desk, asked.search), []
         names = list(dict.fromkeys(asked.names))
         strange = [name for name in names if desk.directory.get(name) is None]
         found, refused = await desk.read(partial(_looked_up, names=strange)) if strange else ({}, {})
@@ -236,9 +242,9 @@ class Batches:
         """Store it and carry it out; the one that the same key made before, where there is one."""
         desk = self._desk
 
-        def work(connection: WriteConnection) -> bool:
+        def work(connection: WriteConnection) -> int | None:
             if not writing.add(connection, new):
-                return False
+                return None
             if unknown:
                 writing.add_items(connection, new.id, unknown, cursor=0)
             if new.preview_of is not None and not writing.move(
@@ -248,9 +254,10 @@ class Batches:
             if new.expires_at is None:
                 told = {"selection": dict(new.selection), "change": dict(new.change), "rows": new.total}
                 record(desk, connection, actor, act, new.undo_of or new.id, after=told, batch=new.id)
-            return True
+            return take_turn(desk, connection, new.id)
 
-        if await desk.write(work):
+        if (fence := await desk.write(work)) is not None:
+            self._runner.carry_on(new.id, fence)
             return await self._settled(await desk.read(partial(reading.one, batch_id=new.id)))
         found = await self._repeated(new.idempotency_key, new.request_hash)
         assert found is not None
@@ -258,13 +265,25 @@ class Batches:
 
     async def _settled(self, batch: StoredBatch) -> StoredBatch:
         """The batch when its call may return."""
+        if (batch.total or 0) > AT_ONCE:
+            self._runner.carry_on(batch.id)
+            return batch
         if not batch.is_running:
             return batch
-        task = self._runner.carry_on(batch.id)
-        if (batch.total or 0) <= AT_ONCE:
-            is_slow = "refresh" in batch.change or "export" in batch.change
-            await asyncio.wait([task], timeout=PATIENCE if is_slow else None)
+        is_slow = "refresh" in batch.change or "export" in batch.change
+        with suppress(TimeoutError):
+            return await asyncio.wait_for(self._ended(batch), PATIENCE if is_slow else None)
         return await self._desk.read(partial(reading.one, batch_id=batch.id))
+
+    async def _ended(self, batch: StoredBatch) -> StoredBatch:
+        """When it has ended here; or in the process that has its lease, if that does not take too long."""
+        for pause in LOOKS:
+            was_ours = await asyncio.shield(self._runner.carry_on(batch.id))
+            batch = await self._desk.read(partial(reading.one, batch_id=batch.id))
+            if was_ours or not batch.is_running:
+                break
+            await asyncio.sleep(pause)
+        return batch
 
 
 def _looked_up(connection: ReadConnection, names: Sequence[str]) -> tuple[dict[str, str], dict[str, DeckError]]:

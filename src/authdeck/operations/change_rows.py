@@ -146,8 +146,9 @@ class Taking:
 
     def live_name(self, name: str) -> str:
         """The name itself where no live account has it, else with a suffix; taken from now on."""
-        taken = self._names | accounts.names_like(self.connection, name)
-        free = free_name(name, frozenset(taken))
+        free = name
+        if name.casefold() in self._names or accounts.by_file_name(self.connection, [name.casefold()]):
+            free = free_name(name, frozenset(self._names | accounts.names_like(self.connection, name)))
         self._names.add(free.casefold())
         return free
 

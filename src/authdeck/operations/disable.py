@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from authdeck.access import Actor
+from authdeck.account_fields import text
 from authdeck.acts import Act
 from authdeck.change import Change, Disablement
 from authdeck.entry import Entry
@@ -12,7 +13,7 @@ from authdeck.operations.desk import Desk
 
 async def disable(desk: Desk, auth_index: str, actor: Actor, reason: str = "", until: datetime | None = None) -> Entry:
     """Place the operator's hold: no automation takes it away. Done again, it takes the new reason and end."""
-    change = Change(disable=Disablement(reason.strip(), until))
+    change = Change(disable=Disablement(text("reason", reason), until))
     await change_account(desk, auth_index, actor, Act.ACCOUNT_DISABLED, change)
     return entry_of(desk, auth_index)
 

@@ -227,7 +227,8 @@ def storage_errors(folder: Path | None = None) -> Iterator[None]:
             raise
         if code == "storage_failed" and folder is not None and not os.access(folder, os.W_OK):
             code = "storage_read_only"
-        raise DeckError(code, status=503, detail=str(error.orig)[:200]) from error
+        status = 422 if code == "storage_text_refused" else 503
+        raise DeckError(code, status=status, detail=str(error.orig)[:200]) from error
     except PoolTimeout as error:
         raise DeckError("storage_busy", status=503) from error
 
@@ -243,6 +244,7 @@ _SIGNS: Final = (
     ("database is locked", "storage_busy"),
     ("deadlock detected", "storage_busy"),
     ("unable to open", "storage_failed"),
+    ("cannot contain nul", "storage_text_refused"),
 )
 """What SQLite and PostgreSQL say. SQLite's driver of Python 3.11 tells most of these apart by their words alone."""
 

@@ -15,6 +15,7 @@ from authdeck.errors import Conflict, NotFound
 from authdeck.hold import Hold
 from authdeck.storage.database import ReadConnection
 from authdeck.storage.reading import evidence
+from authdeck.storage.reading.all_accounts import all_live
 from authdeck.storage.reading.holds import open_holds
 from authdeck.storage.tables import accounts, aliases, proxies
 
@@ -43,7 +44,7 @@ _BY_EMAIL = _select().where(_LIVE, _among(accounts.c.email)).order_by(accounts.c
 
 def live(connection: ReadConnection) -> list[Entry]:
     """Every live account with its open holds: what the directory and the pool load at start."""
-    return list(_with_state(connection, _accounts(connection, _LIVE)))
+    return list(_with_state(connection, all_live(connection, _alias_values(connection, _LIVE))))
 
 
 def entries(connection: ReadConnection, indexes: Sequence[str]) -> dict[str, Entry]:

@@ -58,7 +58,7 @@ def add(connection: WriteConnection, new: NewBatch) -> bool:
     }
     dialect = sqlite if connection.dialect == "sqlite" else postgresql
     statement = dialect.insert(batches).values(row).on_conflict_do_nothing(index_elements=["idempotency_key"])
-    return connection.execute(statement).rowcount == 1
+    return connection.execute(statement.returning(batches.c.id)).first() is not None
 
 
 def begin(
