@@ -33,7 +33,10 @@ demo: $(ready) ## The same on a temporary home, with simulated providers and mad
 .PHONY: test
 test: setup ## Set up what the tests need (Chromium included), check, and run all tests
 	@$(checks) || { failed=1; echo "make test: a check failed, see above; the tests run all the same" >&2; }; \
-	$(python) -m pytest $(ARGS) && [ -z "$$failed" ]
+	$(python) -m pytest $(at_once) $(ARGS) && [ -z "$$failed" ]
+
+# Files side by side, one a core, in their order: browser tests have to stay last in each process (-n0: one by one).
+at_once = -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # A check that fails does not hide what the tests say: their summary comes last. (A literal MAKE would run under make -n.)
 checks = $(MAKE) --no-print-directory check

@@ -4,11 +4,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from authdeck.storage import opening
 from authdeck.storage.database import Database
 from fakes.clock import SetClock
 from fakes.postgresql import Server, Unavailable
+
+settings.register_profile("authdeck", deadline=None)  # a busy machine is no failure
+settings.load_profile("authdeck")
 
 
 @pytest.fixture
