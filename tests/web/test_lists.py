@@ -1,15 +1,21 @@
 """The list and changes of many accounts without a browser: what a plain form does."""
 
 import re
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from authdeck import ids
 from authdeck.access import Role
 from authdeck.hold import Owner
 from authdeck.operations import admin_keys, operators
+from authdeck.storage.database import WriteConnection
+from authdeck.storage.reading.batches import packed
+from authdeck.storage.writing import batches
+from authdeck.storage.writing.batches import NewBatch
 from fakes.house import PEOPLE, House
 from fakes.people import VERA
 
@@ -89,6 +95,31 @@ async def test_a_preview_is_done_once(ann: Any, house: House) -> None:
     address, _ = await previewed(ann, act="lock", account=[house.index(ZOE)])
     await ann.post(f"{address}/run")
     assert (await ann.post(f"{address}/run")).status_code == 409
+
+
+async def test_a_long_one_is_seen_from_everywhere_and_stopped(ann: Any, house: House) -> None:
+    """One that another process carries on: 40 of 4,312 rows are through."""
+    desk, id_ = house.desk, ids.new_id()
+    new = NewBatch(id_, "change", "bob", {"search": "team"}, {"priority": 5}, desk.now(), total=4312)
+
+    def work(connection: WriteConnection) -> None:
+        batches.add(connection, replace(new, accounts=packed([house.index(ZOE)] * 4312)))
+        done = {"account": None, "before": None, "after": None, "sealed": None, "reason": None, "differs": None}
+        rows = [{"row": n, "subject": f"p{n}.json", "outcome": "done", **done} for n in range(40)]
+        batches.add_items(connection, id_, rows, cursor=40)
+
+    await desk.write(work)
+    assert "bob is changing 4,312 accounts: 40 done." in (await ann.get("/auth-files")).text
+    page = (await ann.get(f"/batches/{id_}")).text
+    assert 'max="4312" value="40"' in page
+    assert 'http-equiv="refresh"' in page  # without scripts, the browser looks again by itself
+    assert f'action="/batches/{id_}/undo"' not in page
+    assert 'max="4312" value="40"' in (await ann.get("/batches")).text
+    await ann.post(f"/batches/{id_}/cancel")
+    page = (await ann.get(f"/batches/{id_}")).text
+    assert "Stopped by a person" in page
+    assert f'action="/batches/{id_}/undo"' in page
+    assert "is changing" not in (await ann.get("/auth-files")).text
 
 
 async def test_one_accounts_own_acts_leave_ticks_alone(ann: Any, house: House) -> None:
