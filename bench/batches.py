@@ -1,6 +1,6 @@
 """How long a batch of many accounts and its undo take, and what the rest of the process feels meanwhile.
 
-python bench/batches.py [--accounts 100000] [--rows 10000] [--rounds 3] [--database URL]
+python bench/batches.py [--accounts 100000] [--rows 10000] [--rounds 3] [--postgresql]
 """
 
 import argparse
@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,11 @@ from authdeck.storage.writing import accounts as account_writes
 from authdeck.storage.writing import revisions as revision_writes
 from authdeck.storage.writing.accounts import NewAccount
 from authdeck.storage.writing.revisions import NewRevision
+from authdeck.vault.keys import MasterKey
 from shared import tell
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from fakes.postgresql import Server as PostgreSQL
 
 METHOD = (
     "a whole server in one process (uvloop, as `authdeck serve` sets it up), its directory and pool loaded. A batch is"
@@ -55,19 +59,31 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--no-lists", dest="lists", action="store_false", help="ask for no pages meanwhile")
-    parser.add_argument("--database", help="PostgreSQL's URL; default: a new SQLite file")
+    parser.add_argument("--postgresql", action="store_true", help="on the tests' embedded PostgreSQL, not on SQLite")
     options = parser.parse_args()
     goals = "3 s on SQLite, 5 s on PostgreSQL; lag p99 5 ms"
     tell(f"Batch of {options.rows:,} among {options.accounts:,} accounts", goals, METHOD)
     sys.setswitchinterval(server.SWITCH_INTERVAL)
-    with tempfile.TemporaryDirectory() as folder:
-        uvloop.run(measure(Path(folder), options))
+    with tempfile.TemporaryDirectory() as folder, postgresql(wanted=options.postgresql) as url:
+        uvloop.run(measure(Path(folder), options, url))
 
 
-async def measure(home: Path, options: argparse.Namespace) -> None:
-    async with deck(home, options.database) as desk:
+@contextmanager
+def postgresql(*, wanted: bool) -> Iterator[str | None]:
+    if not wanted:
+        yield None
+        return
+    server = PostgreSQL().start()
+    try:
+        yield server.url(server.new_database())
+    finally:
+        server.stop()
+
+
+async def measure(home: Path, options: argparse.Namespace, url: str | None) -> None:
+    async with deck(home, url) as desk:
         await fill(desk, options.accounts)
-    async with deck(home, options.database) as desk:
+    async with deck(home, url) as desk:
         server.calm_collector()
         bulk = Bulk(desk, options.rows)
         print(f"{'':34}{'wall s':>9}{'CPU s':>9}{'lag ms p50':>12}{'p99':>8}{'max':>8}{'write ms p50':>14}{'p99':>8}")
@@ -80,6 +96,9 @@ async def measure(home: Path, options: argparse.Namespace) -> None:
                 async with watched("  its undo", desk, lists=options.lists):
                     await bulk.undone(done)
 
+
+MASTER_KEY = MasterKey.new().reveal()
+"""On PostgreSQL nobody makes one by chance."""
 
 CHANGES: dict[str, dict[str, Any]] = {
     "priority, note and prefix": {"priority": 7, "note": "bench", "prefix": "bench"},
@@ -120,7 +139,7 @@ async def never(auth_index: str) -> None:
 @asynccontextmanager
 async def deck(home: Path, database: str | None) -> AsyncIterator[Desk]:
     os.environ["AUTHDECK_HOME"] = str(home)
-    given = {"database_url": database, "monitoring_url": database} if database else {}
+    given = {"database_url": database, "monitoring_url": database, "master_key": MASTER_KEY} if database else {}
     settings = Settings(home=home, **given)
     if database:
         opening.control(settings, SystemClock(), migrate=True).close()

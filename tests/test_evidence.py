@@ -136,3 +136,21 @@ def test_what_a_newer_success_would_have_cleared_changes_nothing_any_more(found:
 def test_rows_come_together_in_any_order(found: list[Evidence]) -> None:
     row = reduce(evidence.together, found)
     assert (row.count, row.previous_at) == (4, NOON + timedelta(minutes=1))
+
+
+def test_a_quota_query_proves_the_credential_and_not_that_it_serves() -> None:
+    told = seen(Signal.SUCCESS, 1, source=Source.QUOTA_QUERY)
+    assert evidence.clears(told, seen(Signal.CREDENTIAL))
+    assert not evidence.clears(told, seen(Signal.ENTITLEMENT))
+    assert not evidence.clears(told, seen(Signal.REVIEW))
+
+
+def test_what_a_refresh_was_refused_only_a_refresh_mends() -> None:
+    refused = seen(Signal.CREDENTIAL, source=Source.REFRESH)
+    assert not evidence.clears(seen(Signal.SUCCESS, 1), refused)
+    assert evidence.clears(seen(Signal.SUCCESS, 1, source=Source.REFRESH), refused)
+
+
+def test_two_outages_of_different_hours_are_not_in_a_row() -> None:
+    assert signals(seen(Signal.TRANSIENT), seen(Signal.TRANSIENT, 10, code="b")) == ["transient", "transient"]
+    assert signals(seen(Signal.TRANSIENT), seen(Signal.TRANSIENT, 11, code="b")) == []

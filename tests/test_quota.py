@@ -1,6 +1,8 @@
 """Quota windows: named by length, newest first, kept on change."""
 
+import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -162,3 +164,22 @@ def test_the_order_of_arrival_does_not_matter(seen: list[QuotaWindow], chance: A
 def test_older_observations_change_nothing(seen: list[QuotaWindow]) -> None:
     known = quota.newest(seen)
     assert quota.newest(known, seen) == known
+
+
+LISTINGS = json.loads((Path(__file__).parent / "cases" / "listings.json").read_text())
+
+
+@pytest.mark.parametrize("case", LISTINGS, ids=lambda case: case["name"])
+def test_a_listing_is_a_limit_or_a_success(case: dict[str, Any]) -> None:
+    """Inspections decide by these: a full window rests the account until its reset; it is never switched off for it."""
+    listed = [
+        window(
+            used, name, resets_at=NOON + timedelta(hours=hours) if hours is not None else None, limit_reached=bool(more)
+        )
+        for name, used, hours, *more in case["windows"]
+    ]
+    row = quota.told(listed, 1, NOON, Source.QUOTA_QUERY)
+    assert (row.signal, row.window) == (case["signal"], case.get("window"))
+    hours = case.get("hours")
+    assert row.until == (NOON + timedelta(hours=hours) if hours is not None else None)
+    assert row.is_told is (hours is not None)

@@ -190,8 +190,9 @@ class Forming:
     ``advance`` until ``line`` is there. ``touched`` is told of each slot that changes meanwhile.
     """
 
-    def __init__(self, slots: range, key: Callable[[int], Key | None]) -> None:
+    def __init__(self, slots: Sequence[int], key: Callable[[int], Key | None]) -> None:
         self._slots: Final = slots
+        self._end: Final = len(slots)
         self._key: Final = key
         self._at = 0
         self._sorted = 0
@@ -208,8 +209,8 @@ class Forming:
 
     def advance(self, slots: int = 1000) -> None:
         """Share out the next slots by key; when all are, sort what came together; when all is sorted, make the line."""
-        if self._at < len(self._slots):
-            for slot in self._slots[self._at : self._at + slots]:
+        if self._at < self._end:
+            for slot in self._slots[self._at : min(self._at + slots, self._end)]:
                 if (found := self._key(slot)) is not None:
                     self._buckets[bisect_right(self._borders, found)].append((found, slot))
             self._at += slots

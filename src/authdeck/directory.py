@@ -46,6 +46,7 @@ class Directory:
         self._terms: frozenset[Provider] = frozenset()
         self._changed: dict[str, None] = {}
         self._wakes: list[tuple[datetime, str]] = []
+        self._wake_at: dict[str, datetime] = {}
         self._shelf = Shelf()
 
     def apply(self, entry: Entry) -> None:
@@ -110,8 +111,7 @@ class Directory:
 
         At most so many accounts at a time, where a number is given.
         """
-        while self._wakes and self._wakes[0][0] <= now:
-            self._changed[heappop(self._wakes)[1]] = None
+        self._wake(now)
         some = list(islice(self._changed, at_most))
         for auth_index in some:
             self._take_in(auth_index, now)
@@ -126,7 +126,22 @@ class Directory:
             return
         self._shelf.put(entry, now)
         if (until := health.next_change(entry.account, entry.holds, now, entry.windows)) is not None:
+            self._wake_by(auth_index, until)
+
+    def _wake_by(self, auth_index: str, until: datetime) -> None:
+        """One moment an account, the earliest: each use puts off the end of its proof, and most moments never come."""
+        known = self._wake_at.get(auth_index)
+        if known is None or until < known:
+            self._wake_at[auth_index] = until
             heappush(self._wakes, (until, auth_index))
+
+    def _wake(self, now: datetime) -> None:
+        """Note the accounts whose moment has come. One that was put off since gets its later moment when taken in."""
+        while self._wakes and self._wakes[0][0] <= now:
+            moment, auth_index = heappop(self._wakes)
+            if self._wake_at.get(auth_index) == moment:
+                del self._wake_at[auth_index]
+                self._changed[auth_index] = None
 
     def _page(self, search: AccountSearch, matching: int, at: Cursor | None) -> Found:
         """The entries of the page and the ways on from it. Places are by what is sorted by, not by number."""

@@ -54,7 +54,8 @@ CLEARS: Final[Mapping[Signal, frozenset[Signal]]] = {
 }
 """Which older signals each newer one ends. A success ends no quota evidence: another model may have answered."""
 
-_CLEARED_BY_REFRESH: Final = frozenset({Signal.CREDENTIAL})
+_PROVE_THE_TOKEN: Final = frozenset({Source.REFRESH, Source.QUOTA_QUERY})
+"""Where a success proves the credential and nothing else: billing answers say nothing of serving."""
 
 
 class Confidence(StrEnum):
@@ -75,6 +76,9 @@ class Action(StrEnum):
     ENABLE = "enable"
     DELETE = "delete"
 
+
+IN_A_ROW: Final = timedelta(minutes=10)
+"""Transient failures farther apart have nothing to do with each other."""
 
 EPISODE: Final = timedelta(hours=1)
 """Equal observations at most so far apart are one row."""
@@ -151,10 +155,10 @@ def clears(newer: Evidence, older: Evidence) -> bool:
         return False
     if newer.last_at <= older.last_at:
         return False
-    if newer.source is Source.REFRESH and newer.signal is Signal.SUCCESS:
-        return older.signal in _CLEARED_BY_REFRESH
-    if older.source is Source.REFRESH:  # an access token that still works says nothing of the refresh token
-        return False
+    if older.source is Source.REFRESH and newer.source is not Source.REFRESH:
+        return False  # an access token that still works says nothing of the refresh token
+    if newer.source in _PROVE_THE_TOKEN and newer.signal is Signal.SUCCESS:
+        return older.signal is Signal.CREDENTIAL
     if newer.signal is Signal.SUCCESS and older.signal is Signal.MODEL:
         return newer.scope is not None and newer.scope == older.scope
     return older.signal in CLEARS.get(newer.signal, frozenset())
@@ -164,7 +168,8 @@ def standing(rows: Iterable[Evidence], generation: int) -> list[Evidence]:
     """Negative evidence of this sign-in that nothing newer cleared and that counts, newest first.
 
     What is transient or of low confidence counts when it came twice in a row, neutral observations left out: two
-    moments without anything between them that clears it. The order of ``rows`` does not matter.
+    moments without anything between them that clears it, transient ones near each other. The order of ``rows`` does
+    not matter.
     """
     of_now = [row for row in rows if row.generation == generation]
     negative = [row for row in of_now if row.signal is not Signal.SUCCESS and row.signal not in NEUTRAL]
@@ -183,5 +188,8 @@ def _is_second(row: Evidence, left: list[Evidence], of_now: list[Evidence]) -> b
     moments = [moment for other in alike for moment in (other.last_at, other.previous_at) if moment is not None]
     if len(moments) < 2:  # noqa: PLR2004 - two in a row
         return False
-    former = replace(row, last_at=sorted(moments)[-2])
+    before, newest = sorted(moments)[-2:]
+    if row.signal is Signal.TRANSIENT and newest - before > IN_A_ROW:
+        return False
+    former = replace(row, last_at=before)
     return not any(clears(other, former) for other in of_now)

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
+from itertools import chain
+from types import MappingProxyType
 from typing import Final
 
 from authdeck import models
@@ -16,6 +18,7 @@ from authdeck.account import Account, Provider, RefreshBy
 from authdeck.affinity import Bindings, Place, places
 from authdeck.catalogue import SHIPPED, Catalogue
 from authdeck.entry import Entry
+from authdeck.evidence import Signal
 from authdeck.hold import Hold, Owner
 from authdeck.models import Offer, Support
 from authdeck.routing import Ask, Route, Strategy
@@ -34,6 +37,7 @@ EXPIRY_MARGIN: Final = 60.0
 
 _LINES_LIMIT: Final = 512
 _ANSWERS_LIMIT: Final = 4096
+_LIMITS: Final = (Signal.QUOTA.value, Signal.RATE_LIMIT.value)
 _QUOTA_CODES: Final = ("quota", "usage_limit", "rate_limit", "limit_reached", "cooldown")
 
 
@@ -189,7 +193,7 @@ class Pool:
         for key in member.lanes:
             lane = self._lanes[key]
             lane.remove(member)
-            if not lane.members:
+            if lane.is_empty:
                 del self._lanes[key]
 
     def acknowledge(self, providers: Iterable[Provider]) -> None:
@@ -246,7 +250,7 @@ class Pool:
         Raises ``KeyError`` for an account that the pool does not have.
         """
         member, lane = self._members[auth_index], self._lanes.get((ask.route, ask.prefix))
-        serves = lane is not None and auth_index in lane.members and lane.serves(member, ask)
+        serves = lane is not None and lane.has(member) and lane.serves(member, ask)
         return Standing(
             serves=serves,
             is_ready=serves and member.opens_at(ask.model) <= now,
@@ -301,8 +305,8 @@ class Pool:
             bound = self._bindings.at(place, now)
             if bound is None or bound not in self._members:
                 return place, None
-            member = lane.members.get(bound)
-            if member is not None and lane.serves(member, ask):
+            member = self._members[bound]
+            if lane.has(member) and lane.serves(member, ask):
                 return place, member
         return place, None
 
@@ -324,7 +328,7 @@ class Pool:
         for hold in begun:
             self._trials[member.auth_index] = self._trials.get(member.auth_index, frozenset()) | {_trial(hold)}
         scope = None if any(hold.scope is None for hold in begun) else model
-        block = Block(now + TRIAL, now + TRIAL, "half_open", is_quota=True)
+        block = Block(now + TRIAL, now + TRIAL, "half_open", is_quota=any(map(_is_limit, begun)))
         self._blocks.setdefault(member.auth_index, {})[scope] = block
         self.apply(member.entry)
 
@@ -385,13 +389,13 @@ class _Member:
         self.expires: Final = account.expires_at.timestamp() - EXPIRY_MARGIN if account.expires_at else None
         self.note_terms(lacks=lacks_terms)
         self.alive = True
-        self._holds: Final = [(hold, hold.until.timestamp() if hold.until else None) for hold in entry.holds]
-        self._pauses: dict[str | None, Block] = {}
+        self._holds: Final = tuple((hold, hold.until.timestamp() if hold.until else None) for hold in entry.holds)
+        self._pauses: Mapping[str | None, Block] = _NO_PAUSES
         self.ready_at = 0.0
-        self.scoped: dict[str, float] = {}
-        self.trials: Final = [
+        self.scoped: Mapping[str, float] = _NO_SCOPES
+        self.trials: Final = tuple(
             (hold, at.timestamp()) for hold in entry.holds if (at := hold.try_at) and _trial(hold) not in tried
-        ]
+        )
         tries = {id(hold): at for hold, at in self.trials}
         for hold, until in self._holds:
             end = FOR_EVER if until is None else until
@@ -402,7 +406,7 @@ class _Member:
         self.is_closed = self._lasting_reason() is not None
 
     def pause(self, scope: str | None, block: Block) -> None:
-        self._pauses[scope] = block
+        self._pauses = {**self._pauses, scope: block}
         self._extend(scope, block.ends)
 
     def opens_at(self, model: str | None) -> float:
@@ -422,8 +426,7 @@ class _Member:
             return lasting, None, False
         for hold, until in self._holds:
             if hold.scope in (None, model) and (until is None or until > now):
-                is_quota = hold.owner is Owner.COOLDOWN and any(word in hold.code for word in _QUOTA_CODES)
-                return hold.code, until, is_quota
+                return hold.code, until, _is_limit(hold)
         for scope, block in self._pauses.items():
             if scope in (None, model) and block.ends > now:
                 return block.code, block.until, block.is_quota
@@ -441,17 +444,18 @@ class _Member:
         return self.account.unreadable or ("weight_zero" if self.is_left_out else None)
 
     def only_rests(self, model: str | None, now: float) -> bool:
-        """Whether nothing but pauses that are no limits keep it from serving."""
+        """Whether nothing but pauses and cooldowns that are no limits keep it from serving."""
         pauses = [block for scope, block in self._pauses.items() if scope in (None, model) and block.ends > now]
-        if not pauses or any(block.is_quota for block in pauses) or self.is_closed:
+        held = [hold for hold, until in self._holds if hold.scope in (None, model) and (until or FOR_EVER) > now]
+        if self.is_closed or not (pauses or held) or any(block.is_quota for block in pauses):
             return False
-        return not any(hold.scope in (None, model) and (until or FOR_EVER) > now for hold, until in self._holds)
+        return all(hold.detail.get("signal") == Signal.TRANSIENT for hold in held)
 
     def _extend(self, scope: str | None, until: float) -> None:
         if scope is None:
             self.ready_at = max(self.ready_at, until)
         else:
-            self.scoped[scope] = max(self.scoped.get(scope, 0.0), until)
+            self.scoped = {**self.scoped, scope: max(self.scoped.get(scope, 0.0), until)}
 
 
 @lru_cache(maxsize=4096)
@@ -466,6 +470,10 @@ def _shared(offer: Offer) -> Offer:
     return offer
 
 
+_NO_PAUSES: Final[Mapping[str | None, Block]] = MappingProxyType({})
+_NO_SCOPES: Final[Mapping[str, float]] = MappingProxyType({})
+"""Most accounts have neither: they share these, and get their own when they need them."""
+
 _Key = tuple[frozenset[Offer] | None, str | None, frozenset[str] | None]
 """Groups that may serve, the model where it has a line of its own, and the providers a client key is limited to."""
 
@@ -474,7 +482,6 @@ class _Lane:
     """The accounts of one route and prefix, and the lines formed from them."""
 
     def __init__(self, strategy: Strategy) -> None:
-        self.members: dict[str, _Member] = {}
         self._strategy: Final = strategy
         self._groups: dict[Offer, dict[str, _Member]] = {}
         self._answers: OrderedDict[str, frozenset[Offer]] = OrderedDict()
@@ -483,7 +490,6 @@ class _Lane:
         self._shortages: dict[tuple[str | None, frozenset[str] | None], tuple[float, Shortage]] = {}
 
     def add(self, member: _Member) -> None:
-        self.members[member.auth_index] = member
         if member.offer not in self._groups:
             self._groups[member.offer] = {}
             self._answers.clear()
@@ -497,7 +503,6 @@ class _Lane:
 
     def remove(self, member: _Member) -> None:
         member.alive = False
-        self.members.pop(member.auth_index, None)
         group = self._groups.get(member.offer)
         if group is not None:
             group.pop(member.auth_index, None)
@@ -528,10 +533,18 @@ class _Lane:
             if len(self._shortages) >= _LINES_LIMIT:
                 self._shortages.clear()
             offers = None if ask.model is None else self._serving(ask.model)
-            serving = (member for member in self.members.values() if offers is None or member.offer in offers)
+            groups = (group for offer, group in self._groups.items() if offers is None or offer in offers)
+            serving = chain.from_iterable(group.values() for group in groups)
             found = _shortage(serving, ask, now)
             self._shortages[key] = now, found
         return found
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._groups
+
+    def has(self, member: _Member) -> bool:
+        return member.auth_index in self._groups.get(member.offer, {})
 
     def serves(self, member: _Member, ask: Ask) -> bool:
         """Whether the member is one of those that this request may go to."""
@@ -629,6 +642,14 @@ class _Line:
             if (member := each.pick(ask, now, stale)) is not None:
                 return member
         return None
+
+
+def _is_limit(hold: Hold) -> bool:
+    """Whether a limit was reached, by the signal behind it, or by its code where none is kept."""
+    if hold.owner is not Owner.COOLDOWN:
+        return False
+    signal = hold.detail.get("signal")
+    return signal in _LIMITS if signal is not None else any(word in hold.code for word in _QUOTA_CODES)
 
 
 def _trial(hold: Hold) -> Trial:

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from authdeck.evidence import RANK, Source
+from authdeck.evidence import RANK, Evidence, Signal, Source
 
 
 class Window(StrEnum):
@@ -184,12 +184,12 @@ def inventory(
 
 
 def is_kept(former: QuotaWindow | None, seen: QuotaWindow) -> bool:
-    """Whether an observation is worth a row of history: a change of at least a point, or a quarter of an hour."""
+    """Whether it is worth writing down: a change of a point, a limit met or lifted, or a quarter of an hour."""
     if former is None or seen.observed_at - former.observed_at >= KEPT_EVERY:
         return True
     if seen.observed_at <= former.observed_at:
         return False
-    if (former.used_percent is None) != (seen.used_percent is None) or former.limit_reached != seen.limit_reached:
+    if (former.used_percent is None) != (seen.used_percent is None) or former.is_used_up != seen.is_used_up:
         return True
     moved = abs((seen.used_percent or 0.0) - (former.used_percent or 0.0)) >= KEPT_ON_CHANGE
     return moved or former.presence is not seen.presence or not _is_same_reset(former, seen)
@@ -206,6 +206,20 @@ def was_reset(former: QuotaWindow, seen: QuotaWindow) -> bool:
         return False
     is_empty_again = seen.used_percent <= _EMPTY and former.used_percent >= _USED
     return is_empty_again or former.used_percent - seen.used_percent >= _DROP
+
+
+def told(windows: Iterable[QuotaWindow], generation: int, at: datetime, source: Source) -> Evidence:
+    """A listing that a provider gave when asked, as one observation: a limit of the account, or a success.
+
+    Of several full windows the one that lasts longest counts: until then nothing is served, whatever the others say.
+    """
+    full = fullest(windows, at)
+    if full is None:
+        return Evidence(generation, source, Signal.SUCCESS, "quota_told", at, at)
+    return Evidence(
+        generation, source, Signal.QUOTA, "usage_limit_reached", at, at,
+        until=full.resets_at, is_told=full.resets_at is not None, window=full.window, may_automate=True,
+    )  # fmt: skip
 
 
 def fullest(windows: Iterable[QuotaWindow], now: datetime) -> QuotaWindow | None:

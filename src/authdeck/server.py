@@ -173,6 +173,7 @@ class Built:
         await self._batch_runner.start()
         self._recorder.start()
         self._observer.start()
+        self._reconciler.begin()
         self._runner.start()
         self._resealer.start()
         tasks.start(unreadable.mark_all(self.desk), name="find unreadable auth files")

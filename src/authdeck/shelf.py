@@ -25,6 +25,7 @@ class Shelf:
     def __init__(self) -> None:
         self._slots: dict[str, int] = {}
         self._free: list[int] = []
+        self._numbers: list[int] = []  # each slot's number as one object, which all orders share
         self._placed: list[Placed | None] = []
         self._values: list[Values] = []
         self._alike: dict[Values, Values] = {}
@@ -63,6 +64,7 @@ class Shelf:
             slot = self._free.pop()
         else:
             slot = len(self._placed)
+            self._numbers.append(slot)
             self._placed.append(None)
             self._values.append(_NOTHING)
         self._slots[auth_index] = slot
@@ -131,7 +133,7 @@ class Shelf:
     def _form(self, sort: str) -> None:
         forming = self._forming.get(sort)
         if forming is None:
-            self._forming[sort] = Forming(range(len(self._placed)), partial(self._key, sort))
+            self._forming[sort] = Forming(self._numbers, partial(self._key, sort))
             return
         forming.advance()
         if forming.line is not None:

@@ -13,6 +13,7 @@ from authdeck.api.batches import Change
 from authdeck.change import KNOWN
 from authdeck.operations.desk import Desk
 from fakes.auth_files import codex
+from fakes.clock import SetClock
 from fakes.crowd import crowd
 from fakes.people import BOB, VERA
 
@@ -29,14 +30,16 @@ async def post(client: AsyncClient, change: dict[str, Any], selection: Any = Non
     return await client.post("/batches", json={"selection": selection or {"search": ""}, "change": change}, **more)
 
 
-async def test_it_works(desk: Desk, as_: As) -> None:
+async def test_it_works(desk: Desk, as_: As, clock: SetClock) -> None:
     indexes = await crowd(desk, 3)
+    clock.move(seconds=1)
     answer = await post(as_(BOB), {"priority": 5, "note": None}, {"auth_indexes": indexes[:2]})
     batch = answer.json()
     assert (answer.status_code, batch["status"], batch["actor"], batch["preview"]) == (200, "completed", "bob", False)
     assert batch["counts"] == {"total": 2, "left": 0, "done": 2, "unchanged": 0, "skipped": 0, "failed": 0}
     assert batch["items"][0]["before"] == {"priority": 0}
     assert (await as_(VERA).get(f"/accounts/{indexes[0]}")).json()["priority"] == 5
+    clock.move(seconds=1)
     undone = (await as_(BOB).post(f"/batches/{batch['id']}/undo")).json()
     assert (undone["kind"], undone["undo_of"], undone["counts"]["done"]) == ("undo", batch["id"], 2)
     assert (await as_(VERA).get(f"/accounts/{indexes[0]}")).json()["priority"] == 0

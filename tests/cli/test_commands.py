@@ -38,6 +38,21 @@ def test_an_account_is_found_changed_switched_off_and_brought_back(shell: Shell,
     assert shell.ok("accounts", "restore", index, "--json").json["auth_index"] == index
 
 
+def test_accounts_are_chosen_by_every_filter_and_explained(served: Shell, folder: Path) -> None:
+    served.run("import", folder)
+    served.ok("accounts", "lock", "ann.json")
+    assert (
+        served.ok("accounts", "list", "--search", "ANN*json", "--plan", "plus", "--locked", "--json").json["total"] == 1
+    )
+    for other in (("--problem",), ("--healthy",), ("--disabled",), ("--prefix", "none"), ("--codex-status", "reauth")):
+        assert "ann.json" not in served.ok("accounts", "list", *other).out
+    assert "Acknowledge" in served.ok("accounts", "why", "ann.json").out.title()
+    found = served.ok("routing", "explain", "--model", "gpt-5", "--json").json
+    assert [item["used"] for item in found["items"]] == [False] * found["total"]
+    assert "ann.json" in served.ok("routing", "explain", "ann.json", "--path", "/v1/messages").out
+    assert served.run("accounts", "list", "--plan", "plus", "--state", "hot").err.rstrip().endswith("(filter_invalid)")
+
+
 def test_keys_terms_operators_and_upstreams(shell: Shell) -> None:
     made = shell.ok("keys", "create", "laptop", "--model", "gpt-*", "--json").json
     assert made["key"].startswith("adk_")
@@ -124,6 +139,14 @@ def test_doctor_says_what_is_wrong_and_ends_with_1(alone: Shell) -> None:
     assert said.code == 1
     bad = [finding for finding in said.json["items"] if not finding["fine"]]
     assert {finding["code"] for finding in bad} == {"checkup_home_exposed"}
+
+
+def test_doctor_computes_the_derived_state_anew(alone: Shell, folder: Path) -> None:
+    alone.run("import", folder)
+    said = alone.ok("doctor", "--rebuild-state").out.splitlines()
+    assert said[0].endswith("- -> unknown")
+    assert said[-1] == f"{len(said) - 1} differed."
+    assert alone.ok("doctor", "--rebuild-state", "--json").json["items"] == []
 
 
 def test_doctor_reports_a_home_that_does_not_open(alone: Shell) -> None:

@@ -58,6 +58,7 @@ class House:
     url: str
     client: aiohttp.ClientSession
     key: str
+    observer: Observer
     seen: list[RequestEvent] = field(default_factory=list)
 
     async def take_in(self, *accounts: Account, **extra: Any) -> list[str]:
@@ -131,7 +132,9 @@ async def house(simulator: Simulator, tmp_path: Path) -> AsyncIterator[House]:
     client = aiohttp.ClientSession(auto_decompress=False)
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     try:
-        yield House(simulator, desk, pool, lender, refresher, gateway, monitoring, url, client, key.key.open(), seen)
+        yield House(
+            simulator, desk, pool, lender, refresher, gateway, monitoring, url, client, key.key.open(), observer, seen
+        )
     finally:
         await client.close()
         server.should_exit = True

@@ -90,7 +90,10 @@ class Calling:
             async with self._kept(job, fence):
                 settled = await self._asked(job, begun)
             await self._desk.write(lambda c: writing.settle_items(c, job.batch.id, settled))
-        return not await self._desk.write(partial(self._end, job, fence))
+        if not await self._desk.write(partial(self._end, job, fence)):
+            return True
+        self._revoked.pop(job.batch.id, None)
+        return False
 
     def _begin(self, job: Job, fence: int, connection: WriteConnection) -> list[_Begun] | None:
         """Write the next rows down. Those that can't be refreshed are done with here."""

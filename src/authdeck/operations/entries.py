@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 from authdeck.account import Provider
 from authdeck.directory import Directory
 from authdeck.entry import Entry
 from authdeck.errors import Conflict, NotFound
+from authdeck.operations import uses
 from authdeck.operations.desk import Desk
 from authdeck.operations.find_accounts import SLICE, take_in
 from authdeck.operations.records import changed
@@ -42,6 +44,7 @@ class Mirror:
         self._taken: dict[str, int] = {}
         desk.feed.subscribe_many("account", self._accounts)
         desk.feed.subscribe("terms", self._terms)
+        desk.feed.subscribe_many(uses.CHANGE, partial(uses.take_in_uses, desk))
 
     async def load(self) -> None:
         """Everything, once, before the port opens."""

@@ -117,6 +117,11 @@ class Reconciler:
         self._touched: dict[str, None] = {}
         desk.feed.subscribe_many("account", self._touch)
 
+    def begin(self) -> None:
+        """At start: look again at all that automation holds or asks for; much may have changed meanwhile."""
+        entries = self._desk.directory.entries()
+        self._touched.update((entry.account.auth_index, None) for entry in entries if _waits_for_proof(entry))
+
     async def run(self) -> int:
         """Settle what is due, some at a time. How many accounts. One process at a time does it."""
         due, ended = await self._desk.read(self._due)

@@ -47,13 +47,13 @@ def read(
 
 
 def take_apart(status: int, headers: Mapping[str, str], body: bytes) -> Said:
-    """Never raises. A status below 400 with an error inside (a started stream) counts as that error's status."""
+    """Never raises. A status below 400 with an error inside (a started stream) counts as that error's, else 0."""
     text = body[:_READ_AT_MOST].decode("utf-8", "replace")
     error = _innermost_error(text)
     code = " ".join(str(error[name]) for name in ("type", "code", "status") if isinstance(error.get(name), str | int))
     hints = " ".join(headers.get(name, "") for name in _HINTS)
     if status < 400:  # noqa: PLR2004 - the answer began well
-        status = next((found for word in code.lower().split() if (found := _STATUS_OF_TYPE.get(word))), 502)
+        status = next((found for word in code.lower().split() if (found := _STATUS_OF_TYPE.get(word))), 0)
     summary = scrub(_message(text, error))
     return Said(status, headers, f"{text} {code} {hints}".lower(), error, summary, _link(error))
 

@@ -22,6 +22,7 @@ from authdeck.storage.tables import accounts, aliases, proxies
 _LIVE = and_(accounts.c.trashed_at.is_(None), accounts.c.purged_at.is_(None), accounts.c.merged_into.is_(None))
 _TRASHED = and_(accounts.c.trashed_at.is_not(None), accounts.c.purged_at.is_(None), accounts.c.merged_into.is_(None))
 _AT_ONCE = 500  # parameters of one statement: far below every database's limit
+_USES = (accounts.c.last_request_at, accounts.c.last_success_at)
 _EXISTS = and_(accounts.c.purged_at.is_(None), accounts.c.merged_into.is_(None))
 
 
@@ -60,6 +61,16 @@ def entries(connection: ReadConnection, indexes: Sequence[str]) -> dict[str, Ent
 def entry(connection: ReadConnection, auth_index: str) -> Entry | None:
     """One live account with its open holds; ``None`` when it is in the trash, purged or unknown."""
     return entries(connection, [auth_index]).get(auth_index)
+
+
+def last_uses(connection: ReadConnection, indexes: Sequence[str]) -> dict[str, tuple[datetime | None, datetime | None]]:
+    """When each was last asked and last answered, by auth_index."""
+    found: dict[str, tuple[datetime | None, datetime | None]] = {}
+    for start in range(0, len(indexes), _AT_ONCE):
+        some = accounts.c.auth_index.in_(indexes[start : start + _AT_ONCE])
+        rows = connection.execute(select(accounts.c.auth_index, *_USES).where(some))
+        found |= {row.auth_index: (row.last_request_at, row.last_success_at) for row in rows}
+    return found
 
 
 def in_trash(connection: ReadConnection) -> list[tuple[Account, str]]:

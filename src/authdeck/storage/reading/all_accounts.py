@@ -33,8 +33,8 @@ def all_live(connection: ReadConnection, aliases: Mapping[int, tuple[str, ...]])
         yield _frozen(
             _Account(
                 key, auth_index, _PROVIDERS[provider], _KINDS[kind], file_name, _settings(shared, *settings),
-                shared.setdefault(label, label), email, _shared(shared, plan), organization, subject,
-                shared.setdefault(strength, strength), _shared(shared, base_url), _texts(models),
+                email if label == email else shared.setdefault(label, label), email, _shared(shared, plan),
+                organization, subject, shared.setdefault(strength, strength), _shared(shared, base_url), _texts(models),
                 _REFRESH_BY[refresh_by], locked, version, revision, generation, _moment(expires_at), unreadable,
                 _moment(last_request_at), _moment(last_success_at), _moment(created_at), _moment(updated_at), None,
                 aliases.get(key, ()), _shared(shared, proxy_display), has_headers,
