@@ -112,10 +112,9 @@ class Directory:
         At most so many accounts at a time, where a number is given.
         """
         self._wake(now)
-        some = list(islice(self._changed, at_most))
-        for auth_index in some:
-            self._take_in(auth_index, now)
-            del self._changed[auth_index]
+        left = len(self._changed) if at_most is None else min(at_most, len(self._changed))
+        for _ in range(left):
+            self._take_in(self._changed.popitem()[0], now)  # the last one: to look for the first takes ever longer
         self._shelf.count()
         return not self._changed
 

@@ -47,10 +47,13 @@ class Mirror:
         desk.feed.subscribe_many(uses.CHANGE, partial(uses.take_in_uses, desk))
 
     async def load(self) -> None:
-        """Everything, once, before the port opens."""
+        """Everything: once before the port opens, in one go; and, in slices, when too much was missed."""
+        is_start = not len(self._desk.directory)
         for entry in await self._desk.read(accounts.live):
             for reader in self._readers:
                 reader.apply(entry)
+        if is_start:
+            self._desk.directory.settle(self._desk.now())
         await take_in(self._desk)
         await self._terms("")
 

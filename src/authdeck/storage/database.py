@@ -40,7 +40,9 @@ SECONDS_OF_PATIENCE: Final = 1
 FEED_LOCK: Final = 0x61757468_0001
 """PostgreSQL's advisory lock under which the change feed is numbered."""
 
-_PAGE_CACHE_KIB: Final = 65_536
+_PAGE_CACHE_KIB: Final = 8_192
+"""Of each connection, and there are ten of them. The system keeps the file's pages too; ours only save the copying."""
+
 # No mmap_size: it would gain nothing here, and a file that shrinks under its map kills the process.
 
 
