@@ -75,7 +75,7 @@ bench: $(dev_ready) ## All benchmarks; each prints its method, its figure and a 
 	@for name in $(or $(ARGS),$(benchmarks)); do echo "== $$name"; $(python) bench/$$name.py || exit 1; echo; done
 
 .PHONY: screenshots
-screenshots: setup ## Take the picture of the README, or of all pages: make screenshots ARGS=FOLDER
+screenshots: setup ## Take pictures of all pages into docs/screenshots, and the one of the README (some: make screenshots ARGS="--only auth-files")
 	@$(python) scripts/screenshots.py $(ARGS)
 
 .PHONY: lock

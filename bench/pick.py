@@ -10,7 +10,7 @@ from statistics import median
 from time import process_time
 
 from authdeck.account import Account, AccountSettings, Kind, Provider
-from authdeck.directory import Entry
+from authdeck.entry import Entry
 from authdeck.pool import Policy, Pool
 from authdeck.routing import Ask, Route, Strategy
 

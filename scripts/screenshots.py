@@ -2,12 +2,13 @@
 
     python scripts/screenshots.py [FOLDER] [--only PART]
 
-Without a folder: the README's picture alone, into docs/images.
+Without a folder: into docs/screenshots, which git leaves alone, and the README's picture into docs/images.
 Fails when a page scrolls sideways or logs an error. Needs Chromium and the packages of the tests.
 """
 
 import argparse
 import json
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -19,18 +20,17 @@ from authdeck.storage.reading.requests import RequestSearch, page  # noqa: E402
 from fakes.browser import launched, sign_in  # noqa: E402 - the path comes first
 from fakes.house import House, serving  # noqa: E402
 
-README = "auth-files-1440-light-en.png"
+README = ROOT / "docs" / "images" / "auth-files-1440-light-en.png"
+PLACE = ROOT / "docs" / "screenshots"
 WIDTHS = {1440: 900, 390: 844}
 TOO_WIDE = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path, nargs="?")
+    parser.add_argument("folder", type=Path, nargs="?", default=PLACE)
     parser.add_argument("--only", default="", help="part of a picture's name")
     asked = parser.parse_args()
-    if asked.folder is None:
-        asked.folder, asked.only = ROOT / "docs" / "images", README
     asked.folder.mkdir(parents=True, exist_ok=True)
     faults: list[str] = []
     with tempfile.TemporaryDirectory() as home, serving(Path(home)) as (url, house), launched() as browser:
@@ -55,6 +55,8 @@ def main() -> int:
                             faults.append(f"{picture}: {wide} px too wide")
                         page.screenshot(path=asked.folder / picture, full_page=width == min(WIDTHS))
                     context.close()
+    if (taken := asked.folder / README.name).exists() and asked.folder == PLACE:
+        shutil.copyfile(taken, README)
     sys.stdout.write("".join(f"{fault}\n" for fault in faults) or "all pages fit\n")
     return 1 if faults else 0
 
@@ -66,6 +68,22 @@ def is_fault(said) -> bool:  # noqa: ANN001 - playwright's ConsoleMessage
 
 def visit(page, name: str, path: str) -> None:  # noqa: ANN001 - playwright's Page
     page.goto(path)
+    if name in ("auth-files-selected", "batch-preview", "batch-done"):
+        for pick in page.locator("[data-pick]").all()[1:6]:
+            pick.check()
+    if name in ("batch-preview", "batch-done"):
+        page.locator(".batch-bar summary").first.click()
+        page.locator(".batch-bar details[open] button").click()
+        page.wait_for_selector(".preview-table")
+    if name == "batch-done":
+        page.locator(".save-bar button").click()
+        page.wait_for_selector("[data-toast]")
+        page.locator("[data-toast] form button").click()  # the next picture finds everything as it was
+        page.wait_for_selector("[data-toast]")
+    if name == "find" and page.viewport_size["width"] > min(WIDTHS):
+        page.keyboard.press("/")
+        page.keyboard.type("codex")
+        page.wait_for_selector("#found a")
     if name == "import-preview":
         page.fill("#pasted", '[{"type": "codex", "access_token": "at_FAKE"}, {"type": "codex"}]')
         page.set_input_files("input[type=file]", [_upload(name, **document) for name, document in UPLOADS.items()])
@@ -97,6 +115,12 @@ def pages(house: House) -> dict[str, str]:
         "auth-files-compact": "/auth-files?mode=compact",
         "auth-files-cards": "/auth-files?mode=cards",
         "auth-files-nothing": "/auth-files?q=nobody",
+        "auth-files-selected": "/auth-files",
+        "find": "/auth-files",
+        "batch-preview": "/auth-files?provider=codex",
+        "batch-done": "/auth-files?provider=codex",
+        "batches": "/batches",
+        "display": "/preferences",
         "account-held": f"/auth-files/{failed}",
         "account-serving": f"/auth-files/{first}",
         "import": "/import",

@@ -199,6 +199,7 @@ class Built:
             self.gate,
             self._monitoring,
             self._client_keys,
+            self._batches,
             self._send_sample if self._sample else None,
             self.desk.settings,
         )

@@ -173,6 +173,7 @@ class Settings(BaseSettings):
     trash_days: int = 30
     session_idle_hours: float = 8
     log_level: str = "info"
+    storybook: bool = False
     providers: Providers = Providers()
     gateway: Gateway = Gateway()
     refresh: Refresh = Refresh()

@@ -1,17 +1,13 @@
 """A real Chromium on a real console; every test ends with axe looking at the page it ended on."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from fakes.browser import is_there, launched, sign_in
-from fakes.house import House, serving
-
-AXE = Path(__file__).parent / "vendor" / "axe.min.js"
-RULES = "axe.run(document, {resultTypes: ['violations']})"
+from fakes.browser import Deck, accessibility, is_there, launched, sign_in
+from fakes.house import serving
 
 pytestmark = pytest.mark.browser
 
@@ -22,14 +18,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if Path(item.path).is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.browser)
     items.sort(key=lambda item: item.get_closest_marker("browser") is not None)
-
-
-@dataclass
-class Deck:
-    """The console's address and what is in it."""
-
-    url: str
-    house: House
 
 
 @pytest.fixture(scope="session")
@@ -77,12 +65,3 @@ def _watched(context: BrowserContext) -> Iterator[Page]:
     yield page
     assert errors == []
     assert accessibility(page) == []
-
-
-def accessibility(page: Page) -> list[str]:
-    """What axe finds, one line each."""
-    if not AXE.exists():
-        pytest.skip("axe-core is not fetched: run make test once")
-    page.evaluate(AXE.read_text())
-    found = page.evaluate(RULES)["violations"]
-    return [f"{one['id']}: {node['target']} {node['failureSummary']}" for one in found for node in one["nodes"]]

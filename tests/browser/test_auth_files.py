@@ -19,7 +19,7 @@ def test_typing_filters_and_keeps_the_cursor_in_the_field(page: Page) -> None:
     page.keyboard.press("f")
     page.keyboard.type("zoe")
     expect(page.locator("[data-row]")).to_have_count(1)
-    expect(page).to_have_url(re.compile(r"[?&]q=zoe"))
+    expect(page).to_have_url(re.compile(r"[?&]search=zoe"))
     expect(page.locator("#q")).to_be_focused()
     page.keyboard.type("@nowhere")
     expect(page.get_by_role("heading", name="No account matches")).to_be_visible()

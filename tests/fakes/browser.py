@@ -4,14 +4,30 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
+import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
+
+from fakes.house import House
 
 CHROMIUM = os.environ.get("AUTHDECK_TEST_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
 ARGUMENTS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 )  # fmt: skip
+
+AXE = Path(__file__).parents[1] / "browser" / "vendor" / "axe.min.js"
+RULES = "axe.run(document, {resultTypes: ['violations']})"
+
+
+@dataclass
+class Deck:
+    """The console's address and what is in it."""
+
+    url: str
+    house: House
 
 
 def is_there() -> bool:
@@ -36,3 +52,12 @@ def sign_in(page: Page, admin_key: str) -> None:
     page.fill("#admin_key", admin_key)
     page.locator("button.button--primary").click()
     page.wait_for_url("**/auth-files")
+
+
+def accessibility(page: Page) -> list[str]:
+    """What axe finds, one line each."""
+    if not AXE.exists():
+        pytest.skip("axe-core is not fetched: run make test once")
+    page.evaluate(AXE.read_text())
+    found = page.evaluate(RULES)["violations"]
+    return [f"{one['id']}: {node['target']} {node['failureSummary']}" for one in found for node in one["nodes"]]

@@ -7,10 +7,10 @@ import asyncio
 import json
 import socket
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import uvicorn
@@ -19,11 +19,15 @@ from starlette.types import ASGIApp
 from authdeck import ids
 from authdeck.clock import Clock, SystemClock, to_micros
 from authdeck.directory import Directory
+from authdeck.errors import DeckError
 from authdeck.event import Attempt, Failure, FailureKind, RequestEvent, Tokens
+from authdeck.evidence import Source
 from authdeck.gate.authenticate import Gate
 from authdeck.gate.routes import guard
 from authdeck.hold import Hold, Owner
 from authdeck.operations import admin_keys, client_keys, disable, operators, terms
+from authdeck.operations.batch_runner import BatchRunner
+from authdeck.operations.batches import Batches
 from authdeck.operations.changes import ChangeFeed
 from authdeck.operations.client_keys import ClientKeys
 from authdeck.operations.desk import Desk
@@ -32,11 +36,12 @@ from authdeck.operations.record import Recorder
 from authdeck.operations.records import changed
 from authdeck.pool import Pool
 from authdeck.providers import PROVIDERS
+from authdeck.quota import QuotaWindow
 from authdeck.settings import Settings
 from authdeck.storage import opening
 from authdeck.storage.database import Database, WriteConnection
 from authdeck.storage.writing import accounts as account_writes
-from authdeck.storage.writing import holds
+from authdeck.storage.writing import evidence, holds
 from authdeck.upstream.calls import Calls
 from authdeck.upstream.origins import Origins
 from authdeck.upstream.sessions import Sessions
@@ -64,10 +69,10 @@ class House:
 
 @asynccontextmanager
 async def build(
-    home: Path, clock: Clock | None = None, port: int = 8417, *, filled: bool = True
+    home: Path, clock: Clock | None = None, port: int = 8417, *, filled: bool = True, storybook: bool = False
 ) -> AsyncIterator[House]:
     clock = clock or SystemClock()
-    settings = Settings(home=home, bind=f"127.0.0.1:{port}")
+    settings = Settings(home=home, bind=f"127.0.0.1:{port}", storybook=storybook)
     database = opening.control(f"sqlite:///{home / 'authdeck.db'}", clock)
     monitoring = opening.monitoring(f"sqlite:///{home / 'monitoring.db'}", clock)
     sessions = Sessions(Origins(settings.providers, own_host=settings.host, own_port=settings.port))
@@ -85,8 +90,11 @@ async def build(
         indexes = await _fill(desk, recorder) if filled else {}
         samples: list[str] = []
         gate = Gate(desk, error_page=error_page)
-        app = console(desk, gate, monitoring, keys, _sampler(recorder, clock, samples) if filled else None, settings)
+        batches = Batches(desk, runner := BatchRunner(desk, _does_not_rotate))
+        sample = _sampler(recorder, clock, samples) if filled else None
+        app = console(desk, gate, monitoring, keys, batches, sample, settings)
         yield House(guard(app, gate), desk, monitoring, made.key.open(), indexes, samples)
+        await runner.close()
     finally:
         await recorder.close()
         await sessions.close()
@@ -95,13 +103,17 @@ async def build(
 
 
 @contextmanager
-def serving(home: Path, *, filled: bool = True) -> Iterator[tuple[str, House]]:
-    """The address and the house, until the block ends."""
+def serving(
+    home: Path, *, filled: bool = True, storybook: bool = False, also: Callable[[House], Awaitable[None]] | None = None
+) -> Iterator[tuple[str, House]]:
+    """The address and the house, until the block ends. ``also`` fills it further before anybody comes."""
     port = _free_port()
     ready, stop, found = threading.Event(), threading.Event(), list[House]()
 
     async def live() -> None:
-        async with build(home, port=port, filled=filled) as house:
+        async with build(home, port=port, filled=filled, storybook=storybook) as house:
+            if also is not None:
+                await also(house)
             found.append(house)
             server = uvicorn.Server(uvicorn.Config(house.app, "127.0.0.1", port, log_level="warning", lifespan="off"))
             serve = asyncio.get_running_loop().create_task(server.serve())
@@ -173,6 +185,17 @@ async def _fill(desk: Desk, recorder: Recorder) -> dict[str, str]:
         by_person[2],
         Hold(Owner.OPERATOR, "disabled", now - timedelta(minutes=4), note="ask Eve first", actor="bob"),
     )
+    await _see_windows(
+        desk,
+        {
+            by_person[0]: [_window("five_hour", 17, now, 4), _window("weekly", 24, now, 90)],
+            by_person[3]: [_window("five_hour", 100, now, 2.5), _window("weekly", 36, now, 70)],
+            by_person[4]: [_window("five_hour", 89, now, 1), _window("weekly", 63, now, 50)],
+            by_person[5]: [_window("five_hour", 34, now, 3), _window("weekly", 48, now, 120)],
+            by_person[6]: [_window("five_hour", None, now, None), _window("weekly", 59, now, 44)],
+            by_person[7]: [_window("weekly", 100, now, 30)],
+        },
+    )
     await disable.set_lock(desk, by_person[5], ANN, locked=True)
     used = [by_person[0], by_person[4], by_person[5], by_person[7], indexes.get("claude-key.json", by_person[8])]
     for at in range(120):
@@ -203,6 +226,22 @@ async def _hold(desk: Desk, auth_index: str, hold: Hold) -> None:
     def work(connection: WriteConnection) -> None:
         holds.place(connection, key, hold)
         changed(desk, connection, "account", auth_index)
+
+    await desk.write(work)
+
+
+def _window(name: str, used: float | None, now: datetime, hours: float | None) -> QuotaWindow:
+    ends = None if hours is None else now + timedelta(hours=hours)
+    return QuotaWindow(name, used, now - timedelta(minutes=3), Source.HEADER, resets_at=ends)
+
+
+async def _see_windows(desk: Desk, windows: dict[str, list[QuotaWindow]]) -> None:
+    def work(connection: WriteConnection) -> None:
+        for auth_index, seen in windows.items():
+            entry = desk.directory.get(auth_index)
+            assert entry is not None
+            evidence.replace_windows(connection, entry.account.key, seen)
+            changed(desk, connection, "account", auth_index)
 
     await desk.write(work)
 
@@ -256,6 +295,11 @@ def _sampler(recorder: Recorder, clock: Clock, samples: list[str]):
         return event.id.hex()
 
     return sample
+
+
+async def _does_not_rotate(auth_index: str) -> None:
+    del auth_index
+    raise DeckError("refresh_not_possible", status=503)
 
 
 def _free_port() -> int:

@@ -65,7 +65,7 @@ async def test_htmx_gets_the_pages_own_part(ann: Any) -> None:
 async def test_the_address_is_the_state(ann: Any) -> None:
     assert len(re.findall("data-row>", (await ann.get("/auth-files?q=ann&provider=codex")).text)) == 1
     assert len(re.findall("data-row>", (await ann.get("/auth-files?state=disabled")).text)) == 2
-    assert len(re.findall("data-row>", (await ann.get("/auth-files?problem=1")).text)) == 2
+    assert len(re.findall("data-row>", (await ann.get("/auth-files?problem=1")).text)) == 3
     assert len(re.findall("data-row>", (await ann.get("/auth-files?problem=1&state=disabled")).text)) == 1
     assert len(re.findall("data-row>", (await ann.get("/auth-files?codex_status=reauth")).text)) == 1
 
@@ -154,5 +154,12 @@ async def test_a_viewer_sees_no_control_that_would_refuse(ann: Any, house: House
     await ann.post("/sign-in", admin_key=key.key.open())
     for path in ("/auth-files", "/monitoring", "/settings/terms", f"/auth-files/{house.index(ANN)}"):
         text = (await ann.get(path)).text
-        assert set(re.findall(r'action="([^"]+)"', text)) <= {"/auth-files", "/monitoring", "/preferences", "/sign-out"}
+        assert set(re.findall(r'action="([^"]+)"', text)) <= {
+            "/auth-files",
+            "/auth-files/views",
+            "/find",
+            "/monitoring",
+            "/preferences",
+            "/sign-out",
+        }
         assert not {"/import", "/client-keys"} & set(re.findall(r'href="([^"]+)"', text))

@@ -12,9 +12,11 @@ from authdeck.entry import Entry
 from authdeck.health import Health
 from authdeck.hold import Reason
 from authdeck.quota import Window
+from authdeck.web import quota_lines
 from authdeck.web.activity import Activity
 from authdeck.web.masking import masked, masked_id
 from authdeck.web.preferences import Preferences
+from authdeck.web.quota_lines import QuotaLine
 
 NAMES: Final = {
     "codex": "Codex", "claude": "Claude", "vertex": "Vertex", "antigravity": "Antigravity", "gemini": "Gemini",
@@ -58,6 +60,21 @@ class ShownReason:
 
 
 @dataclass(frozen=True, slots=True)
+class Fix:
+    """The one thing to do about an account: the sentence's code, and where it is done."""
+
+    code: str
+    href: str
+
+
+_FIXES: Final[Mapping[str, Fix]] = {
+    "sign_in_again": Fix("fix.sign_in_again", "/import"),
+    "acknowledge_terms": Fix("fix.acknowledge_terms", "/settings/terms"),
+}
+"""By what clears the first reason. Enabling is the switch beside it, and waiting is nothing to do."""
+
+
+@dataclass(frozen=True, slots=True)
 class AccountRow:
     """One account of a list. ``short`` is the state's one-line cause; ``more`` counts the reasons beside the first."""
 
@@ -71,6 +88,8 @@ class AccountRow:
     reasons: Sequence[ShownReason]
     short: str
     activity: Activity | None
+    fix: Fix | None = None
+    quota: Sequence[QuotaLine] = ()
 
     @property
     def index(self) -> str:
@@ -105,8 +124,10 @@ def row(
         plan=plan_of(account, locale),
         enabled=health.is_enabled(entry.holds, now),
         reasons=reasons,
-        short=_short(account, reasons, now, prefs),
+        short=_window_short(entry, now, prefs) or _short(account, reasons, now, prefs),
         activity=activity,
+        fix=_FIXES.get(found[0].clear) if found else None,
+        quota=quota_lines.lines(entry.windows, now, prefs),
     )
 
 
@@ -138,8 +159,30 @@ def window_name(name: str, locale: str) -> str:
     return name.replace("_", " ")
 
 
+def accounts(number: int, locale: str) -> str:
+    """``38 accounts``."""
+    text = wording.plural("%(count)s account", "%(count)s accounts", number, locale)
+    return text % {"count": wording.count(number, locale)}
+
+
 def identifier(text: str | None, prefs: Preferences) -> str:
     return "" if not text else (masked_id(masked(text)) if prefs.masked else text)
+
+
+def _window_short(entry: Entry, now: datetime, prefs: Preferences) -> str | None:
+    """Where a window makes the state: how much of it is left, and until when."""
+    state = health.state(entry.account, entry.holds, now, entry.windows)
+    if state.window is None:
+        return None
+    left, ends = quota_lines.left_of(state.window, now), state.window.resets_at
+    said = {
+        "window": quota_lines.short_name(state.window, prefs.locale),
+        "left": "?" if left is None else left,
+        "end": wording.soon(ends, now, prefs.zone, prefs.locale)
+        if ends
+        else wording.sentence("reset_unknown", {}, prefs.locale),
+    }
+    return wording.sentence("short.window_full" if left == 0 else "short.window_low", said, prefs.locale)
 
 
 def _short(account: Account, reasons: Sequence[ShownReason], now: datetime, prefs: Preferences) -> str:

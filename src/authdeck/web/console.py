@@ -3,27 +3,51 @@
 from typing import Final
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from authdeck.gate.authenticate import Gate
 from authdeck.gate.routes import PUBLIC, needs
+from authdeck.operations.batches import Batches
 from authdeck.operations.client_keys import ClientKeys
 from authdeck.operations.desk import Desk
+from authdeck.search import AccountSearch
 from authdeck.settings import Settings
 from authdeck.storage.database import Database
-from authdeck.web.pages import auth_files, client_keys, imports, monitoring, sign_in, terms
+from authdeck.web.pages import (
+    auth_files,
+    client_keys,
+    find,
+    imports,
+    monitoring,
+    saved_views,
+    sign_in,
+    storybook,
+    terms,
+)
+from authdeck.web.pages import batches as batches_pages
 from authdeck.web.rendering import Pages
 from authdeck.web.room import Room, Sample
 from authdeck.web.statics import Statics
 from authdeck.web.waiting import WaitingImports
+from authdeck.web.zipping import ZippedPages
 
-_PAGES: Final = (sign_in, auth_files, imports, monitoring, client_keys, terms)
+_PAGES: Final = (sign_in, saved_views, batches_pages, auth_files, find, imports, monitoring, client_keys, terms)
+
+
+_PROBLEMS: Final = AccountSearch(problem=True, page_size=1)
 
 
 def console(
-    desk: Desk, gate: Gate, monitoring: Database, client_keys: ClientKeys, sample: Sample | None, settings: Settings
+    desk: Desk,
+    gate: Gate,
+    monitoring: Database,
+    client_keys: ClientKeys,
+    batches: Batches,
+    sample: Sample | None,
+    settings: Settings,
 ) -> Starlette:
     """The app, not yet behind its gate: ``gate.routes.guard`` puts it there when all routes are added.
 
@@ -31,10 +55,13 @@ def console(
     ``Gate(error_page=web.error_page)`` gives errors the console's look.
     """
     statics = Statics()
-    app = Starlette(routes=[*(route for page in _PAGES for route in page.ROUTES), _static(statics)])
-    app.state.room = Room(
-        desk, gate, monitoring, client_keys, sample, settings, Pages(statics, desk.clock), WaitingImports()
-    )
+    pages_here = (*_PAGES, storybook) if settings.storybook else _PAGES
+    routes = [*(route for page in pages_here for route in page.ROUTES), _static(statics)]
+    app = Starlette(routes=routes, middleware=[Middleware(ZippedPages)])
+    pages = Pages(statics, desk.clock)
+    pages.lead_to(route.path for route in routes if "GET" in (route.methods or ()))
+    pages.warn_of(lambda: desk.directory.find(_PROBLEMS, desk.now()).total)
+    app.state.room = Room(desk, gate, monitoring, client_keys, batches, sample, settings, pages, WaitingImports())
     return app
 
 

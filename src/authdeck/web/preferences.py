@@ -19,22 +19,30 @@ _YEAR: Final = 365 * 24 * 3600
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """``masked`` hides the middle of identities; ``zone`` is the browser's time zone."""
+    """``masked`` hides the middle of identities. ``zone`` is the time zone chosen, else the browser's.
+
+    ``zone_choice`` is what was chosen, empty where nothing was; ``zone_name`` is the name of the one in force.
+    """
 
     locale: str = "en"
     theme: str = "auto"
     masked: bool = True
     zone: tzinfo = UTC
+    zone_choice: str = ""
+    zone_name: str = ""
 
 
 def preferences_of(request: Request, zone: tzinfo) -> Preferences:
     """What the cookies say; ``zone`` is the server's own, used until the browser has told its."""
-    said = {name: request.cookies.get(_COOKIE.format(name), "") for name in ("theme", "masked", "zone")}
+    said = {name: request.cookies.get(_COOKIE.format(name), "") for name in ("theme", "masked", "zone", "chosen_zone")}
+    names = [name for name in (said["chosen_zone"], said["zone"]) if _zone(name)]
     return Preferences(
         locale=locale_of(request),
         theme=said["theme"] if said["theme"] in THEMES else "auto",
         masked=said["masked"] != "no",
-        zone=_zone(said["zone"]) or zone,
+        zone=(_zone(names[0]) if names else None) or zone,
+        zone_choice=said["chosen_zone"] if _zone(said["chosen_zone"]) else "",
+        zone_name=names[0].replace("%2F", "/") if names else "",
     )
 
 
@@ -43,7 +51,13 @@ def remember(response: Response, wishes: Mapping[str, str]) -> None:
     allowed = {"theme": THEMES, "masked": ("yes", "no"), "locale": ("en", "zh-CN")}
     for name, values in allowed.items():
         if (value := wishes.get(name)) in values:
-            response.set_cookie(_COOKIE.format(name), str(value), max_age=_YEAR, samesite="lax", httponly=True)
+            _set(response, name, str(value))
+    if (zone := wishes.get("zone")) is not None and (not zone.strip() or _zone(zone.strip())):
+        _set(response, "chosen_zone", zone.strip())
+
+
+def _set(response: Response, name: str, value: str) -> None:
+    response.set_cookie(_COOKIE.format(name), value, max_age=_YEAR, samesite="lax", httponly=True)
 
 
 @lru_cache(maxsize=64)

@@ -1,6 +1,7 @@
 """Templates become answers: one environment a language, the same few words of context on every page."""
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -16,19 +17,25 @@ from authdeck.access import Actor, Role
 from authdeck.clock import Clock
 from authdeck.gate import csrf
 from authdeck.gate.visits import visit_of
-from authdeck.web import account_rows, toasts
+from authdeck.web import account_rows, batch_forms, toasts
 from authdeck.web.addresses import here
 from authdeck.web.masking import masked
+from authdeck.web.navigation import Place, places
 from authdeck.web.preferences import Preferences, preferences_of
 from authdeck.web.statics import Statics
 from authdeck.web.toasts import Toast
 
 FOLDER: Final = Path(__file__).parent / "templates"
 STYLESHEETS: Final = (
-    "tokens", "base", "frame", "nav", "button", "form", "badge", "table", "bars", "cards", "chips", "reasons",
-    "dialog", "toast", "notice", "empty", "timeline", "code-snippet", "chart", "pages", "chinese",
+    "tokens", "base", "frame", "nav", "button", "form", "badge", "table", "bars", "cards", "chips", "batch-bar",
+    "reasons", "dialog", "toast", "notice", "empty", "timeline", "code-snippet", "chart", "pages", "chinese",
 )  # fmt: skip
-SCRIPTS: Final = ("copy", "dismiss", "keys", "list-cursor", "filter-form", "busy", "drop", "zone")
+SCRIPTS: Final = (
+    "copy", "dismiss", "keys", "list-cursor", "pick", "pick-more", "find", "filter-form", "busy", "drop", "zone",
+)  # fmt: skip
+
+
+_NOTHING_SOUGHT: Final[Mapping[str, Any]] = {"hits": (), "sought": False, "hits_total": 0, "hits_href": ""}
 
 
 class Pages:
@@ -36,7 +43,19 @@ class Pages:
 
     def __init__(self, statics: Statics, clock: Clock) -> None:
         self._clock = clock
+        self._problems: Callable[[], int] = int
+        self._places: tuple[Sequence[Place], Sequence[Place]] = ((), ())
+        statics.join("console.css", [f"css/{sheet}.css" for sheet in STYLESHEETS])
+        statics.join("console.js", [f"js/{script}.js" for script in SCRIPTS])
         self._environments = {locale: _environment(locale, statics) for locale in wording.LOCALES}
+
+    def warn_of(self, problems: Callable[[], int]) -> None:
+        """Where the number beside the list's name comes from."""
+        self._problems = problems
+
+    def lead_to(self, paths: Iterable[str]) -> None:
+        """The pages there are: the navigation shows no others."""
+        self._places = places(paths)
 
     def preferences(self, request: Request) -> Preferences:
         """Until the browser has told its time zone, the server's own is the best guess."""
@@ -54,7 +73,12 @@ class Pages:
             response.delete_cookie(toasts.COOKIE)
         return response
 
-    def text(self, request: Request, template: str, **context: Any) -> str:
+    async def drawn_aside(self, request: Request, template: str, **context: Any) -> HTMLResponse:
+        """``answer`` in a thread: for long pages, so that the gateway's loop goes on meanwhile."""
+        return await asyncio.to_thread(self.answer, request, template, problems=self._problems(), **context)
+
+    def text(self, request: Request, template: str, *, problems: int | None = None, **context: Any) -> str:
+        """``problems`` is counted here unless given: only the loop's own thread may ask the directory."""
         prefs = self.preferences(request)
         return (
             self._environments[prefs.locale]
@@ -66,7 +90,10 @@ class Pages:
                 may_act=actor is not None and actor.role >= Role.OPERATOR,
                 csrf=csrf.token_of(request),
                 here_url=here(request),
-                **{"toast": None, "section": "", **context},
+                work_places=self._places[0],
+                manage_places=self._places[1],
+                problems=self._problems() if problems is None else problems,
+                **{"toast": None, "section": "", **_NOTHING_SOUGHT, **context},
             )
         )
 
@@ -77,6 +104,7 @@ class Pages:
         code, params, undo = left
         prefs = self.preferences(request)
         shown = {name: masked(str(value)) if prefs.masked else value for name, value in params.items()}
+        shown |= {"accounts": account_rows.accounts(int(params["count"]), prefs.locale)} if "count" in params else {}
         return Toast(wording.sentence(code, shown, prefs.locale), undo)
 
 
@@ -113,8 +141,6 @@ def _environment(locale: str, statics: Statics) -> Environment:
 def _words(locale: str, statics: Statics) -> Mapping[str, Any]:
     return {
         "static": statics.address,
-        "stylesheets": STYLESHEETS,
-        "scripts": SCRIPTS,
         "csrf_field": csrf.FIELD,
         "locale": locale,
         "word": lambda code, **params: wording.sentence(code, params, locale),
@@ -123,7 +149,10 @@ def _words(locale: str, statics: Statics) -> Mapping[str, Any]:
         "letters": account_rows.LETTERS,
         "tones": account_rows.TONES,
         "glyphs": account_rows.GLYPHS,
+        "bar_acts": batch_forms.BAR,
+        "more_acts": batch_forms.MORE,
         "seconds": lambda ms: wording.duration(timedelta(milliseconds=ms), locale),
+        "accounts": lambda number: account_rows.accounts(number, locale),
         "share": lambda part, whole: wording.share(part, whole, locale),
     }
 
@@ -144,7 +173,18 @@ def _filters(locale: str) -> Mapping[str, Callable[..., str]]:
         return wording.ago(at, context["now"], locale)
 
     @pass_context
+    def age(context: Context, at: datetime) -> str:
+        return wording.age(context["now"] - at, locale)
+
+    @pass_context
     def mask(context: Context, text: str) -> str:
         return masked(text) if context["prefs"].masked else text
 
-    return {"moment": moment, "until": until, "ago": ago, "mask": mask, "count": partial(wording.count, locale=locale)}
+    return {
+        "moment": moment,
+        "until": until,
+        "ago": ago,
+        "age": age,
+        "mask": mask,
+        "count": partial(wording.count, locale=locale),
+    }

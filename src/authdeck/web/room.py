@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from authdeck.gate.authenticate import Gate
+from authdeck.operations.batches import Batches
 from authdeck.operations.client_keys import ClientKeys
 from authdeck.operations.desk import Desk
 from authdeck.settings import Settings
@@ -23,6 +24,7 @@ class Room:
     gate: Gate
     monitoring: Database
     client_keys: ClientKeys
+    batches: Batches
     sample: Sample | None
     settings: Settings
     pages: Pages

@@ -2,7 +2,7 @@
 
 import hashlib
 import mimetypes
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -30,8 +30,20 @@ class Statics:
 
     def __init__(self, folder: Path = FOLDER) -> None:
         files = {str(path.relative_to(folder)): _read(path, folder) for path in folder.rglob("*") if path.is_file()}
-        self.by_name: Final[Mapping[str, StaticFile]] = MappingProxyType(files)
+        self._files: Final = files
         self._by_address: Final = {file.address: file for file in files.values()}
+
+    @property
+    def by_name(self) -> Mapping[str, StaticFile]:
+        return MappingProxyType(self._files)
+
+    def join(self, name: str, parts: Sequence[str]) -> None:
+        """One file of several, in this order: a page then asks once. Each script keeps its own names."""
+        contents = [self._files[part].content for part in parts]
+        if name.endswith(".js"):
+            contents = [b'"use strict";', *(b"{\n" + content + b"}" for content in contents)]
+        file = self._files[name] = _file(Path(name), b"\n".join(contents))
+        self._by_address[file.address] = file
 
     def address(self, name: str) -> str | None:
         """Where the browser finds ``name``; ``None`` when it is not there (a browser library not fetched)."""
@@ -47,8 +59,10 @@ class Statics:
 
 
 def _read(path: Path, folder: Path) -> StaticFile:
-    content = path.read_bytes()
+    return _file(path.relative_to(folder), path.read_bytes())
+
+
+def _file(place: Path, content: bytes) -> StaticFile:
     mark = hashlib.sha256(content).hexdigest()[:12]
-    place = path.relative_to(folder)
-    media_type = _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    media_type = _TYPES.get(place.suffix) or mimetypes.guess_type(place.name)[0] or "application/octet-stream"
     return StaticFile(f"/static/{place.with_suffix('')}.{mark}{place.suffix}", media_type, content)

@@ -1,11 +1,12 @@
 """Words for people: codes and templates become sentences here, in every language we speak, and nowhere else."""
 
 from authdeck.wording.catalogue import LOCALES, plural, translate
-from authdeck.wording.figures import ago, clock, count, day, duration, moment, share, until
+from authdeck.wording.figures import age, ago, clock, count, day, duration, moment, share, soon, until
 from authdeck.wording.speaking import has_sentence, sentence
 
 __all__ = (
     "LOCALES",
+    "age",
     "ago",
     "clock",
     "count",
@@ -16,6 +17,7 @@ __all__ = (
     "plural",
     "sentence",
     "share",
+    "soon",
     "translate",
     "until",
 )

@@ -38,6 +38,25 @@ def until(at: datetime, now: datetime, zone: tzinfo, locale: str = "en") -> str:
     return f"{time}，{duration(at - now, locale)}后" if locale.startswith("zh") else f"{time}, in {duration(at - now)}"
 
 
+def soon(at: datetime, now: datetime, zone: tzinfo, locale: str = "en") -> str:
+    """For narrow columns: ``16:40`` today, ``Thu 16:40`` within a week, else the day."""
+    if at - now >= _FAR:
+        return day(at, now, zone, locale)
+    if at.astimezone(zone).date() == now.astimezone(zone).date():
+        return clock(at, zone, locale)
+    return format_datetime(at.astimezone(zone), "EEE HH:mm", locale=_babel(locale))
+
+
+def age(span: timedelta, locale: str = "en") -> str:
+    """For narrow columns, the largest unit alone: ``2 s``, ``4 m``, ``5 h``, ``3 d``."""
+    seconds = max(0, int(span.total_seconds()))
+    names = ("天", "时", "分", "秒") if locale.startswith("zh") else ("d", "h", "m", "s")
+    for name, length in zip(names, (86_400, 3600, 60, 1), strict=True):
+        if seconds >= length:
+            return f"{seconds // length} {name}"
+    return f"0 {names[-1]}"
+
+
 def ago(at: datetime, now: datetime, locale: str = "en") -> str:
     """``12 seconds ago``; what lies ahead by a clock's error counts as now."""
     past = min(at - now, timedelta(seconds=-1))

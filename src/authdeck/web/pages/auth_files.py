@@ -1,63 +1,66 @@
 """Auth Files: the list with its filters, one account, and switching an account off and on."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, Final
-from urllib.parse import parse_qsl, urlsplit
+from typing import Final
 
-from starlette.datastructures import FormData, QueryParams
+from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from authdeck import cursor, wording
+from authdeck import wording
 from authdeck.access import Actor, Role
 from authdeck.clock import to_micros
-from authdeck.directory import Found
 from authdeck.entry import Entry
 from authdeck.errors import DeckError
 from authdeck.gate.routes import needs
 from authdeck.gate.visits import actor_of
-from authdeck.health import Health
 from authdeck.operations import disable, entries
 from authdeck.operations.find_accounts import find_accounts
-from authdeck.search import FILTERS, SORTS, AccountSearch, CodexStatus, from_query, to_query
-from authdeck.storage.reading import requests, revisions
-from authdeck.web import account_rows, request_rows, toasts
-from authdeck.web.account_rows import GROUPS, NAMES, TONES, AccountRow
+from authdeck.storage.database import ReadConnection
+from authdeck.storage.reading import batches, requests, revisions
+from authdeck.storage.reading.batches import StoredBatch
+from authdeck.web import account_rows, filter_bar, request_rows, toasts
+from authdeck.web.account_rows import AccountRow
 from authdeck.web.activity import Activity, activity
-from authdeck.web.addresses import changed, here, inside
+from authdeck.web.addresses import here, inside
+from authdeck.web.list_state import PATH, ListState
 from authdeck.web.masking import masked
+from authdeck.web.pages import saved_views
 from authdeck.web.room import Room, room_of
 from authdeck.web.toasts import Toast, Undo
 
-PATH: Final = "/auth-files"
-PAGE_SIZES: Final = (50, 100, 200)
-MODES: Final = ("table", "compact", "cards")
 _RECENT: Final = 8
 
 
 @needs(Role.VIEWER)
 async def index(request: Request) -> Response:
-    room = room_of(request)
-    search, mode = search_of(request.query_params), mode_of(request.query_params)
-    found = await find_accounts(room.desk, search)
-    rows = await listed(request, found.items)
-    return room.pages.answer(
+    room, state = room_of(request), ListState.of(request.query_params)
+    found = await find_accounts(room.desk, state.search)
+    rows, partial = await _rows(request, found.items)
+    return await room.pages.drawn_aside(
         request,
         "auth_files/index.html",
         section="auth-files",
         empty=not len(room.desk.directory),
-        mode=mode,
         rows=rows,
+        partial=partial,
+        views=await saved_views.shown(request, state),
+        running=await room.desk.read(_running),
         next_url=here(request),
         start=found.start,
         total=found.total,
         next=found.next,
         previous=found.previous,
-        **filters(request, search, found),
+        **filter_bar.bar(state, found, room.pages.preferences(request).locale),
     )
+
+
+def _running(connection: ReadConnection) -> list[StoredBatch]:
+    """Changes under way, by whomever."""
+    found = [batches.one(connection, id_) for id_ in batches.running(connection)]
+    return [batch for batch in found if not batch.is_preview]
 
 
 @needs(Role.VIEWER)
@@ -125,149 +128,42 @@ async def _switched(
     """The row as it is now, the counts, and the toast: what htmx puts in their places."""
     room = room_of(request)
     prefs = room.pages.preferences(request)
-    params = QueryParams(parse_qsl(urlsplit(back).query))
-    search = search_of(params)
+    state = ListState.at(back)
     (row,) = await listed(request, [entry])
-    found = await find_accounts(room.desk, search)
+    found = await find_accounts(room.desk, state.search)
     shown = {name: masked(text) if prefs.masked else text for name, text in named.items()}
     text = room.pages.text(
         request,
         "auth_files/_changed.html",
-        mode=mode_of(params),
+        mode=state.mode,
         row=row,
         next_url=back,
         toast=Toast(wording.sentence(code, shown, prefs.locale), undo),
-        summary=summary(params, search, found),
+        summary=filter_bar.summary(state, found),
     )
     return HTMLResponse(text)
 
 
 async def listed(request: Request, found: Sequence[Entry]) -> list[AccountRow]:
     """The entries as rows, each with its last 200 minutes."""
+    rows, _ = await _rows(request, found)
+    return rows
+
+
+async def _rows(request: Request, found: Sequence[Entry]) -> tuple[list[AccountRow], bool]:
+    """The rows, and whether request figures are missing: the list is worth showing without them."""
     room = room_of(request)
     now, prefs = room.desk.now(), room.pages.preferences(request)
-    drawn = await _activities(room, [entry.account.auth_index for entry in found])
-    return [
+    drawn: Mapping[str, Activity] = {}
+    partial = False
+    try:
+        drawn = await _activities(room, [entry.account.auth_index for entry in found])
+    except DeckError:
+        partial = True
+    rows = [
         account_rows.row(entry, room.desk.directory, now, prefs, drawn.get(entry.account.auth_index)) for entry in found
     ]
-
-
-def search_of(params: QueryParams) -> AccountSearch:
-    """What the address asks for. What it asks for wrongly is left out: a page has no use for a refusal."""
-    search = from_query({name: params.getlist(name) for name in params}, lenient=True)
-    size = search.page_size if search.page_size in PAGE_SIZES else PAGE_SIZES[0]
-    return replace(search, page_size=size, cursor=cursor.of_this_order(search.cursor, search.sort))
-
-
-def mode_of(params: QueryParams) -> str:
-    mode = params.get("mode", "")
-    return mode if mode in MODES else MODES[0]
-
-
-@dataclass(frozen=True, slots=True)
-class Card:
-    """One of the summary's counts, and the list it leads to."""
-
-    key: str
-    tone: str
-    figure: int
-    href: str
-    current: bool
-
-
-def summary(params: QueryParams, search: AccountSearch, found: Found) -> list[Card]:
-    """Exclusive counts of what the other filters leave; together they are the total."""
-    counts = found.facets["state"]
-    link = _linker(params)
-    cards = [
-        Card(
-            "total",
-            "",
-            sum(counts.values()),
-            link(state="", **_NO_FLAGS),
-            not search.state and not _state_value(search),
-        )
-    ]
-    for key, healths in GROUPS.items():
-        figure = sum(counts.get(health.value, 0) for health in healths)
-        href = link(state=",".join(healths), **_NO_FLAGS)
-        cards.append(Card(key, _CARD_TONES[key], figure, href, search.state == frozenset(healths)))
-    return cards
-
-
-_NO_FLAGS: Final = {"problem": "", "healthy": "", "disabled": ""}
-_CARD_TONES: Final = {
-    "available": "available", "attention": "reauth", "quota": "exhausted", "disabled": "disabled",
-    "unconfirmed": "unknown",
-}  # fmt: skip
-
-
-def filters(request: Request, search: AccountSearch, found: Found) -> dict[str, Any]:
-    """What the filter bar shows, in the page's language."""
-    locale = room_of(request).pages.preferences(request).locale
-
-    def said(code: str) -> str:
-        return wording.sentence(code, {}, locale)
-
-    states = [("", said("any")), ("problem", said("problems")), ("healthy", said("healthy_only"))]
-    states += [(",".join(healths), said(f"card.{key}")) for key, healths in GROUPS.items() if len(healths) > 1]
-    states += [
-        (health, f"{said(f'health.{health}')} · {found.facets['state'].get(health, 0)}")
-        for health in TONES
-        if found.facets["state"].get(health) or search.state == {Health(health)}
-    ]
-    plans = sorted(found.facets["plan"].items(), key=lambda pair: pair[0].casefold())
-    if search.plan and search.plan not in found.facets["plan"]:
-        plans.append((search.plan, 0))
-    return {
-        "search": search,
-        "link": _linker(request.query_params),
-        "hidden_filters": [(name, value) for name, value in to_query(search).items() if name in _WITHOUT_CONTROL],
-        "summary": summary(request.query_params, search, found),
-        "providers": [(name, found.facets["provider"][name]) for name in NAMES if name in found.facets["provider"]],
-        "all_providers": sum(found.facets["provider"].values()),
-        "state_options": states,
-        "state_value": _state_value(search),
-        "codex_options": [("", said("any")), *_codex_options(search, found, locale)],
-        "plan_options": [
-            ("", said("any")),
-            *((name, f"{said('plan.unknown') if name == 'unknown' else name} · {number}") for name, number in plans),
-        ],
-        "sort_options": [
-            (sort, said(f"sort.{sort}")) for sort in (*SORTS, *([search.sort] if search.sort[0] == "-" else []))
-        ],
-        "page_sizes": PAGE_SIZES,
-    }
-
-
-def _state_value(search: AccountSearch) -> str:
-    for name, chosen in (("problem", search.problem), ("healthy", search.healthy)):
-        if chosen:
-            return name
-    return ",".join(health for health in Health if health in search.state)
-
-
-def _codex_options(search: AccountSearch, found: Found, locale: str) -> list[tuple[str, str]]:
-    """Those that any account has, and the one chosen."""
-    counts = found.facets["codex_status"]
-    return [
-        (status.value, f"{wording.sentence(f'codex_status.{status.value}', {}, locale)} · {counts.get(status, 0)}")
-        for status in CodexStatus
-        if counts.get(status) or search.codex_status is status
-    ]
-
-
-def _linker(params: QueryParams) -> Callable[..., str]:
-    kept = {name: value for name, value in params.items() if name in _STATE}
-
-    def link(**to: object) -> str:
-        return changed(PATH, kept, to)
-
-    return link
-
-
-_WITHOUT_CONTROL: Final = frozenset({"prefix", "project", "kind", "locked", "disabled"})
-_STATE: Final = frozenset({"q", "mode", *FILTERS})
+    return rows, partial
 
 
 def _sharing(room: Room, prefix: str | None) -> int:

@@ -1,6 +1,8 @@
 """Coming in and going out: with the admin key, with a one-time link, and the choices a browser keeps."""
 
+from functools import lru_cache
 from typing import Final
+from zoneinfo import available_timezones
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -83,9 +85,20 @@ async def preferences(request: Request) -> Response:
     return response
 
 
+@needs(Role.VIEWER)
+async def display(request: Request) -> Response:
+    """The same choices as a page, with the time zone."""
+    return room_of(request).pages.answer(request, "preferences.html", section="display", zones=_zones())
+
+
 @needs(PUBLIC)
 async def home(_request: Request) -> Response:
     return RedirectResponse(HOME, 307)
+
+
+@lru_cache(maxsize=1)
+def _zones() -> list[str]:
+    return ["UTC", *sorted(name for name in available_timezones() if "/" in name and not name.startswith("Etc/"))]
 
 
 def _form(request: Request, wanted: str, error: DeckError | None = None) -> Response:
@@ -103,5 +116,6 @@ ROUTES: Final = (
     Route(f"{PATH}/link/{{token}}", link),
     Route(f"{PATH}/link/{{token}}", follow_link, methods=["POST"]),
     Route("/sign-out", sign_out, methods=["POST"]),
+    Route("/preferences", display),
     Route("/preferences", preferences, methods=["POST"]),
 )

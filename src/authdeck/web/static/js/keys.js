@@ -1,5 +1,5 @@
-// [data-key]: the key that focuses the field or presses the control. Row keys (e, d) act on the marked row only.
-const typing = (target) => target.matches("input:not([type=radio]), textarea, select, [contenteditable]");
+// [data-key]: the key that focuses the field or presses the control. Row keys (e, d, x) act on the marked row only.
+const typing = (target) => target.matches("input:not([type=radio], [type=checkbox]), textarea, select, [contenteditable]");
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target) || document.querySelector("dialog[open]")) return;
   if (event.key === "?") {
@@ -9,11 +9,12 @@ document.addEventListener("keydown", (event) => {
   if (!/^[a-z/]$/.test(event.key)) return;
   const selector = `[data-key="${event.key}"]`;
   const rows = document.querySelector("[data-rows]");
-  const place = rows && "ed".includes(event.key) ? rows.querySelector("[data-row].is-cursor") : document;
+  const place = rows && "edx".includes(event.key) ? rows.querySelector("[data-row].is-cursor") : document;
   const found = [...(place?.querySelectorAll(selector) ?? [])].find((control) => control.checkVisibility());
   if (!found) return;
   event.preventDefault();
-  if (found.matches("input")) found.select();
-  if (found.matches("input")) found.focus();
+  const takes = found.matches("input:not([type=checkbox])");
+  if (takes) found.select();
+  if (takes) found.focus();
   else found.click();
 });

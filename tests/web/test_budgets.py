@@ -1,0 +1,94 @@
+"""What a page may weigh: measured as it travels, on a list of fifty accounts that use everything a row can show."""
+
+import re
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from time import process_time
+from typing import Any
+
+import httpx2
+import pytest
+import pytest_asyncio
+
+from authdeck.account import Account, AccountSettings, Kind, Provider
+from authdeck.entry import Entry
+from authdeck.evidence import Source
+from authdeck.hold import Hold, Owner
+from authdeck.operations.find_accounts import take_in
+from authdeck.quota import QuotaWindow
+from fakes.house import House, build
+
+PAGE = 100_000
+FRAGMENT = 40_000
+SECONDS = 0.15
+
+
+@pytest_asyncio.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    async with build(tmp_path, filled=False) as made:
+        now = made.desk.now()
+        for number, provider in zip(range(200), [*Provider] * 25, strict=True):
+            account = Account(
+                number, f"{number:016x}", provider, Kind.OAUTH, f"{provider}-person{number}.long@example.com-team.json",
+                AccountSettings(note=f"Note {number}", priority=number, prefix="team-a", project_id=f"lab-{number}"),
+                label=f"Person {number}", email=f"person{number}@example.com", plan="team", last_request_at=now,
+            )  # fmt: skip
+            holds = (Hold(Owner.OPERATOR, "disabled", now, note=f"because {number}", actor="bob"),)
+            windows = tuple(
+                QuotaWindow(name, number % 100, now, Source.HEADER, resets_at=now + timedelta(hours=number % 70))
+                for name in ("five_hour", "weekly")
+            )
+            made.desk.directory.apply(Entry(account, holds, windows))
+        yield made
+
+
+async def test_the_first_page_fits(ann: Any) -> None:
+    address = "/auth-files"
+    page = await ann.get(address)
+    files = set(re.findall(r'(?:href|src)="(/static/[^"]+)"', page.text))
+    assert len(files) <= 6
+    assert await weight(ann.client, address) + sum([await weight(ann.client, file) for file in files]) <= PAGE
+
+
+@pytest.mark.parametrize("mode", ["table", "compact", "cards"])
+async def test_a_fragment_fits(ann: Any, mode: str) -> None:
+    fragment = {"hx-request": "true", "hx-target": "main#main"}
+    assert await weight(ann.client, f"/auth-files?mode={mode}", fragment) <= FRAGMENT
+
+
+async def test_a_list_of_a_hundred_thousand_is_answered_in_time(ann: Any, house: House) -> None:
+    """By CPU time of the process, since machines are busy at times: a page may be usable 300 ms after the click."""
+    directory = house.desk.directory
+    some = list(directory.entries())
+    for number in range(100_000):
+        entry = some[number % len(some)]
+        account = replace(entry.account, key=1000 + number, auth_index=f"{number + (1 << 40):016x}")
+        directory.apply(replace(entry, account=account))
+    await take_in(house.desk)
+    for address in (
+        "/auth-files",
+        "/auth-files?sort=name&search=person1",
+        "/auth-files?provider=claude&state=disabled",
+    ):
+        await ann.get(address)  # orders and words are made once
+        begun = process_time()
+        assert (await ann.get(address)).status_code == 200
+        assert process_time() - begun < SECONDS, address
+
+
+async def test_nothing_is_asked_of_anyone_else(ann: Any) -> None:
+    page = (await ann.get("/auth-files")).text
+    assert re.findall(r'(?:href|src|action)="(?:[a-z]+:)?//[^"]*"', page) == []
+    styles = re.search(r'href="(/static/console[^"]+css)"', page)
+    assert styles is not None
+    assert "url(" not in (await ann.client.get(styles[1])).text
+
+
+async def weight(client: httpx2.AsyncClient, address: str, headers: dict[str, Any] | None = None) -> int:
+    """Bytes of the answer's body as they travel."""
+    asked = {"accept": "text/html", "accept-encoding": "gzip", **(headers or {})}
+    async with client.stream("GET", address, headers=asked) as answer:
+        assert answer.status_code == 200
+        return sum([len(piece) async for piece in answer.aiter_raw()])
