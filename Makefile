@@ -43,7 +43,7 @@ checks = $(MAKE) --no-print-directory check
 
 .PHONY: proof
 proof: setup ## The long proofs: every parser with 100,000 inputs, and what kills a process at every step
-	AUTHDECK_PROOF_INPUTS=100000 $(python) -m pytest --timeout 0 tests/formats/test_fuzz.py
+	AUTHDECK_PROOF_INPUTS=100000 $(python) -m pytest --timeout 0 tests/formats/test_fuzz.py tests/operations/test_import_fuzz.py
 	$(python) -m pytest tests/end_to_end/test_kills.py tests/storage/test_no_room.py tests/operations/test_nothing_is_lost.py
 
 # Apart from the tests: measuring doubles their CPU time (64 s became 131 s for formats, operations and gateway).

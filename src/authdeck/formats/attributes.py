@@ -34,7 +34,7 @@ def lift(document: Mapping[str, Any]) -> Lifted:
     values: dict[str, Any] = {}
     for name, rule in _RULES.items():
         given = document.get(name)
-        if given is None or given == "":
+        if given is None or (isinstance(given, str) and not given.strip()):
             continue
         try:
             values[name] = rule(name, given)
