@@ -50,7 +50,8 @@ PIECES = [
     b"\x00", b"\xff", b"\xef\xbb\xbf", b"\xed\xa0\x80", b"\\ud800", b"\\u0000",
     b'"', b"{", b"}", b"[", b"]", b",", b":",
     b"NaN", b"\n", b"Infinity", b"-", b"1e999", b"<html", b"cf_chl", b"PK\x03\x04", b"PK\x05\x06",
-    b"[" * 70, b'{"a":' * 70, b"[" * 2_000, b"9" * 5_000, b'"type":"codex",', b"\r", b"\t", b"/", b"null", b"age-encryption.org/v1\n",
+    b"[" * 70, b'{"a":' * 70, b"[" * 2_000, b"9" * 5_000, b'"type":"codex",', b"\r", b"\t", b"/", b"null",
+    b"age-encryption.org/v1\n",
 ]  # fmt: skip
 
 _NAMES = ["a.json", "b.json", "x/y.json", "../../a.json", ".a.json", "__MACOSX/a.json", "é.json", "nul.json", "a.txt"]

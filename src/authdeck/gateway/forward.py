@@ -4,11 +4,11 @@ Before anything of an answer has been passed on, a failure that is the account's
 that nothing is repeated: an answer that breaks off breaks off at the client too, so that no half answer looks whole.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from math import ceil
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from authdeck import models
 from authdeck.account import Account
@@ -48,6 +48,8 @@ _PAUSES: Final = {
 _ACCOUNT_WIDE: Final = frozenset({FailureKind.AUTH, FailureKind.NETWORK, FailureKind.QUOTA})
 """Failures that say something of the account unless the provider named a model."""
 
+T = TypeVar("T")
+
 _IN_PATH: Final = frozenset({Route.GENERATE})
 _REDIRECTS: Final = range(300, 400)
 _UNAUTHORIZED: Final = frozenset({401, 407})
@@ -64,9 +66,9 @@ class Lender(Protocol):
 class Refresher(Protocol):
     """Keeps credentials usable. ``operations.refresh`` is the real one."""
 
-    async def usable(self, credential: Credential) -> Credential: ...
+    async def usable(self, credential: Credential, patience: float) -> Credential: ...
 
-    async def renewed(self, credential: Credential) -> Credential | None: ...
+    async def renewed(self, credential: Credential, patience: float) -> Credential | None: ...
 
     def hint(self, account: Account) -> None: ...
 
@@ -130,6 +132,7 @@ class Forwarder:
         self._recorder: Final = recorder
         self._providers: Final = settings.providers
         self._gateway: Final = settings.gateway
+        self._patience: Final = settings.refresh.request_wait
         self._clock: Final = clock
         self._saw: Final = saw
 
@@ -202,7 +205,7 @@ class Forwarder:
         event, began = request.event, self._clock.monotonic()
         event.auth_index, event.file_name = account.auth_index, account.file_name
         event.provider = account.provider.value
-        outcome = await self._answered(wanted, account)
+        outcome = await self._answered(request, wanted, account)
         kind = outcome.observation.kind.value if isinstance(outcome, Failed) else None
         elapsed = (self._clock.monotonic() - began) * 1000
         event.attempts.append(Attempt(account.auth_index, outcome.status, kind, elapsed))
@@ -210,15 +213,15 @@ class Forwarder:
             self._pause(wanted, account, outcome.observation)
         return outcome
 
-    async def _answered(self, wanted: Wanted, account: Account) -> Stream | Failed:
+    async def _answered(self, request: Request, wanted: Wanted, account: Account) -> Stream | Failed:
         """One account's answer. A credential that was not accepted is renewed once."""
         try:
             credential = self._lender.ready(account.auth_index) or await self._lender.credential(account.auth_index)
             if credential.expires_at is not None or credential.bearer is None:
-                credential = await self._refresher.usable(credential)
+                credential = await self._waited(request, self._refresher.usable, credential)
             outcome = await self._opened(wanted, account, credential)
             if isinstance(outcome, Failed) and outcome.observation.refreshable:
-                renewed = await self._refresher.renewed(credential)
+                renewed = await self._waited(request, self._refresher.renewed, credential)
                 if renewed is not None:
                     outcome = await self._opened(wanted, account, renewed)
         except UpstreamFailure as error:
@@ -227,8 +230,19 @@ class Forwarder:
         except DeckError as error:
             kind = FailureKind.REQUEST if error.status == 404 else FailureKind.AUTH  # noqa: PLR2004 - not found
             elsewhere = kind is FailureKind.AUTH and not error.code.startswith("storage_")
-            return Failed(Observation(kind, error.code, elsewhere=elsewhere), error=error)
+            until = self._clock.now() + timedelta(seconds=error.retry_after) if error.retry_after else None
+            return Failed(Observation(kind, error.code, elsewhere=elsewhere, until=until), error=error)
         return outcome
+
+    async def _waited(
+        self, request: Request, refresh: Callable[[Credential, float], Awaitable[T]], credential: Credential
+    ) -> T:
+        """What the refresher says. All waits of a request together last no longer than the setting allows."""
+        began = self._clock.monotonic()
+        try:
+            return await refresh(credential, max(0.0, self._patience - request.waited))
+        finally:
+            request.waited += self._clock.monotonic() - began
 
     async def _opened(self, wanted: Wanted, account: Account, credential: Credential) -> Stream | Failed:
         passed = self._passed(wanted, account)

@@ -22,6 +22,8 @@ class Chores:
     reseal: Work
     thin_revisions: Work
     purge_trash: Work
+    keep_warm: Work
+    give_up_forgotten: Work
     poll_changes: Work | None = None
 
 
@@ -30,6 +32,8 @@ def timetable(chores: Chores) -> list[Job]:
     jobs = [
         Job("flush-account-use", 5, chores.flush_account_use, at_close=True),  # what lists show lags at most this far
         Job("flush-key-use", 30, chores.flush_key_use, at_close=True),
+        Job("keep-warm", 30, chores.keep_warm),  # well within every provider's lead
+        Job("give-up-forgotten", 60, chores.give_up_forgotten),  # a call may last 90 s; only a crash leaves one open
         Job("prune-changes", 600, chores.prune_changes),  # rows are kept for an hour
         Job("expire-sessions", 900, chores.expire_sessions),  # an ended session is refused anyway; this only tidies
         Job("reseal", 900, chores.reseal),  # what a crash interrupted goes on at start; this retires and forgets terms
