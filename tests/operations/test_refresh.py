@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,18 +11,37 @@ import pytest_asyncio
 
 from authdeck.account import RefreshBy
 from authdeck.errors import DeckError
+from authdeck.exchange import Refreshed, RefreshOutcome
+from authdeck.operations import disable, token_calls
 from authdeck.operations.lend import Lender
+from authdeck.operations.refresh import Refresher
+from authdeck.operations.token_calls import Call, Cause
 from authdeck.providers import PROVIDERS
 from authdeck.storage import opening
+from authdeck.storage.database import Database
 from authdeck.storage.reading import revisions
 from authdeck.storage.writing import refreshing as writing
 from fakes.clock import SetClock
+from fakes.people import ANN
 from fakes.shops import Shop, new_vault, open_shop, simulated
+
+
+class StubbornDatabase(Database):
+    """A database that refuses the next writes, as a full disk would."""
+
+    refusals = 0
+
+    def write_now(self, work):
+        if self.refusals:
+            self.refusals -= 1
+            raise DeckError("storage_full", status=503)
+        return super().write_now(work)
 
 
 @pytest_asyncio.fixture
 async def shop(clock: SetClock, tmp_path: Path) -> AsyncIterator[Shop]:
-    database = opening.control(f"sqlite:///{tmp_path / 'authdeck.db'}", clock)
+    opening.control(url := f"sqlite:///{tmp_path / 'authdeck.db'}", clock).close()
+    database = StubbornDatabase(url)
     with simulated(clock) as simulator:
         ann = simulator.account("codex", "ann@example.com")
         async with open_shop(simulator, clock, tmp_path, database, new_vault(), ann) as made:
@@ -217,3 +237,126 @@ async def test_a_service_accounts_token_lives_in_memory(shop: Shop) -> None:
     shop.clock.move(hours=2)
     assert (await shop.usable()).bearer != first.bearer
     assert shop.account.revision == 1
+
+
+async def test_tokens_that_came_back_are_stored_however_often_the_disk_is_full(shop: Shop) -> None:
+    await shop.expired()
+    shop.simulator.fail(path="/oauth/token", stall_after_events=0)
+    waiting = asyncio.ensure_future(shop.usable())  # noqa: TID251 - the test awaits it
+    await asyncio.to_thread(shop.simulator.wait_until, lambda: shop.calls() == 1)
+    assert isinstance(shop.desk.database, StubbornDatabase)
+    shop.desk.database.refusals = 3
+    shop.simulator.release()
+    assert (await waiting).revision == 2
+    assert await shop.journal() == [("ok", 2)]
+
+
+async def test_tokens_whose_commit_was_not_confirmed_are_stored_once(shop: Shop) -> None:
+    await shop.expired()
+    opened = await shop.lender.opened(shop.index)
+    call = await token_calls.begin(shop.desk, opened, Cause.ENDS)
+    assert isinstance(call, Call)
+    read = Refreshed(RefreshOutcome.OK, changes={"access_token": "at_FAKE_2", "refresh_token": "rt_FAKE_2"})
+    for _ in range(2):
+        assert await token_calls.finish(shop.desk, call, read) is None
+    assert (await shop.credential()).revision == 2
+    assert len(await shop.desk.read(lambda connection: revisions.of_account(connection, shop.index))) == 2
+
+
+async def test_after_a_lost_answer_the_old_token_serves_as_long_as_it_lives(shop: Shop) -> None:
+    credential = await shop.credential()
+    assert credential.expires_at is not None
+    shop.clock.move(seconds=(credential.expires_at - shop.clock.now()).total_seconds() - 120)
+    shop.simulator.fail(path="/oauth/token", cut_after_events=0)
+    for _ in range(3):
+        assert (await shop.usable()).revision == 1
+        await settled()
+        shop.clock.move(seconds=10)
+    assert (shop.calls(), shop.holds()) == (1, [])
+
+
+async def test_a_rejected_token_is_dead_whatever_its_date(shop: Shop) -> None:
+    """The second try after a lost answer does not wait for a date that the provider no longer honours."""
+    credential = await shop.credential()
+    shop.simulator.fail(path="/oauth/token", cut_after_events=0)
+    assert await shop.refresher.renewed(credential) is None
+    shop.clock.move(seconds=60)
+    assert await shop.refresher.renewed(credential) is None
+    assert (shop.calls(), shop.holds()) == (2, ["refresh_answer_lost"])
+
+
+async def test_where_lost_answers_are_never_tried_again_the_old_token_still_serves(
+    shop: Shop,
+) -> None:
+    refresh = shop.desk.settings.refresh.model_copy(update={"retry_unknown": "never"})
+    desk = replace(shop.desk, settings=shop.desk.settings.model_copy(update={"refresh": refresh}))
+    refresher = Refresher(desk, shop.lender)
+    credential = await shop.credential()
+    assert credential.expires_at is not None
+    shop.clock.move(seconds=(credential.expires_at - shop.clock.now()).total_seconds() - 120)
+    shop.simulator.fail(path="/oauth/token", cut_after_events=0)
+    assert (await refresher.usable(credential)).revision == 1
+    await refresher.close()
+    assert shop.holds() == []
+    await shop.expired()
+    shop.clock.move(seconds=60)
+    with pytest.raises(DeckError):
+        await Refresher(desk, shop.lender).usable(credential)
+    assert (shop.calls(), shop.holds()) == (1, ["refresh_unknown"])
+
+
+async def test_what_is_in_use_is_kept_warm_and_nothing_else(shop: Shop) -> None:
+    credential = await shop.credential()
+    assert credential.expires_at is not None
+    shop.clock.move(seconds=(credential.expires_at - shop.clock.now()).total_seconds() - 120)
+    assert await shop.refresher.keep_warm() == 0  # nobody ever used it
+    used(shop, days=8)
+    assert await shop.refresher.keep_warm() == 0
+    used(shop, days=1)
+    await disable.disable(shop.desk, shop.index, ANN, reason="holiday")
+    used(shop, days=1)
+    assert await shop.refresher.keep_warm() == 0
+    await disable.enable(shop.desk, shop.index, ANN)
+    used(shop, days=1)
+    assert await shop.refresher.keep_warm() == 1
+    assert (await shop.credential()).revision == 2
+    used(shop, days=1)
+    assert await shop.refresher.keep_warm() == 0
+
+
+async def test_patience_ends_the_wait_and_not_the_refresh(shop: Shop) -> None:
+    await shop.expired()
+    shop.simulator.fail(path="/oauth/token", stall_after_events=0)
+    with pytest.raises(DeckError) as running:
+        await shop.refresher.usable(await shop.credential(), 0)
+    assert running.value.code == "refresh_running"
+    shop.simulator.release()
+    await shop.refresher.close()
+    assert (await shop.credential()).revision == 2
+
+
+async def test_a_service_account_that_is_refused_says_so_and_one_that_fails_may_be_passed_over(shop: Shop) -> None:
+    shop.ann = shop.simulator.account("vertex", "robot@example.com")
+    shop.index = await shop.take_in()
+    shop.simulator.fail(path="/google/token", cut_after_events=0)
+    with pytest.raises(DeckError) as failed:
+        await shop.usable()
+    assert (failed.value.code, shop.holds()) == ("refresh_failed", [])
+    shop.simulator.fail(path="/google/token", status=400, body=b'{"error": "invalid_grant"}')
+    with pytest.raises(DeckError) as refused:
+        await shop.usable()
+    assert (refused.value.code, shop.holds()) == ("refresh_refused", ["refresh_refused"])
+
+
+async def settled() -> None:
+    """Until the refreshes under way have ended, however they end."""
+    while running := [task for task in asyncio.all_tasks() if task.get_name().startswith("refresh ")]:
+        await asyncio.wait(running)
+        await asyncio.sleep(0)
+
+
+def used(shop: Shop, *, days: int) -> None:
+    entry = shop.desk.directory.get(shop.index)
+    assert entry is not None
+    at = shop.clock.now() - timedelta(days=days)
+    shop.desk.directory.apply(replace(entry, account=replace(entry.account, last_request_at=at)))

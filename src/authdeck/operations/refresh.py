@@ -83,7 +83,7 @@ class Refresher:
             if not PROVIDERS[credential.provider].KEEPS_TOKEN:
                 self._mint.forget(credential.auth_index)
                 return await self._mint.usable(newer)
-            if not self._can_refresh(credential):
+            if not self.can_refresh(credential):
                 return None
             return await self._awaited(credential, patience, Cause.REJECTED)
         except DeckError as error:
@@ -96,7 +96,7 @@ class Refresher:
         if not PROVIDERS[credential.provider].KEEPS_TOKEN:
             self._mint.forget(auth_index)
             return await self._mint.usable(credential)
-        if not self._can_refresh(credential):
+        if not self.can_refresh(credential):
             raise self._cannot(credential)
         return await asyncio.shield(self._start(credential, Cause.PERSON))
 
@@ -137,7 +137,7 @@ class Refresher:
     # ---- who waits, who may ----
 
     async def _awaited(self, credential: Credential, patience: float | None, cause: Cause = Cause.ENDS) -> Credential:
-        if not self._can_refresh(credential):
+        if not self.can_refresh(credential):
             raise self._cannot(credential)
         now = self._desk.now()
         if (wait := self._waits.get(credential.auth_index)) is not None and now < wait.until:
@@ -160,12 +160,13 @@ class Refresher:
             task.add_done_callback(lambda _: self._running.pop(auth_index, None))
         return task
 
-    def _can_refresh(self, credential: Credential) -> bool:
+    def can_refresh(self, credential: Credential) -> bool:
+        """Whether there is a refresh token, and it is ours to use."""
         return credential.refresh_token is not None and self._refresh_by(credential) is RefreshBy.AUTHDECK
 
     def _may_refresh(self, credential: Credential, now: datetime) -> bool:
         wait = self._waits.get(credential.auth_index)
-        return self._can_refresh(credential) and (wait is None or now >= wait.until)
+        return self.can_refresh(credential) and (wait is None or now >= wait.until)
 
     def _cannot(self, credential: Credential) -> DeckError:
         elsewhere = credential.refresh_token is not None
