@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, select
+from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, func, select
 
 from authdeck.account import Account, AccountSettings, Kind, ModelAlias, Provider, RefreshBy
 from authdeck.clock import to_micros
@@ -36,7 +36,10 @@ def _among(column: ColumnElement[Any]) -> ColumnElement[bool]:
 _BY_IDENTITY = _select().where(_EXISTS, _among(accounts.c.identity_hash))
 _BY_KEY = _select().where(_EXISTS, _among(accounts.c.key))
 _BY_FILE_NAME = _select().where(_LIVE, _among(accounts.c.file_name_folded))
-_BY_EMAIL = _select().where(_LIVE, _among(accounts.c.email)).order_by(accounts.c.key).limit(20)
+_NEAR = 20
+_PLACE = func.row_number().over(partition_by=accounts.c.email, order_by=accounts.c.key).label("place")
+_FIRST = select(accounts.c.key, _PLACE).where(_LIVE, _among(accounts.c.email)).subquery()
+_BY_EMAIL = _select().join(_FIRST, _FIRST.c.key == accounts.c.key).where(_FIRST.c.place <= _NEAR)
 
 
 def live(connection: ReadConnection) -> list[Entry]:
