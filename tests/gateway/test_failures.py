@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 
 from authdeck.event import FailureKind
+from authdeck.operations import edit_accounts
 from authdeck.operations.disable import disable
 from fakes.people import ANN
 from gateway.conftest import House
@@ -181,3 +182,34 @@ def _damage(auth_index: str):
 
     key = select(accounts.c.key).where(accounts.c.auth_index == auth_index).scalar_subquery()
     return update(revisions).where(revisions.c.account == key).values(sealed=b"damaged")
+
+
+RULE = {"status": 400, "match": ["invalid"], "action": "continue"}
+
+
+async def with_rule(house: House, action: str) -> tuple[str, str]:
+    """Ann's account has the rule and is asked first."""
+    ann, bob = await two(house)
+    rules = [{**RULE, "action": action}]
+    await edit_accounts.edit(house.desk, ann, ANN, {"priority": 5, "request_scoped_errors": rules}, version=None)
+    house.simulator.fail(status=400, body=b'{"error": {"message": "this is INVALID here"}}')
+    return ann, bob
+
+
+@pytest.mark.parametrize(
+    ("action", "first", "second"),
+    [
+        ("stop", 400, "ann"),
+        ("stop-and-cooldown", 400, "bob"),
+        ("continue", 200, "ann"),
+        ("continue-and-cooldown", 200, "bob"),
+    ],
+)
+async def test_a_rule_says_whether_others_are_tried_and_whether_the_account_rests(
+    house: House, action: str, first: int, second: str
+) -> None:
+    ann, bob = await with_rule(house, action)
+    status, _, _ = await asked(house)
+    assert status == first
+    status, headers, _ = await asked(house)
+    assert (status, headers["x-authdeck-account"]) == (200, {"ann": ann, "bob": bob}[second])

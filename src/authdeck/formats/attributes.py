@@ -113,5 +113,6 @@ _RULES: Final[Mapping[str, Callable[[str, Any], Any]]] = {
     "request_retry": _request_retry,
     "websockets": _boolean,
     "using_api": _boolean,
+    "request_scoped_errors": account_fields.error_rules,
     "proxy_url": account_fields.proxy_url,
 }

@@ -10,7 +10,7 @@ from datetime import timedelta
 from math import ceil
 from typing import Final, Protocol, TypeVar
 
-from authdeck import models
+from authdeck import models, request_errors
 from authdeck.account import Account
 from authdeck.clock import Clock
 from authdeck.credential import Credential
@@ -101,13 +101,17 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """An attempt that gave nothing to pass on: the provider's failed answer, or an error of ours."""
+    """An attempt that gave nothing to pass on: the provider's failed answer, or an error of ours.
+
+    ``stops``: a rule of the account says that no other one is tried.
+    """
 
     observation: Observation
     status: int | None = None
     headers: Raw = ()
     body: bytes = field(default=b"", repr=False)
     error: DeckError | None = None
+    stops: bool = False
 
 
 class Forwarder:
@@ -185,7 +189,7 @@ class Forwarder:
                 return *last, False
             tried.add(picked.auth_index)
             outcome = await self._attempt(request, wanted, picked)
-            if not isinstance(outcome, Failed) or not outcome.observation.elsewhere:
+            if not isinstance(outcome, Failed) or outcome.stops or not outcome.observation.elsewhere:
                 return outcome, picked, False
             last = outcome, picked
         assert last is not None
@@ -269,8 +273,12 @@ class Forwarder:
             return Failed(Observation(error.kind, error.code), stream.status, error=error)
         read = PROVIDERS[account.provider].read_failure
         known = {name.decode("latin-1"): value.decode("latin-1") for name, value in stream.headers}
-        observed = read(stream.status, known, _readable(body, known), self._clock.now(), model)
-        return Failed(observed, stream.status, stream.headers, body)
+        readable = _readable(body, known)
+        observed = read(stream.status, known, readable, self._clock.now(), model)
+        action = request_errors.decided(account.settings.request_scoped_errors, stream.status, readable)
+        if action is not None:
+            observed = request_errors.ruled(observed, action)
+        return Failed(observed, stream.status, stream.headers, body, stops=request_errors.stops(action))
 
     def _pause(self, wanted: Wanted, account: Account, observed: Observation) -> None:
         """Pass the account over for a moment, so that the next requests need not find out again."""

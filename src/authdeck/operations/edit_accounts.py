@@ -72,13 +72,16 @@ def _columns(desk: Desk, connection: WriteConnection, account: Account, fields: 
         elif field == "headers":
             merged = _merged_headers(desk, connection, account, value)
             columns["headers_sealed"] = seals.seal_headers(desk.vault, account.auth_index, merged)
-        elif field == "model_aliases":
-            columns[field] = [asdict(alias) for alias in value]
+        elif field in _LISTS_OF_OBJECTS:
+            columns[field] = [asdict(each) for each in value]
         elif isinstance(value, tuple):
             columns[field] = list(value)
         else:
             columns[field] = value
     return columns
+
+
+_LISTS_OF_OBJECTS = frozenset({"model_aliases", "request_scoped_errors"})
 
 
 def _merged_headers(
