@@ -5,10 +5,12 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 from sqlalchemy import select, update
 
 from authdeck.clock import from_micros
+from authdeck.errors import DeckError
 from authdeck.operations import token_calls
 from authdeck.operations.token_calls import Call, Cause, NotBegun
 from authdeck.storage import opening
@@ -81,6 +83,19 @@ async def test_a_rejected_token_that_the_other_process_renewed_is_not_renewed_ag
     newer = await street.two.refresher.renewed(old)
     assert newer is not None
     assert newer.revision == 2
+    assert street.one.calls() == 1
+
+
+async def test_a_token_that_was_refused_is_not_presented_again(street: Street) -> None:
+    await street.settle("dora")
+    dora = street.one.simulator.world.accounts.by_identity("codex", "dora@example.com")
+    assert dora is not None
+    street.one.simulator.revoke(dora)
+    lent = [(shop, await shop.credential()) for shop in (street.one, street.two)]
+    for shop, credential in lent * 2:
+        with pytest.raises(DeckError) as refused:
+            await shop.refresher.usable(credential)
+        assert refused.value.code == "refresh_refused"
     assert street.one.calls() == 1
 
 

@@ -105,7 +105,10 @@ def lane_of(desk: Desk, provider: Provider) -> str:
 
 
 async def begin(desk: Desk, opened: Opened, cause: Cause) -> Call | NotBegun:
-    """Transaction 1: lease, lane and journal. Raises ``refresh_unknown`` where a lost answer forbids the call."""
+    """Transaction 1: lease, lane and journal.
+
+    Raises ``refresh_unknown`` where a lost answer forbids the call, ``refresh_refused`` where this token was refused.
+    """
     begun = await desk.write(lambda connection: _begun(desk, connection, opened, cause))
     if isinstance(begun, DeckError):
         raise begun
@@ -180,10 +183,9 @@ def _begun(desk: Desk, connection: WriteConnection, opened: Opened, cause: Cause
         # Its lease ran out, so whoever made the call is gone.
         refreshing.end_call(connection, left, outcome="unknown", at=desk.now(), code="process_ended")
     lost = reading.unknown_calls(connection, key, credential.revision)
-    if lost and not _may_try_again(desk, lost, credential, cause):
-        _hold_if_spent(desk, connection, opened, lost, cause)
+    if cause is not Cause.PERSON and (error := _forbidden(desk, connection, opened, lost, cause)) is not None:
         _release(desk, connection, lease)
-        return DeckError("refresh_unknown", status=503, at=rfc3339(lost[-1]))
+        return error
     lane = _taken(desk, connection, lane_name, LANE)
     if lane is None:
         _release(desk, connection, lease)
@@ -194,9 +196,21 @@ def _begun(desk: Desk, connection: WriteConnection, opened: Opened, cause: Cause
     return Call(opened, cause, entry, lease, lane, lost[-1] if lost else None)
 
 
-def _may_try_again(desk: Desk, lost: list[datetime], credential: Credential, cause: Cause) -> bool:
-    """After a lost answer: not while the old access token lives, then once more, then not without a person."""
-    return cause is Cause.PERSON or (not _is_for_a_person(desk, lost) and _is_dead(desk, credential, cause))
+def _forbidden(
+    desk: Desk, connection: WriteConnection, opened: Opened, lost: list[datetime], cause: Cause
+) -> DeckError | None:
+    """Why this token may not be presented again without a person.
+
+    A refused one stays refused. After a lost answer: not while the old access token lives, then once more.
+    """
+    credential = opened.credential
+    refusal = reading.refusal_of(connection, opened.account_key, credential.revision)
+    if refusal is not None:
+        return DeckError("refresh_refused", status=503, reason=refusal)
+    if not lost or (not _is_for_a_person(desk, lost) and _is_dead(desk, credential, cause)):
+        return None
+    _hold_if_spent(desk, connection, opened, lost, cause)
+    return DeckError("refresh_unknown", status=503, at=rfc3339(lost[-1]))
 
 
 def _is_for_a_person(desk: Desk, lost: list[datetime]) -> bool:
