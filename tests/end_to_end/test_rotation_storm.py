@@ -80,7 +80,11 @@ class House:
 
 @pytest.fixture
 def house(tmp_path: Path, simulator: Simulator, postgresql_url: str) -> Iterator[House]:
-    shared = {"AUTHDECK_DATABASE_URL": postgresql_url, "AUTHDECK_MASTER_KEY": MasterKey.new().reveal()}
+    shared = {
+        "AUTHDECK_DATABASE_URL": postgresql_url,
+        "AUTHDECK_MASTER_KEY": MasterKey.new().reveal(),
+        "AUTHDECK_REFRESH__REQUEST_WAIT": "60",  # a busy machine is no lost token
+    }
     decks = [Deck(tmp_path / name, simulator, **shared) for name in ("one", "two")]
     try:
         yield House([deck.start() for deck in decks], simulator, postgresql_url)
@@ -175,7 +179,7 @@ async def _ask(session: aiohttp.ClientSession, house: House, deck: Deck, prefix:
 
 
 def _session() -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(60))
+    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=aiohttp.ClientTimeout(90))
 
 
 # ---- the storm ----
