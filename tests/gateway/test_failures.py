@@ -101,6 +101,24 @@ async def test_a_token_that_is_not_accepted_is_refreshed_once(house: House) -> N
     assert len(house.simulator.seen("/oauth/token")) == 1
 
 
+@pytest.mark.parametrize("house", [{"AUTHDECK_REFRESH__REQUEST_WAIT": "0.5"}], indirect=True)
+async def test_all_waits_for_tokens_together_last_no_longer_than_the_setting(house: House) -> None:
+    gone = timedelta(minutes=-5)
+    people = [house.simulator.account("codex", f"{name}@example.com", expires_in=gone) for name in ("ann", "bob", "cy")]
+    await house.take_in(*people)
+    await house.acknowledge()
+    house.simulator.fail(path="/oauth/token", stall_after_events=0, times=None)
+    status, _, body = await asked(house)
+    house.simulator.heal()
+    house.simulator.release()
+    assert (status, json.loads(body)["error"]["code"]) == (503, "refresh_running")
+    [event] = await house.events()
+    first, *others = [attempt.ms for attempt in event.attempts]
+    assert first >= 500
+    assert others
+    assert all(ms < 500 for ms in others)
+
+
 async def test_a_sign_in_that_is_over_is_none_of_the_clients(house: House) -> None:
     ann = house.simulator.account("codex", "ann@example.com")
     [index] = await house.take_in(ann)
