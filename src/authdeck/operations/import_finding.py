@@ -77,6 +77,16 @@ def find(desk: Desk, connection: ReadConnection, seen: Seen, draft: Draft, who: 
     )
 
 
+def marks_of(desk: Desk, draft: Draft, who: Identity) -> set[str]:
+    """All by which an account can be found: two rows without a common one have nothing to do with each other."""
+    found = {value for _, value in fingerprints(desk, draft)}
+    found.add(f"name:{draft.file_name.casefold()}")
+    if draft.claims.email:
+        found.add(f"email:{draft.claims.email}")
+    known_as = identity_hash(desk, who)
+    return found | {known_as} if known_as is not None else found
+
+
 def identity_hash(desk: Desk, who: Identity) -> str | None:
     return desk.vault.keyed_hash("identity", who.text) if who.text is not None else None
 

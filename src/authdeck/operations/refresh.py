@@ -30,6 +30,9 @@ from authdeck.storage.writing import refreshing
 
 BACK_OFF: Final = (5.0, 30.0, 300.0)
 TRIES_AT_ONCE: Final = 4
+SLICE: Final = 1_000
+"""Accounts that are looked at before the loop has its turn."""
+
 LOOK_AGAIN: Final = 0.1
 """Seconds until an account or a lane that another process holds is looked at again."""
 
@@ -107,12 +110,12 @@ class Refresher:
 
     async def keep_warm(self) -> int:
         """Refresh what is due and in use before anybody has to wait for it. How many accounts were looked at."""
-        desk, now = self._desk, self._desk.now()
-        due = [
-            entry.account.auth_index
-            for entry in desk.directory.entries()
-            if _may_be_due(entry, now) and self._is_in_use(entry.account)
-        ]
+        now, due = self._desk.now(), []
+        for place, entry in enumerate(list(self._desk.directory.entries())):
+            if place % SLICE == 0:
+                await asyncio.sleep(0)  # requests go first, however many accounts there are
+            if _may_be_due(entry, now) and self._is_in_use(entry.account):
+                due.append(entry.account.auth_index)
         await asyncio.gather(*(self._warm(auth_index) for auth_index in due))
         return len(due)
 
