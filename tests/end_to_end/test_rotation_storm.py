@@ -101,8 +101,10 @@ def test_a_thousand_requests_refresh_each_sign_in_once(house: House) -> None:
     assert answers == {200: REQUESTS}
     assert not house.simulator.world.accounts.reused
     calls = house.journal()
-    assert all(outcomes.keys() <= {"ok"} and outcomes.total() <= 1 for outcomes in calls.values()), calls
-    assert sum(outcomes.total() for outcomes in calls.values()) > ACCOUNTS / 2
+    # On a busy machine a connection may fail before anything was sent: then the call is made again, later.
+    odd = {index: ends for index, ends in calls.items() if ends["ok"] > 1 or ends.keys() - {"ok", "failed"}}
+    assert not odd
+    assert sum(ends["ok"] for ends in calls.values()) > ACCOUNTS / 2
     assert asyncio.run(_served(house)) == set(range(ACCOUNTS))
 
 
