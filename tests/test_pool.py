@@ -317,3 +317,81 @@ class TestConversations:
         made = pool(entry("ann"), entry("bob", provider=Provider.KIMI))
         assert picked(made, 1, self.ask("s")) == ["ann"]
         assert picked(made, 1, self.ask("s", providers=frozenset({"kimi"}))) == ["bob"]
+
+
+def cooling(until: datetime, try_at: datetime | None = None, **fields: object) -> Hold:
+    detail = {"signal": "quota", **({"try_at": try_at.isoformat()} if try_at else {})}
+    return held("usage_limit_reached", owner=Owner.COOLDOWN, until=until, detail=detail, **fields)
+
+
+def test_an_old_cooldown_lets_one_request_through() -> None:
+    until, tried = NOON + timedelta(days=5), NOON + timedelta(hours=6)
+    made = pool(entry("ann", cooling(until, tried)))
+    six = NOW + 6 * 3600
+    assert picked(made, 1, now=six - 1) == ["-"]
+    assert picked(made, 3, now=six) == ["ann", "-", "-"]
+    assert picked(made, 1, now=six + 3600) == ["-"]
+
+
+def test_when_the_end_was_a_guess_others_wait_for_how_the_try_ends() -> None:
+    until = NOON + timedelta(minutes=30)
+    made = pool(entry("ann", cooling(until, until)))
+    half_past = NOW + 1800
+    assert picked(made, 2, now=half_past) == ["ann", "-"]
+    found = made.pick(ASK, half_past + 1)
+    assert isinstance(found, Shortage)
+    assert (dict(found.reasons), found.resting) == ({"half_open": 1}, type(found.resting)())
+    made.unblock("ann", "m")
+    assert picked(made, 3, now=half_past + 2) == ["ann", "ann", "ann"]
+
+
+def test_a_try_that_nobody_answers_holds_the_others_up_for_half_a_minute() -> None:
+    until = NOON + timedelta(minutes=30)
+    made = pool(entry("ann", cooling(until, until)))
+    assert picked(made, 2, now=NOW + 1800) == ["ann", "-"]
+    assert picked(made, 2, now=NOW + 1830) == ["ann", "ann"]
+
+
+def test_a_later_refusal_means_a_later_try() -> None:
+    first, second = NOON + timedelta(minutes=30), NOON + timedelta(minutes=65)
+    made = pool(entry("ann", cooling(first, first)))
+    assert picked(made, 1, now=NOW + 1800) == ["ann"]
+    made.apply(entry("ann", cooling(second, second)))
+    assert picked(made, 1, now=NOW + 1840) == ["-"]
+    assert picked(made, 2, now=NOW + 65 * 60) == ["ann", "-"]
+
+
+def test_a_try_of_one_model_leaves_the_others_alone() -> None:
+    until = NOON + timedelta(minutes=30)
+    made = pool(entry("ann", cooling(until, until, scope="m")))
+    assert picked(made, 2, Ask(Route.CHAT, "other"), NOW + 1800) == ["ann", "ann"]
+    assert picked(made, 2, now=NOW + 1800) == ["ann", "-"]
+    assert picked(made, 1, Ask(Route.CHAT, "other"), NOW + 1801) == ["ann"]
+
+
+def test_a_conversation_tries_its_account_like_everybody_else() -> None:
+    until = NOON + timedelta(minutes=30)
+    made = pool(entry("ann", cooling(until, until)))
+    ask = Ask(Route.CHAT, "m", session="talk")
+    assert picked(made, 2, ask, NOW + 1800) == ["ann", "-"]
+
+
+def test_a_limit_is_known_by_the_signal_behind_the_hold() -> None:
+    limit = held("spending_limit", owner=Owner.COOLDOWN, until=NOON + timedelta(hours=1), detail={"signal": "quota"})
+    failing = held(
+        "server_error", owner=Owner.COOLDOWN, until=NOON + timedelta(hours=1), detail={"signal": "transient"}
+    )
+    assert isinstance(found := pool(entry("ann", limit)).pick(ASK, NOW), Shortage)
+    assert found.only_quota
+    assert isinstance(found := pool(entry("ann", failing)).pick(ASK, NOW), Shortage)
+    assert not found.only_quota
+
+
+def test_who_only_failed_twice_is_better_than_nobody() -> None:
+    failing = {"owner": Owner.COOLDOWN, "until": NOON + timedelta(minutes=2), "detail": {"signal": "transient"}}
+    made = pool(entry("ann", held("server_error", **failing)))
+    assert isinstance(found := made.pick(ASK, NOW), Shortage)
+    assert [account.auth_index for account in found.resting] == ["ann"]
+    made.apply(entry("ann", held("server_error", **failing), held("disabled")))
+    assert isinstance(found := made.pick(ASK, NOW), Shortage)
+    assert not found.resting

@@ -11,7 +11,7 @@ from authdeck import account_fields, request_errors
 from authdeck.account import ErrorAction, ErrorRule
 from authdeck.errors import DeckError
 from authdeck.event import FailureKind
-from authdeck.exchange import Observation
+from authdeck.verdict import Verdict
 from authdeck.wording import has_sentence
 
 RULES = (
@@ -47,17 +47,15 @@ def test_the_first_rule_that_fits_decides(status: int, body: bytes, action: Erro
         (ErrorAction.CONTINUE_AND_COOLDOWN, True, False, FailureKind.QUOTA),
     ],
 )
-def test_what_a_rule_makes_of_an_observation(
-    action: ErrorAction, elsewhere: bool, stops: bool, kind: FailureKind
-) -> None:
-    seen = Observation(FailureKind.QUOTA, "usage_limit_reached", elsewhere=True, refreshable=True)
+def test_what_a_rule_makes_of_an_answer(action: ErrorAction, elsewhere: bool, stops: bool, kind: FailureKind) -> None:
+    seen = Verdict(FailureKind.QUOTA, "usage_limit_reached", elsewhere=True, refreshable=True)
     ruled = request_errors.ruled(seen, action)
     assert (ruled.elsewhere, request_errors.stops(action), ruled.kind) == (elsewhere, stops, kind)
     assert (ruled.code, ruled.refreshable) == ("usage_limit_reached", False)
 
 
 def test_a_request_fault_that_is_to_cool_down_does() -> None:
-    seen = Observation(FailureKind.REQUEST, "bad_request")
+    seen = Verdict(FailureKind.REQUEST, "bad_request")
     assert request_errors.ruled(seen, ErrorAction.STOP_AND_COOLDOWN).kind is FailureKind.UPSTREAM
 
 

@@ -9,6 +9,8 @@ class Act(StrEnum):
     ACCOUNT_EDITED = "account:settings:edited"
     ACCOUNT_DISABLED = "account:disablement:placed"
     ACCOUNT_ENABLED = "account:disablement:released"
+    HOLD_PLACED = "account:hold:placed"
+    HOLD_RELEASED = "account:hold:released"
     ACCOUNT_LOCKED = "account:lock:placed"
     ACCOUNT_UNLOCKED = "account:lock:released"
     ACCOUNT_TRASHED = "account:trash:moved"

@@ -16,9 +16,11 @@ from typing import Any, Final
 
 from authdeck import bitset, health
 from authdeck.account import Account, Provider
+from authdeck.action import Candidate
 from authdeck.errors import DeckError
 from authdeck.health import Health
 from authdeck.hold import Hold, Reason
+from authdeck.quota import QuotaWindow
 
 PROBLEMS: Final = frozenset(
     {Health.UNREADABLE, Health.NEEDS_REAUTH, Health.NEEDS_REVIEW, Health.EXHAUSTED, Health.COOLING}
@@ -35,10 +37,12 @@ _EPOCH: Final = datetime.fromtimestamp(0, UTC)
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An account with its open holds."""
+    """An account with its open holds, its quota windows as last seen, and its open rows of the action queue."""
 
     account: Account
     holds: tuple[Hold, ...] = ()
+    windows: tuple[QuotaWindow, ...] = ()
+    candidates: tuple[Candidate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +133,7 @@ class Directory:
         return len(self._entries)
 
     def health(self, entry: Entry, now: datetime) -> Health:
-        return health.of(entry.account, entry.holds, now)
+        return health.of(entry.account, entry.holds, now, entry.windows)
 
     def reasons(self, entry: Entry, now: datetime) -> list[Reason]:
         acknowledged = entry.account.provider in self._terms
@@ -170,9 +174,13 @@ class Directory:
                     self._shelf.put_in(entry, self.health(entry, now))
         for auth_index in self._changed:
             entry = self._entries.get(auth_index)
-            if entry and (until := health.next_change(entry.account, entry.holds, now)) is not None:
+            if entry and (until := _next_change(entry, now)) is not None:
                 heappush(self._wakes, (until, auth_index))
         self._changed.clear()
+
+
+def _next_change(entry: Entry, now: datetime) -> datetime | None:
+    return health.next_change(entry.account, entry.holds, now, entry.windows)
 
 
 class _Shelf:

@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 
-from authdeck.event import FailureKind
 from authdeck.routing import Route
 from authdeck.secret import Secret
 
@@ -66,21 +65,3 @@ class Refreshed:
     code: str = ""
     changes: Mapping[str, object] = field(default_factory=dict, repr=False)
     retry_after: timedelta | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Observation:
-    """What an answer says, as the provider's file reads it.
-
-    ``kind`` and ``code`` as in request events. ``elsewhere``: trying another account makes sense. ``refreshable``: the
-    credential may have expired, a refresh may help. ``until`` is when the provider says it serves again; ``scope`` a
-    model, or ``None`` for the account. ``summary`` is sanitised.
-    """
-
-    kind: FailureKind
-    code: str
-    summary: str = ""
-    elsewhere: bool = False
-    refreshable: bool = False
-    until: datetime | None = None
-    scope: str | None = None

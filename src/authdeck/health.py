@@ -3,20 +3,27 @@
 The one place where state is decided: API, pages, CLI and the gateway's explanations all come here.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
 from authdeck.account import Account
 from authdeck.hold import ENABLED_UNLESS, Hold, Owner, Reason
+from authdeck.quota import QuotaWindow, fullest
 
 FRESH_SUCCESS: Final = timedelta(hours=24)
 """A success newer than this is proof of being available."""
 
 REVIEW_CODES: Final = frozenset(
-    {"validation_required", "permission_denied", "restored_unverified", "upstream_not_approved"}
-)
+    {
+        "validation_required", "permission_denied", "credential_permission_denied", "not_entitled",
+        "usage_not_included", "account_deactivated", "workspace_deactivated", "restored_unverified",
+        "upstream_not_approved",
+    }
+)  # fmt: skip
+"""Codes of credential holds that signing in again does not end."""
 
 
 class Health(StrEnum):
@@ -36,25 +43,63 @@ class Health(StrEnum):
 RISK: Final = {health: rank for rank, health in enumerate(Health)}
 
 
-def of(account: Account, holds: Iterable[Hold], now: datetime) -> Health:
+def of(account: Account, holds: Iterable[Hold], now: datetime, windows: Sequence[QuotaWindow] = ()) -> Health:
     """The account's health: the first that applies of DECISIONS §2."""
+    return state(account, holds, now, windows).health
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A health and what it rests on: ``code`` always, and the evidence's key, the window or the moment where one is.
+
+    ``at`` is when that was seen or placed.
+    """
+
+    health: Health
+    code: str
+    at: datetime | None = None
+    until: datetime | None = None
+    evidence: int | None = None
+    window: QuotaWindow | None = None
+
+
+def state(account: Account, holds: Iterable[Hold], now: datetime, windows: Sequence[QuotaWindow] = ()) -> State:
+    """The first that applies: unreadable, switched off, credential, limits, low, proven, unknown."""
+    if account.unreadable is not None:
+        return State(Health.UNREADABLE, account.unreadable)
     open_holds = [hold for hold in holds if hold.scope is None and hold.applies(now)]
-    codes = {hold.code for hold in open_holds if hold.owner is Owner.CREDENTIAL}
-    is_fresh = account.last_success_at is not None and now - account.last_success_at < FRESH_SUCCESS
-    table = (
-        (account.unreadable is not None, Health.UNREADABLE),
-        (not is_enabled(open_holds, now), Health.DISABLED),
-        (bool(codes - REVIEW_CODES), Health.NEEDS_REAUTH),
-        (bool(codes), Health.NEEDS_REVIEW),
-        (any(hold.owner is Owner.COOLDOWN for hold in open_holds), Health.COOLING),
-        (is_fresh, Health.AVAILABLE),
-    )
-    return next((state for applies, state in table if applies), Health.UNKNOWN)
+    for health, is_it in _BY_HOLD:
+        if (hold := next((hold for hold in open_holds if is_it(hold)), None)) is not None:
+            return State(health, hold.code, hold.since, hold.until, hold.evidence)
+        if health is Health.NEEDS_REVIEW and (full := fullest(windows, now)) is not None:
+            return State(Health.EXHAUSTED, "window_full", full.observed_at, full.resets_at, window=full)
+    low = max((each for each in windows if _is_low(each, now)), key=lambda each: each.used_percent or 0, default=None)
+    if low is not None:
+        return State(Health.LOW, "window_low", low.observed_at, low.resets_at, window=low)
+    if account.last_success_at is not None and now - account.last_success_at < FRESH_SUCCESS:
+        return State(Health.AVAILABLE, "answered", account.last_success_at)
+    return State(Health.UNKNOWN, "no_success" if account.last_request_at else "no_evidence", account.last_request_at)
 
 
-def next_change(account: Account, holds: Iterable[Hold], now: datetime) -> datetime | None:
+_BY_HOLD: Final[tuple[tuple[Health, Callable[[Hold], bool]], ...]] = (
+    (Health.DISABLED, lambda hold: hold.owner in ENABLED_UNLESS),
+    (Health.NEEDS_REAUTH, lambda hold: hold.owner is Owner.CREDENTIAL and hold.code not in REVIEW_CODES),
+    (Health.NEEDS_REVIEW, lambda hold: hold.owner is Owner.CREDENTIAL),
+    (Health.EXHAUSTED, lambda hold: hold.owner is Owner.COOLDOWN and hold.detail.get("signal") == "quota"),
+    (Health.COOLING, lambda hold: hold.owner is Owner.COOLDOWN),
+)
+
+
+def _is_low(window: QuotaWindow, now: datetime) -> bool:
+    return window.counts and window.scope is None and window.is_low(now)
+
+
+def next_change(
+    account: Account, holds: Iterable[Hold], now: datetime, windows: Sequence[QuotaWindow] = ()
+) -> datetime | None:
     """The next moment at which ``of`` may answer otherwise without anything else happening."""
     moments = [hold.until for hold in holds if hold.until is not None]
+    moments += [window.ends_at for window in windows if window.is_used_up or window.is_low(now)]
     if account.last_success_at is not None:
         moments.append(account.last_success_at + FRESH_SUCCESS)
     return min((moment for moment in moments if moment > now), default=None)
@@ -79,7 +124,17 @@ def reasons(account: Account, holds: Iterable[Hold], now: datetime, *, terms_ack
 
 def _of_hold(hold: Hold) -> Reason:
     params = {"note": hold.note, "actor": hold.actor, **hold.detail}
-    return Reason(hold.owner.value, hold.code, _clear(hold), hold.since, hold.until, hold.scope, hold.evidence, params)
+    return Reason(
+        hold.owner.value,
+        hold.code,
+        _clear(hold),
+        hold.since,
+        hold.until,
+        hold.scope,
+        hold.evidence,
+        hold.try_at,
+        params,
+    )
 
 
 _CLEARED_BY: Final = {"upstream_not_approved": "approve_upstream", "restored_unverified": "confirm_restored"}
@@ -89,5 +144,5 @@ def _clear(hold: Hold) -> str:
     if hold.owner is Owner.OPERATOR:
         return "enable"
     if hold.owner is Owner.CREDENTIAL:
-        return _CLEARED_BY.get(hold.code, "sign_in_again")
+        return _CLEARED_BY.get(hold.code, "settle_with_provider" if hold.code in REVIEW_CODES else "sign_in_again")
     return "wait" if hold.until is not None else "release"

@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from authdeck.fields import moment
+
 
 class Owner(StrEnum):
     """Who holds. Only the owner releases a hold, and an operator may release any."""
@@ -43,6 +45,11 @@ class Hold:
     def applies(self, now: datetime) -> bool:
         return self.until is None or now < self.until
 
+    @property
+    def try_at(self) -> datetime | None:
+        """From when on a cooldown lets one request through, to see; ``None``: it does not."""
+        return moment(self.detail.get("try_at")) if self.owner is Owner.COOLDOWN else None
+
 
 @dataclass(frozen=True, slots=True)
 class Reason:
@@ -59,4 +66,5 @@ class Reason:
     until: datetime | None = None
     scope: str | None = None
     evidence: int | None = None
+    try_at: datetime | None = None
     params: Mapping[str, Any] = field(default_factory=dict)

@@ -34,6 +34,11 @@ REFRESHES: Final = Counter(
     ["provider", "outcome"],
     registry=REGISTRY,
 )
+OBSERVATIONS_DROPPED: Final = Counter(
+    "authdeck_observations_dropped",
+    "Observations of accounts that were dropped because too many waited to be written.",
+    registry=REGISTRY,
+)
 ACCOUNTS: Final = Gauge(
     "authdeck_accounts",
     "Live accounts now, by provider and health.",

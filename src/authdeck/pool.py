@@ -7,6 +7,7 @@ is one *line*: tiers by falling priority, see ``tier.py``. Pure, in memory. Time
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
 from authdeck import models
@@ -14,7 +15,8 @@ from authdeck.account import Account, Provider, RefreshBy
 from authdeck.affinity import Bindings, Place, places
 from authdeck.catalogue import SHIPPED, Catalogue
 from authdeck.directory import Entry
-from authdeck.hold import Owner
+from authdeck.evidence import Signal
+from authdeck.hold import Hold, Owner
 from authdeck.models import Offer, Support
 from authdeck.routing import Ask, Route, Strategy
 from authdeck.tier import FOR_EVER, Member, Tier
@@ -24,12 +26,20 @@ Routes = Callable[[Account], frozenset[Route]]
 BLOCK_LIMIT: Final = 59.0
 """Seconds: what lasts longer is a hold with evidence, not a memory of this process."""
 
+TRIAL: Final = 30.0
+"""Seconds that a request which tries a cooling account keeps the others waiting, unless it is answered sooner."""
+
 EXPIRY_MARGIN: Final = 60.0
 """Seconds before its end at which a token counts as expired."""
 
 _LINES_LIMIT: Final = 512
 _ANSWERS_LIMIT: Final = 4096
+_LIMITS: Final = (Signal.QUOTA.value, Signal.RATE_LIMIT.value)
 _QUOTA_CODES: Final = ("quota", "usage_limit", "rate_limit", "limit_reached", "cooldown")
+
+
+Trial = tuple[str, str | None, datetime]
+"""Which try of which cooldown: its code, its scope, and from when on it may be made."""
 
 
 @dataclass(slots=True)
@@ -109,6 +119,7 @@ class Pool:
         self._lanes: dict[tuple[Route, str | None], _Lane] = {}
         self._terms: frozenset[Provider] = frozenset()
         self._blocks: dict[str, dict[str | None, Block]] = {}
+        self._trials: dict[str, frozenset[Trial]] = {}
         self._offered: Counter[str] = Counter()
         self.stale: deque[Account] = deque(maxlen=64)
 
@@ -123,9 +134,11 @@ class Pool:
         if account.trashed_at is not None:
             return
         self._remember_limits(entry)
+        index = account.auth_index
         member = _Member(
             entry, self._routes(account), self._policy, self._catalogue,
-            lacks_terms=self._lacks_terms(account), limited_at=self._limited.get(account.auth_index, 0.0),
+            lacks_terms=self._lacks_terms(account), limited_at=self._limited.get(index, 0.0),
+            tried=self._trials.get(index, frozenset()),
         )  # fmt: skip
         self._members[account.auth_index] = member
         self._offered.update(member.own_names)
@@ -139,6 +152,7 @@ class Pool:
         if forget_blocks:
             self._blocks.pop(auth_index, None)
             self._limited.pop(auth_index, None)
+            self._trials.pop(auth_index, None)
         if member is None:
             return
         self._withdraw(member.own_names)
@@ -186,9 +200,11 @@ class Pool:
         lane = self._lanes.get((ask.route, ask.prefix))
         if lane is None:
             return Shortage()
-        if ask.session is not None:
-            return self._pick_of_session(lane, ask, now)
-        return self._pick_in_turn(lane, ask, now)
+        of_session = ask.session is not None
+        picked = self._pick_of_session(lane, ask, now) if of_session else self._pick_in_turn(lane, ask, now)
+        if isinstance(picked, Account) and self._members[picked.auth_index].trials:
+            self._begin_trial(self._members[picked.auth_index], ask.model, now)
+        return picked
 
     def get(self, auth_index: str) -> Account | None:
         member = self._members.get(auth_index)
@@ -243,6 +259,18 @@ class Pool:
             index = entry.account.auth_index
             self._limited[index] = max(self._limited.get(index, 0.0), *met)
 
+    def _begin_trial(self, member: "_Member", model: str | None, now: float) -> None:
+        """A cooldown's one try begins with this pick: the others wait for how it ends, or for ``TRIAL`` seconds."""
+        begun = [hold for hold, at in member.trials if at <= now and hold.scope in (None, model)]
+        if not begun:
+            return
+        for hold in begun:
+            self._trials[member.auth_index] = self._trials.get(member.auth_index, frozenset()) | {_trial(hold)}
+        scope = None if any(hold.scope is None for hold in begun) else model
+        block = Block(now + TRIAL, now + TRIAL, "half_open", is_quota=any(map(_is_limit, begun)))
+        self._blocks.setdefault(member.auth_index, {})[scope] = block
+        self.apply(member.entry)
+
     def _lacks_terms(self, account: Account) -> bool:
         return account.needs_terms and account.provider not in self._terms
 
@@ -271,7 +299,7 @@ class _Member:
     __slots__ = (
         "_holds", "_pauses", "account", "alive", "auth_index", "created_at", "entry", "expires", "is_closed",
         "is_left_out", "lacks_terms", "lanes", "limited_at", "offer", "own_names", "priority", "ready_at", "scoped",
-        "weight",
+        "trials", "weight",
     )  # fmt: skip
 
     def __init__(
@@ -283,6 +311,7 @@ class _Member:
         *,
         lacks_terms: bool,
         limited_at: float,
+        tried: frozenset[Trial],
     ) -> None:
         account = entry.account
         self.entry: Final = entry
@@ -303,8 +332,13 @@ class _Member:
         self._pauses: dict[str | None, Block] = {}
         self.ready_at = 0.0
         self.scoped: dict[str, float] = {}
+        self.trials: Final = [
+            (hold, at.timestamp()) for hold in entry.holds if (at := hold.try_at) and _trial(hold) not in tried
+        ]
+        tries = {id(hold): at for hold, at in self.trials}
         for hold, until in self._holds:
-            self._extend(hold.scope, FOR_EVER if until is None else until)
+            end = FOR_EVER if until is None else until
+            self._extend(hold.scope, min(end, tries.get(id(hold), end)))
 
     def note_terms(self, *, lacks: bool) -> None:
         self.lacks_terms = lacks
@@ -331,8 +365,7 @@ class _Member:
             return lasting, None, False
         for hold, until in self._holds:
             if hold.scope in (None, model) and (until is None or until > now):
-                is_quota = hold.owner is Owner.COOLDOWN and any(word in hold.code for word in _QUOTA_CODES)
-                return hold.code, until, is_quota
+                return hold.code, until, _is_limit(hold)
         for scope, block in self._pauses.items():
             if scope in (None, model) and block.ends > now:
                 return block.code, block.until, block.is_quota
@@ -347,11 +380,12 @@ class _Member:
         return self.account.unreadable or ("weight_zero" if self.is_left_out else None)
 
     def only_rests(self, model: str | None, now: float) -> bool:
-        """Whether nothing but pauses that are no limits keep it from serving."""
+        """Whether nothing but pauses and cooldowns that are no limits keep it from serving."""
         pauses = [block for scope, block in self._pauses.items() if scope in (None, model) and block.ends > now]
-        if not pauses or any(block.is_quota for block in pauses) or self.is_closed:
+        held = [hold for hold, until in self._holds if hold.scope in (None, model) and (until or FOR_EVER) > now]
+        if self.is_closed or not (pauses or held) or any(block.is_quota for block in pauses):
             return False
-        return not any(hold.scope in (None, model) and (until or FOR_EVER) > now for hold, until in self._holds)
+        return all(hold.detail.get("signal") == Signal.TRANSIENT for hold in held)
 
     def _extend(self, scope: str | None, until: float) -> None:
         if scope is None:
@@ -516,3 +550,16 @@ class _Line:
             if (member := each.pick(ask, now, stale)) is not None:
                 return member
         return None
+
+
+def _is_limit(hold: Hold) -> bool:
+    """Whether a limit was reached, by the signal behind it, or by its code where none is kept."""
+    if hold.owner is not Owner.COOLDOWN:
+        return False
+    signal = hold.detail.get("signal")
+    return signal in _LIMITS if signal is not None else any(word in hold.code for word in _QUOTA_CODES)
+
+
+def _trial(hold: Hold) -> Trial:
+    assert hold.try_at is not None
+    return hold.code, hold.scope, hold.try_at

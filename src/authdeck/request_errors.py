@@ -13,7 +13,8 @@ import re2
 
 from authdeck.account import ErrorAction, ErrorRule
 from authdeck.event import FailureKind
-from authdeck.exchange import Observation
+from authdeck.evidence import Signal
+from authdeck.verdict import Verdict
 
 LOOKED_AT: Final = 65_536
 """Characters of a failed answer in which phrases and patterns are looked for."""
@@ -42,7 +43,7 @@ def decided(rules: Sequence[ErrorRule], status: int, body: bytes) -> ErrorAction
     return next((rule.action for rule in fitting if _fits(rule, text, folded)), None)
 
 
-def ruled(observed: Observation, action: ErrorAction) -> Observation:
+def ruled(observed: Verdict, action: ErrorAction) -> Verdict:
     """The observation as the rule has it: it says nothing of the account, unless the rule lets it cool down.
 
     ``elsewhere`` stays true where the account cools down: ``stops`` tells whether others are tried.
@@ -50,7 +51,14 @@ def ruled(observed: Observation, action: ErrorAction) -> Observation:
     if action in _COOLS:
         kind = observed.kind if observed.kind in _PAUSING else FailureKind.UPSTREAM
         return replace(observed, kind=kind, elsewhere=True, refreshable=False)
-    return replace(observed, kind=FailureKind.REQUEST, elsewhere=action not in _STOPS, refreshable=False)
+    return replace(
+        observed,
+        kind=FailureKind.REQUEST,
+        signal=Signal.REQUEST,
+        elsewhere=action not in _STOPS,
+        refreshable=False,
+        may_automate=False,
+    )
 
 
 def stops(action: ErrorAction | None) -> bool:

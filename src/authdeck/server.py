@@ -47,6 +47,8 @@ from authdeck.operations.entries import Mirror
 from authdeck.operations.follow import Follower
 from authdeck.operations.keyring import open_vault
 from authdeck.operations.lend import Lender
+from authdeck.operations.observe import Observer
+from authdeck.operations.reconcile import Reconciler
 from authdeck.operations.record import Recorder
 from authdeck.operations.records import record
 from authdeck.operations.refresh import Refresher
@@ -129,6 +131,8 @@ class Built:
         self._recorder: Final = Recorder(self._monitoring, clock)
         self._lender: Final = Lender(self.desk)
         self._refresher: Final = Refresher(self.desk, self._lender)
+        self._observer: Final = Observer(self.desk)
+        self._reconciler: Final = Reconciler(self.desk)
         self._resealer: Final = Resealer(self.desk)
         self._runner: Final = Runner(timetable(self._chores()))
         self._sample: Final = sample
@@ -142,6 +146,7 @@ class Built:
                 idle_timeout=settings.gateway.idle_timeout,
             ),
             recorder=self._recorder,
+            observer=self._observer,
             client_keys=self._client_keys,
             settings=settings,
             clock=clock,
@@ -162,6 +167,8 @@ class Built:
         if self._database.is_sqlite:
             await self._refresher.give_up_others()
         self._recorder.start()
+        self._observer.start()
+        self._reconciler.begin()
         self._runner.start()
         self._resealer.start()
         tasks.start(unreadable.mark_all(self.desk), name="find unreadable auth files")
@@ -169,6 +176,7 @@ class Built:
     async def stop(self) -> None:
         """When no request is under way any more: end refreshes, write down what is in memory, close everything."""
         await self._refresher.close()  # first: the job that keeps tokens fresh ends with it
+        await self._observer.close()
         await self._runner.close()
         await tasks.finish()
         await self._recorder.close()
@@ -219,6 +227,9 @@ class Built:
             purge_trash=partial(trash.purge_due, self.desk),
             keep_warm=self._refresher.keep_warm,
             give_up_forgotten=self._refresher.give_up_forgotten,
+            flush_observations=self._observer.flush,
+            reconcile=self._reconciler.run,
+            prune_evidence=self._reconciler.prune,
             poll_changes=None if self._database.is_sqlite else self._follower.poll,
         )
 

@@ -135,6 +135,18 @@ class Refresh(_Part):
     pace: float = Field(1, ge=0)
 
 
+class Automation(_Part):
+    """What happens without a person. At most ``accounts_per_hour`` or ``percent_per_hour`` of a provider's accounts.
+
+    ``cooldown``: accounts at a limit rest. ``credential_holds``: accounts whose sign-in is done for are kept away.
+    """
+
+    cooldown: bool = True
+    credential_holds: bool = True
+    accounts_per_hour: int = Field(5, ge=0)
+    percent_per_hour: float = Field(10, ge=0, le=100)
+
+
 class Settings(BaseSettings):
     """All settings, validated. ``load`` is the way to make one."""
 
@@ -166,6 +178,7 @@ class Settings(BaseSettings):
     gateway: Gateway = Gateway()
     refresh: Refresh = Refresh()
     routing: Routing = Routing()
+    automation: Automation = Automation()
     excluded_models: ExcludedModels = ExcludedModels()
 
     @model_validator(mode="after")

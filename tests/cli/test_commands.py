@@ -126,6 +126,14 @@ def test_doctor_says_what_is_wrong_and_ends_with_1(alone: Shell) -> None:
     assert {finding["code"] for finding in bad} == {"checkup_home_exposed"}
 
 
+def test_doctor_computes_the_derived_state_anew(alone: Shell, folder: Path) -> None:
+    alone.run("import", folder)
+    said = alone.ok("doctor", "--rebuild-state").out.splitlines()
+    assert said[0].endswith("- -> unknown")
+    assert said[-1] == f"{len(said) - 1} differed."
+    assert alone.ok("doctor", "--rebuild-state", "--json").json["items"] == []
+
+
 def test_doctor_reports_a_home_that_does_not_open(alone: Shell) -> None:
     alone.ok("doctor")
     (alone.home / "master.key").unlink()

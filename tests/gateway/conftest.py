@@ -24,6 +24,7 @@ from authdeck.operations.desk import Desk
 from authdeck.operations.entries import Mirror
 from authdeck.operations.import_files import Source, import_files
 from authdeck.operations.lend import Lender
+from authdeck.operations.observe import Observer
 from authdeck.operations.record import Recorder
 from authdeck.operations.refresh import Refresher
 from authdeck.operations.terms import acknowledge
@@ -57,6 +58,7 @@ class House:
     url: str
     client: aiohttp.ClientSession
     key: str
+    observer: Observer
     seen: list[RequestEvent] = field(default_factory=list)
 
     async def take_in(self, *accounts: Account, **extra: Any) -> list[str]:
@@ -112,6 +114,8 @@ async def house(request: pytest.FixtureRequest, simulator: Simulator, tmp_path: 
     await Mirror(desk, pool).load()
     lender = Lender(desk)
     refresher = Refresher(desk, lender)
+    observer = Observer(desk)
+    observer.start()
     recorder = Recorder(monitoring, clock)
     recorder.start()
     keys = ClientKeys(desk)
@@ -120,7 +124,7 @@ async def house(request: pytest.FixtureRequest, simulator: Simulator, tmp_path: 
     seen: list[RequestEvent] = []
     gateway = Gateway(
         pool=pool, lender=lender, refresher=refresher, streams=Streams(sessions), recorder=recorder,
-        client_keys=keys, settings=loaded, clock=clock, saw=seen.append,
+        observer=observer,        client_keys=keys, settings=loaded, clock=clock, saw=seen.append,
     )  # fmt: skip
     listening = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(
@@ -130,11 +134,14 @@ async def house(request: pytest.FixtureRequest, simulator: Simulator, tmp_path: 
     client = aiohttp.ClientSession(auto_decompress=False)
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     try:
-        yield House(simulator, desk, pool, lender, refresher, gateway, monitoring, url, client, key.key.open(), seen)
+        yield House(
+            simulator, desk, pool, lender, refresher, gateway, monitoring, url, client, key.key.open(), observer, seen
+        )
     finally:
         await client.close()
         server.should_exit = True
         await serving
+        await observer.close()
         await refresher.close()
         await recorder.close()
         await sessions.close()

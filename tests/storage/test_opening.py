@@ -1,6 +1,5 @@
 """Which schema a database has, and what becomes of it."""
 
-import re
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -52,19 +51,20 @@ def test_the_steps_make_what_the_tables_say(database_url: str, clock: SetClock, 
 def test_conditions_of_indexes_and_checks_are_the_tables_own(tmp_path: Path, clock: SetClock, branch: Branch) -> None:
     """What Alembic's comparison leaves out: SQLite keeps the very words of each table and index."""
 
-    def parts(sql: str) -> list[str]:
-        """A table's columns and constraints, wherever they stand: an added column comes last."""
-        if not sql.startswith("CREATE TABLE"):
-            return sql.split()
-        inside = sql[sql.index("(") + 1 : sql.rindex(")")]
-        return [" ".join(part.split()) for part in re.split(r",(?![^(]*\))", inside)]
-
     def words(engine: Engine) -> dict[str, list[str]]:
         with engine.connect() as connection:
             rows = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")).all()
         engine.dispose()
-        made = {row.name: sorted(parts(row.sql)) for row in rows}
+        made = {row.name: parts(row.sql) for row in rows}
         return {name: lines for name, lines in made.items() if name not in {"alembic_version", "sqlite_sequence"}}
+
+    def parts(sql: str) -> list[str]:
+        """What stands between the outer parentheses' commas, sorted: a column added later comes after constraints."""
+        said, depth = "", 0
+        for sign in " ".join(sql.split()).removesuffix(")"):
+            depth += (sign == "(") - (sign == ")")
+            said += "\n" if (sign == "," and depth == 1) or (sign == "(" and depth == 1) else sign
+        return sorted(part.strip() for part in said.splitlines())
 
     by_steps = OPEN[branch](f"sqlite:///{tmp_path}/steps.db", clock)
     by_tables = create_engine(f"sqlite:///{tmp_path}/tables.db")

@@ -12,6 +12,7 @@ from authdeck.api import (
     checkup,
     client_keys,
     confirmation,
+    evidence,
     exports,
     imports,
     operators,
@@ -30,6 +31,7 @@ from authdeck.gate.routes import needs
 
 ROUTERS = (
     accounts.router,
+    evidence.router,
     revisions.router,
     reach.router,
     imports.router,

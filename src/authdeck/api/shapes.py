@@ -59,7 +59,11 @@ class ErrorShape(Shape):
 
 
 class ReasonShape(Shape):
-    """Why an account is not used. ``clear`` is the code of what ends it, ``clear_sentence`` says so in words."""
+    """Why an account is not used. ``clear`` is the code of what ends it, ``clear_sentence`` says so in words.
+
+    ``evidence`` is the id of what was observed, where something was; ``source`` who observed it, ``window`` the full
+    quota window, ``try_at`` from when on one request is let through to see.
+    """
 
     owner: str
     code: str
@@ -68,6 +72,9 @@ class ReasonShape(Shape):
     until: Time | None
     scope: str | None
     evidence: int | None
+    source: str | None
+    window: str | None
+    try_at: Time | None
     clear: str
     clear_sentence: str
 
@@ -330,6 +337,9 @@ class Eyes:
             until=reason.until,
             scope=reason.scope,
             evidence=reason.evidence,
+            source=reason.params.get("source"),
+            window=reason.params.get("window"),
+            try_at=reason.try_at,
             clear=reason.clear,
             clear_sentence=wording.sentence(f"clear.{reason.clear}", reason.params, self.locale),
         )

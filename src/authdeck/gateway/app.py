@@ -14,7 +14,7 @@ from authdeck.clock import Clock
 from authdeck.errors import DeckError
 from authdeck.event import Failure, FailureKind, RequestEvent
 from authdeck.gateway import headers
-from authdeck.gateway.forward import Forwarder, Lender, Recorder, Refresher
+from authdeck.gateway.forward import Forwarder, Lender, Observer, Recorder, Refresher
 from authdeck.gateway.request import ClientGone, Message, Receive, Request, Send
 from authdeck.operations.client_keys import ClientKey
 from authdeck.pool import Pool
@@ -72,6 +72,7 @@ class Gateway:
         refresher: Refresher,
         streams: Streams,
         recorder: Recorder,
+        observer: Observer,
         client_keys: ClientKeys,
         settings: Settings,
         clock: Clock,
@@ -84,7 +85,7 @@ class Gateway:
         self._cors: Final = frozenset(origin.encode() for origin in settings.gateway.cors_origins)
         self._rates: Final = Rates(clock)
         self._forwarder: Final = Forwarder(
-            pool=pool, lender=lender, refresher=refresher, streams=streams, recorder=recorder,
+            pool=pool, lender=lender, refresher=refresher, streams=streams, recorder=recorder, observer=observer,
             settings=settings, clock=clock, saw=saw,
         )  # fmt: skip
 

@@ -4,6 +4,7 @@ Before anything of an answer has been passed on, a failure that is the account's
 that nothing is repeated: an answer that breaks off breaks off at the client too, so that no half answer looks whole.
 """
 
+import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -16,11 +17,12 @@ from authdeck.clock import Clock
 from authdeck.credential import Credential
 from authdeck.errors import DeckError, NotFound
 from authdeck.event import Attempt, Failure, FailureKind, RequestEvent
-from authdeck.exchange import Observation, Passed
+from authdeck.exchange import Passed
 from authdeck.gateway import coding, headers
 from authdeck.gateway.headers import Raw
 from authdeck.gateway.request import Request
 from authdeck.gateway.witness import Witness
+from authdeck.operations import observe
 from authdeck.operations.client_keys import ClientKey, Scope
 from authdeck.pool import Pool, Shortage
 from authdeck.protocols import asking
@@ -32,6 +34,7 @@ from authdeck.routing import Ask, Route
 from authdeck.settings import Settings
 from authdeck.upstream.failures import UpstreamFailure
 from authdeck.upstream.streams import Stream, Streams
+from authdeck.verdict import Verdict, unreached
 
 FAILED_BODY_LIMIT: Final = 1024 * 1024
 """Bytes of a failed answer that are read and passed on."""
@@ -44,9 +47,6 @@ _PAUSES: Final = {
     FailureKind.AUTH: 59.0,
 }
 """Seconds an account is passed over after a failure that names no time."""
-
-_ACCOUNT_WIDE: Final = frozenset({FailureKind.AUTH, FailureKind.NETWORK, FailureKind.QUOTA})
-"""Failures that say something of the account unless the provider named a model."""
 
 T = TypeVar("T")
 
@@ -70,7 +70,17 @@ class Refresher(Protocol):
 
     async def renewed(self, credential: Credential, patience: float) -> Credential | None: ...
 
+    def can_refresh(self, credential: Credential) -> bool: ...
+
     def hint(self, account: Account) -> None: ...
+
+
+class Observer(Protocol):
+    """Takes in what answers say of accounts. ``operations.observe`` is the real one."""
+
+    def failed(self, failed: observe.Failed) -> None: ...
+
+    def answered(self, account: Account, headers: Raw) -> None: ...
 
 
 class Recorder(Protocol):
@@ -106,12 +116,14 @@ class Failed:
     ``stops``: a rule of the account says that no other one is tried.
     """
 
-    observation: Observation
+    verdict: Verdict
     status: int | None = None
     headers: Raw = ()
     body: bytes = field(default=b"", repr=False)
     error: DeckError | None = None
     stops: bool = False
+    generation: int | None = None
+    is_final: bool = True
 
 
 class Forwarder:
@@ -125,6 +137,7 @@ class Forwarder:
         refresher: Refresher,
         streams: Streams,
         recorder: Recorder,
+        observer: Observer,
         settings: Settings,
         clock: Clock,
         saw: Callable[[RequestEvent], None],
@@ -134,6 +147,7 @@ class Forwarder:
         self._refresher: Final = refresher
         self._streams: Final = streams
         self._recorder: Final = recorder
+        self._observer: Final = observer
         self._providers: Final = settings.providers
         self._gateway: Final = settings.gateway
         self._patience: Final = settings.refresh.request_wait
@@ -189,7 +203,7 @@ class Forwarder:
                 return *last, False
             tried.add(picked.auth_index)
             outcome = await self._attempt(request, wanted, picked)
-            if not isinstance(outcome, Failed) or outcome.stops or not outcome.observation.elsewhere:
+            if not isinstance(outcome, Failed) or outcome.stops or not outcome.verdict.elsewhere:
                 return outcome, picked, False
             last = outcome, picked
         assert last is not None
@@ -210,32 +224,40 @@ class Forwarder:
         event.auth_index, event.file_name = account.auth_index, account.file_name
         event.provider = account.provider.value
         outcome = await self._answered(request, wanted, account)
-        kind = outcome.observation.kind.value if isinstance(outcome, Failed) else None
+        kind = outcome.verdict.kind.value if isinstance(outcome, Failed) else None
         elapsed = (self._clock.monotonic() - began) * 1000
         event.attempts.append(Attempt(account.auth_index, outcome.status, kind, elapsed))
         if isinstance(outcome, Failed):
-            self._pause(wanted, account, outcome.observation)
+            self._pause(wanted, account, outcome.verdict)
+            self._observe(request, wanted, account, outcome)
+        else:
+            self._observer.answered(account, outcome.headers)
         return outcome
 
     async def _answered(self, request: Request, wanted: Wanted, account: Account) -> Stream | Failed:
         """One account's answer. A credential that was not accepted is renewed once."""
+        renewed = None
         try:
             credential = self._lender.ready(account.auth_index) or await self._lender.credential(account.auth_index)
             if credential.expires_at is not None or credential.bearer is None:
                 credential = await self._waited(request, self._refresher.usable, credential)
             outcome = await self._opened(wanted, account, credential)
-            if isinstance(outcome, Failed) and outcome.observation.refreshable:
+            if isinstance(outcome, Failed) and outcome.verdict.refreshable:
                 renewed = await self._waited(request, self._refresher.renewed, credential)
                 if renewed is not None:
+                    credential = renewed
                     outcome = await self._opened(wanted, account, renewed)
+            if isinstance(outcome, Failed):
+                is_final = renewed is not None or not self._refresher.can_refresh(credential)
+                outcome = replace(outcome, generation=credential.generation, is_final=is_final)
         except UpstreamFailure as error:
             # What may have been carried out is not repeated elsewhere: only the client knows whether it may be.
-            return Failed(Observation(error.kind, error.code, elsewhere=not error.sent), error=error)
+            return Failed(unreached(error.kind, error.code, elsewhere=not error.sent), error=error)
         except DeckError as error:
             kind = FailureKind.REQUEST if error.status == 404 else FailureKind.AUTH  # noqa: PLR2004 - not found
             elsewhere = kind is FailureKind.AUTH and not error.code.startswith("storage_")
             until = self._clock.now() + timedelta(seconds=error.retry_after) if error.retry_after else None
-            return Failed(Observation(kind, error.code, elsewhere=elsewhere, until=until), error=error)
+            return Failed(Verdict(kind, error.code, elsewhere=elsewhere, until=until), error=error)
         return outcome
 
     async def _waited(
@@ -270,7 +292,7 @@ class Forwarder:
         body = await _whole(stream)
         if stream.status in _REDIRECTS:
             error = UpstreamFailure(FailureKind.UPSTREAM, "upstream_redirected", sent=True)
-            return Failed(Observation(error.kind, error.code), stream.status, error=error)
+            return Failed(unreached(error.kind, error.code, elsewhere=False), stream.status, error=error)
         read = PROVIDERS[account.provider].read_failure
         known = {name.decode("latin-1"): value.decode("latin-1") for name, value in stream.headers}
         readable = _readable(body, known)
@@ -280,7 +302,7 @@ class Forwarder:
             observed = request_errors.ruled(observed, action)
         return Failed(observed, stream.status, stream.headers, body, stops=request_errors.stops(action))
 
-    def _pause(self, wanted: Wanted, account: Account, observed: Observation) -> None:
+    def _pause(self, wanted: Wanted, account: Account, observed: Verdict) -> None:
         """Pass the account over for a moment, so that the next requests need not find out again."""
         now = self._clock.now()
         pause = _PAUSES.get(observed.kind)
@@ -288,7 +310,7 @@ class Forwarder:
         if pause is None or not says_something or account.settings.disable_cooling:
             return
         until = observed.until or now + timedelta(seconds=pause)
-        scope = observed.scope or (None if observed.kind in _ACCOUNT_WIDE else wanted.model)
+        scope = observed.scope or (None if observed.is_account_wide else wanted.model)
         self._pool.block(
             account.auth_index,
             scope,
@@ -297,6 +319,26 @@ class Forwarder:
             now.timestamp(),
             is_quota=observed.kind is FailureKind.QUOTA,
         )
+
+    def _observe(self, request: Request, wanted: Wanted, account: Account, failed: Failed) -> None:
+        """Hand over what the provider said, or that it could not be reached. Errors of ours say nothing of it."""
+        if failed.status is None and not isinstance(failed.error, UpstreamFailure):
+            return
+        known = {name.decode("latin-1"): value.decode("latin-1") for name, value in failed.headers}
+        generation = account.generation if failed.generation is None else failed.generation
+        seen = observe.Failed(
+            account, generation, failed.verdict, known, _readable(failed.body, known), request.id,
+            wanted.model, failed.is_final,
+        )  # fmt: skip
+        self._observer.failed(seen)
+
+    def _observe_inside(self, request: Request, wanted: Wanted, account: Account, code: str) -> None:
+        """An error inside a started answer, where its code is one that says something of the account."""
+        body = json.dumps({"error": {"code": code}}).encode()
+        verdict = PROVIDERS[account.provider].read_failure(200, {}, body, self._clock.now(), wanted.model)
+        if verdict.code != "broken_answer":
+            failed = observe.Failed(account, account.generation, verdict, {}, body, request.id, wanted.model)
+            self._observer.failed(failed)
 
     async def _pass(self, request: Request, wanted: Wanted, account: Account, stream: Stream) -> None:
         """Pass the answer on. The piece that ends it waits until the event is durable; all others leave at once.
@@ -340,6 +382,7 @@ class Forwarder:
         event.tokens = witness.tokens
         if witness.failure is not None:
             request.fails(Failure(FailureKind.UPSTREAM, witness.failure))
+            self._observe_inside(request, wanted, account, witness.failure)
         else:
             self._pool.unblock(account.auth_index, wanted.model)
         await self.record(request)
@@ -349,7 +392,7 @@ class Forwarder:
 
         Where other accounts are left, how long this one has to wait is not said: clients would wait that long.
         """
-        observed = failed.observation
+        observed = failed.verdict
         request.fails(Failure(observed.kind, observed.code, observed.summary))
         if failed.error is not None:
             raise failed.error

@@ -24,6 +24,9 @@ class Chores:
     purge_trash: Work
     keep_warm: Work
     give_up_forgotten: Work
+    flush_observations: Work
+    reconcile: Work
+    prune_evidence: Work
     poll_changes: Work | None = None
 
 
@@ -31,6 +34,9 @@ def timetable(chores: Chores) -> list[Job]:
     """Seconds between two runs of each."""
     jobs = [
         Job("flush-account-use", 5, chores.flush_account_use, at_close=True),  # what lists show lags at most this far
+        Job("flush-observations", 5, chores.flush_observations, at_close=True),  # what may act is written at once
+        Job("reconcile", 5, chores.reconcile),  # a hold that ends by itself serves at its end; this tidies and tells
+        Job("prune-evidence", 6 * 3600, chores.prune_evidence),  # what is kept is counted in days
         Job("flush-key-use", 30, chores.flush_key_use, at_close=True),
         Job("keep-warm", 30, chores.keep_warm),  # well within every provider's lead
         Job("give-up-forgotten", 60, chores.give_up_forgotten),  # a call may last 90 s; only a crash leaves one open

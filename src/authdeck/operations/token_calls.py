@@ -25,6 +25,7 @@ from authdeck.account import Provider
 from authdeck.clock import rfc3339
 from authdeck.credential import Credential
 from authdeck.errors import DeckError
+from authdeck.evidence import Action, Evidence, Signal, Source
 from authdeck.exchange import Outgoing, Refreshed, RefreshOutcome
 from authdeck.freshness import is_expired
 from authdeck.hold import Hold, Owner
@@ -32,12 +33,14 @@ from authdeck.metrics import REFRESHES
 from authdeck.operations import new_revision, seals
 from authdeck.operations.desk import Desk
 from authdeck.operations.lend import Opened
+from authdeck.operations.reconcile import settle
 from authdeck.operations.records import changed
 from authdeck.providers import PROVIDERS
 from authdeck.storage.database import WriteConnection
+from authdeck.storage.reading import accounts, revisions
 from authdeck.storage.reading import refreshing as reading
-from authdeck.storage.reading import revisions
-from authdeck.storage.writing import holds, refreshing
+from authdeck.storage.reading.evidence import of_sign_in
+from authdeck.storage.writing import evidence, holds, refreshing
 from authdeck.storage.writing import revisions as writing
 from authdeck.upstream.failures import UpstreamFailure
 
@@ -278,6 +281,7 @@ def _commit_tokens(desk: Desk, connection: WriteConnection, call: Call, read: Re
         new_revision.learn(desk, connection, auth_index, document)
         for code in _HOLD_CODES:
             holds.release(connection, key, Owner.CREDENTIAL, by=AUTOMATION.name, at=desk.now(), code=code)
+        _proven(desk, connection, call.opened)
     changed(desk, connection, "account", auth_index)
 
 
@@ -312,7 +316,24 @@ def _end(
 
 
 def hold(desk: Desk, connection: WriteConnection, opened: Opened, code: str, detail: dict[str, str]) -> None:
-    """The account does not serve until somebody signs in again; it says why."""
-    placed = Hold(Owner.CREDENTIAL, code, since=desk.now(), actor=AUTOMATION.name, detail=detail)
-    holds.place(connection, opened.account_key, placed)
-    changed(desk, connection, "account", opened.credential.auth_index)
+    """The account waits for a person: why, and on what evidence."""
+    now, key, credential = desk.now(), opened.account_key, opened.credential
+    seen = Evidence(
+        credential.generation, Source.REFRESH, Signal.CREDENTIAL, code, now, now, action=Action.REAUTH, detail=detail
+    )
+    row = evidence.note(connection, key, seen)
+    placed = Hold(Owner.CREDENTIAL, code, since=now, actor=AUTOMATION.name, evidence=row.key or None, detail=detail)
+    holds.place(connection, key, placed)
+    settle(desk, connection, [accounts.by_index(connection, credential.auth_index)])
+    changed(desk, connection, "account", credential.auth_index)
+
+
+def _proven(desk: Desk, connection: WriteConnection, opened: Opened) -> None:
+    """New tokens end what was said of the old ones. Written down only where something was said."""
+    account = accounts.by_index(connection, opened.credential.auth_index)
+    known = of_sign_in(connection, [account.key]).get(account.key, ())
+    if any(row.signal is Signal.CREDENTIAL for row in known):
+        now = desk.now()
+        row = Evidence(opened.credential.generation, Source.REFRESH, Signal.SUCCESS, "refreshed", now, now)
+        evidence.note(connection, account.key, row)
+        settle(desk, connection, [account])

@@ -6,7 +6,7 @@ from datetime import datetime
 from authdeck.clock import from_micros
 from authdeck.directory import Entry
 from authdeck.event import RequestEvent
-from authdeck.operations import verify_restored
+from authdeck.operations import reconcile, verify_restored
 from authdeck.operations.desk import Desk
 from authdeck.storage.database import WriteConnection
 from authdeck.storage.writing import accounts as writing
@@ -45,6 +45,7 @@ class Uses:
                 self._desk.directory.apply(_used(entry, *times))
         succeeded = {index: success for index, (_, success) in seen.items() if success is not None}
         await verify_restored.saw_successes(self._desk, succeeded)
+        await reconcile.saw_successes(self._desk, succeeded)
 
 
 def _used(entry: Entry, last_request: datetime, last_success: datetime | None) -> Entry:

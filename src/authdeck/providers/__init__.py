@@ -12,11 +12,13 @@ from typing import Any, Final, Protocol
 from authdeck.account import Kind, Provider
 from authdeck.credential import Claims, Credential, Draft, Tokens
 from authdeck.errors import DeckError
-from authdeck.exchange import Observation, Outgoing, Passed, Refreshed, Reply
+from authdeck.exchange import Outgoing, Passed, Refreshed, Reply
 from authdeck.providers import antigravity, claude, codex, gemini, kimi, openai_compatible, vertex, xai
 from authdeck.providers.addresses import foreign_urls
+from authdeck.quota import QuotaWindow
 from authdeck.routing import Route
 from authdeck.settings import Providers
+from authdeck.verdict import Verdict
 
 
 class ProviderModule(Protocol):
@@ -24,7 +26,7 @@ class ProviderModule(Protocol):
 
     ``LEAD``: how long before its end an access token is refreshed. ``KEEPS_TOKEN``: a refreshed token is committed to
     the auth file before use; where false (vertex) it lives in memory only and the ``changes`` are laid over the
-    document there.
+    document there. ``WINDOW_HEADERS``: how the headers end whose change is worth a ``read_windows``.
     """
 
     @property
@@ -32,6 +34,9 @@ class ProviderModule(Protocol):
 
     @property
     def KEEPS_TOKEN(self) -> bool: ...  # noqa: N802 - a constant of the module
+
+    @property
+    def WINDOW_HEADERS(self) -> tuple[bytes, ...]: ...  # noqa: N802 - a constant of the module
 
     def kind_of(self, document: Mapping[str, Any], /) -> Kind: ...
 
@@ -79,8 +84,14 @@ class ProviderModule(Protocol):
 
     def read_failure(
         self, status: int, headers: Mapping[str, str], body: bytes, now: datetime, /, model: str | None = None
-    ) -> Observation:
+    ) -> Verdict:
         """What a failed answer says. ``model`` is what was asked for: the scope of limits that are a model's."""
+        ...
+
+    def read_windows(
+        self, headers: Mapping[str, str], body: bytes, now: datetime, /, model: str | None = None
+    ) -> list[QuotaWindow]:
+        """Quota windows that an answer tells of in passing. ``body`` is a failed answer's, else empty. Never raises."""
         ...
 
 

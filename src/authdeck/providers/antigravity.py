@@ -10,13 +10,15 @@ from authdeck import fields
 from authdeck.account import Kind
 from authdeck.credential import Claims, Credential, Tokens
 from authdeck.errors import DeckError, NotFound
-from authdeck.exchange import Observation, Outgoing, Passed, Refreshed, Reply
+from authdeck.exchange import Outgoing, Passed, Refreshed, Reply
 from authdeck.providers import addresses, checks, failures, google, reading, refreshing, sending
 from authdeck.routing import Route
 from authdeck.settings import Providers
+from authdeck.verdict import Verdict
 
 LEAD: Final = timedelta(minutes=5)
 KEEPS_TOKEN: Final = True
+WINDOW_HEADERS: Final = reading.NO_HEADERS
 _ROUTES: Final = frozenset({Route.CODE_ASSIST})
 _GENERATING: Final = frozenset({"generateContent", "streamGenerateContent"})
 
@@ -98,9 +100,12 @@ def read_refresh(reply: Reply, credential: Credential, now: datetime) -> Refresh
     return refreshing.read(reply, credential.document, now)
 
 
+read_windows = reading.no_windows
+
+
 def read_failure(
     status: int, headers: Mapping[str, str], body: bytes, now: datetime, model: str | None = None
-) -> Observation:
+) -> Verdict:
     return failures.read(failures.take_apart(status, headers, body), google.RULES, now, model)
 
 

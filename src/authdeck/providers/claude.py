@@ -1,5 +1,6 @@
 """Claude: subscription sign-ins and Anthropic API keys, both on the Messages API."""
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -8,12 +9,13 @@ from authdeck import fields
 from authdeck.account import Kind
 from authdeck.credential import Claims, Credential, Tokens
 from authdeck.errors import NotFound
-from authdeck.event import FailureKind
-from authdeck.exchange import Observation, Outgoing, Passed, Refreshed, Reply
+from authdeck.evidence import Signal, Source
+from authdeck.exchange import Outgoing, Passed, Refreshed, Reply
 from authdeck.providers import addresses, checks, failures, reading, refreshing, sending, waiting
-from authdeck.providers.failures import Rule
+from authdeck.quota import FULL, Accuracy, QuotaWindow, Window, percent, slug
 from authdeck.routing import Route
 from authdeck.settings import Providers
+from authdeck.verdict import Rule, Until, Verdict, judged
 
 LEAD: Final = timedelta(hours=4)
 KEEPS_TOKEN: Final = True
@@ -25,29 +27,23 @@ VERSION: Final = "2023-06-01"
 _SCOPE: Final = "user:profile user:inference user:sessions:claude_code user:mcp_servers user:file_upload"
 _ROUTES: Final = frozenset({Route.MESSAGES, Route.COUNT_TOKENS})
 _TAILS: Final = {Route.MESSAGES: "/v1/messages", Route.COUNT_TOKENS: "/v1/messages/count_tokens"}
-_ACCOUNT_WINDOWS: Final = ("5h", "7d")
-_MODEL_WINDOW: Final = "7d_oi"
-
 _RULES: Final = (
     Rule(
-        FailureKind.AUTH,
+        Signal.DEACTIVATED,
         "account_deactivated",
         frozenset({400, 401, 403}),
         ("organization has been disabled", "account has been disabled"),
-        elsewhere=True,
     ),
-    Rule(
-        FailureKind.QUOTA,
-        "credit_exhausted",
-        frozenset({400, 402, 403}),
-        ("credit balance is too low",),
-        elsewhere=True,
-    ),
+    Rule(Signal.QUOTA, "credit_exhausted", frozenset({400, 402, 403}), ("credit balance is too low",)),
 )
-_WINDOW_FULL: Final = Rule(FailureKind.QUOTA, "usage_limit_reached", frozenset({429}), elsewhere=True)
-_MODEL_WINDOW_FULL: Final = Rule(
-    FailureKind.QUOTA, "usage_limit_reached", frozenset({429}), elsewhere=True, of_model=True
-)
+_WINDOW_FULL: Final = Rule(Signal.QUOTA, "usage_limit_reached")
+_MODEL_WINDOW_FULL: Final = Rule(Signal.QUOTA, "usage_limit_reached", of_model=True)
+
+WINDOW_HEADERS: Final = (b"-utilization", b"-status")
+"""How headers end whose change is news of a window."""
+
+_UNIFIED: Final = re.compile(r"anthropic-ratelimit-unified-(5h|7d)(?:_([a-z0-9_]{1,16}))?-(?:status|utilization)")
+_LENGTHS: Final = {"5h": (Window.FIVE_HOUR, 5 * 3600), "7d": (Window.WEEKLY, 7 * 86_400)}
 
 
 def kind_of(document: Mapping[str, Any]) -> Kind:
@@ -126,16 +122,41 @@ def read_refresh(reply: Reply, credential: Credential, now: datetime) -> Refresh
 
 def read_failure(
     status: int, headers: Mapping[str, str], body: bytes, now: datetime, model: str | None = None
-) -> Observation:
-    """A rejected 5-hour or 7-day window is the account's; ``7d_oi`` alone is the model's; other 429s are brief."""
-    answer = failures.take_apart(status, headers, body)
-    until = _latest_reset(answer, _ACCOUNT_WINDOWS, now)
-    if _is_rejected(answer, _ACCOUNT_WINDOWS):
-        return failures.read(answer, (_WINDOW_FULL, *_RULES), now, model, until)
-    if _is_rejected(answer, (_MODEL_WINDOW,)):
-        until = _latest_reset(answer, (_MODEL_WINDOW,), now)
-        return failures.read(answer, (_MODEL_WINDOW_FULL, *_RULES), now, model, until)
-    return failures.read(answer, _RULES, now, model)
+) -> Verdict:
+    """A rejected 5-hour or 7-day window is the account's, one of a family the model's; other 429s are brief."""
+    said = failures.take_apart(status, headers, body)
+    rejected = [window for window in read_windows(headers, body, now) if window.limit_reached]
+    if said.status != 429 or not rejected:  # noqa: PLR2004
+        return failures.read(said, _RULES, now, model)
+    own = [window for window in rejected if window.scope is None]
+    last = max(own or rejected, key=lambda window: window.ends_at)
+    until = Until(last.resets_at, last.accuracy, last.window) if last.resets_at else waiting.told({}, headers, now)
+    return judged(said, _WINDOW_FULL if own else _MODEL_WINDOW_FULL, model=model, until=until)
+
+
+def read_windows(headers: Mapping[str, str], body: bytes, now: datetime, model: str | None = None) -> list[QuotaWindow]:
+    """``anthropic-ratelimit-unified-{5h,7d}-…``; ``7d_<family>`` is a family of models (Opus is ``oi``)."""
+    del body, model
+    found = {(match.group(1), match.group(2)) for match in map(_UNIFIED.fullmatch, headers) if match}
+    return [_window(length, family, headers, now) for length, family in sorted(found, key=str)]
+
+
+def _window(length: str, family: str | None, headers: Mapping[str, str], now: datetime) -> QuotaWindow:
+    start = f"anthropic-ratelimit-unified-{length}{f'_{family}' if family else ''}"
+    window, seconds = _LENGTHS[length]
+    share = percent(headers.get(f"{start}-utilization"))
+    resets_at = waiting.sane(fields.moment(headers.get(f"{start}-reset", "")), now)
+    return QuotaWindow(
+        window=window.value,
+        used_percent=None if share is None else min(share * FULL, FULL),
+        observed_at=now,
+        source=Source.HEADER,
+        accuracy=Accuracy.EXACT if share is not None else Accuracy.UNKNOWN,
+        scope=slug(family) if family else None,
+        resets_at=resets_at,
+        limit_reached=headers.get(f"{start}-status", "").strip().lower() == "rejected",
+        seconds=seconds,
+    )
 
 
 def _prepare_with_key(passed: Passed, credential: Credential, settings: Providers, tail: str) -> Outgoing:
@@ -158,19 +179,3 @@ def _betas(passed: Passed) -> str:
 
 def _version(passed: Passed) -> sending.Headers:
     return [] if any(name == "anthropic-version" for name, _ in passed.headers) else [("anthropic-version", VERSION)]
-
-
-def _is_rejected(answer: failures.Answer, windows: tuple[str, ...]) -> bool:
-    if answer.status != 429:  # noqa: PLR2004
-        return False
-    return any(_window(answer, window, "status") == "rejected" for window in windows)
-
-
-def _latest_reset(answer: failures.Answer, windows: tuple[str, ...], now: datetime) -> datetime | None:
-    rejected = [window for window in windows if _window(answer, window, "status") == "rejected"]
-    resets = [waiting.sane(fields.moment(_window(answer, window, "reset")), now) for window in rejected]
-    return max((reset for reset in resets if reset is not None), default=None)
-
-
-def _window(answer: failures.Answer, window: str, what: str) -> str:
-    return answer.headers.get(f"anthropic-ratelimit-unified-{window}-{what}", "").strip().lower()

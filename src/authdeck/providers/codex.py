@@ -1,6 +1,8 @@
 """Codex: ChatGPT sign-ins on the Codex backend, and OpenAI API keys."""
 
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -8,12 +10,13 @@ from authdeck import fields
 from authdeck.account import Kind
 from authdeck.credential import Claims, Credential, Tokens
 from authdeck.errors import NotFound
-from authdeck.event import FailureKind
-from authdeck.exchange import Observation, Outgoing, Passed, Refreshed, Reply
+from authdeck.evidence import Signal, Source
+from authdeck.exchange import Outgoing, Passed, Refreshed, Reply
 from authdeck.providers import addresses, checks, failures, reading, refreshing, sending, waiting
-from authdeck.providers.failures import Rule
+from authdeck.quota import FULL, Accuracy, QuotaWindow, name_of, percent, slug
 from authdeck.routing import Route
 from authdeck.settings import Providers
+from authdeck.verdict import Rule, Said, Until, Verdict
 
 LEAD: Final = timedelta(days=5)
 KEEPS_TOKEN: Final = True
@@ -46,9 +49,11 @@ PASSED_ON: Final = frozenset(
 """Methods and paths below ``/backend-api`` that are passed on. Nothing here spends, buys or changes an account."""
 
 _RULES: Final = (
-    Rule(FailureKind.QUOTA, "usage_not_included", frozenset({403, 429}), ("usage_not_included",), elsewhere=True),
+    Rule(Signal.ENTITLEMENT, "usage_not_included", frozenset({403, 429}), ("usage_not_included",)),
+    Rule(Signal.TRANSIENT, "identity_edge", words=("identity_edge_internal_error",)),
+    Rule(Signal.EGRESS, "region_refused", frozenset({403}), ("unsupported_country_region_territory",)),
     Rule(
-        FailureKind.REQUEST,
+        Signal.MODEL,
         "model_not_supported",
         frozenset({400, 404}),
         ("model is not supported when using codex with", "model_not_supported"),
@@ -56,6 +61,15 @@ _RULES: Final = (
         of_model=True,
     ),
 )
+
+WINDOW_HEADERS: Final = (b"-used-percent", b"-rate-limit-reached-type")
+"""How headers end whose change is news of a window."""
+
+_USED: Final = re.compile(r"x-([a-z0-9-]{1,48})-(primary|secondary)-used-percent")
+_OWN_LIMIT: Final = "codex"
+_LONGEST_NUMBER: Final = 9
+_UNNAMED: Final = {"primary": 5 * 3600, "secondary": 7 * 86_400}
+"""Seconds of a window whose length is not told. Only the plans with two windows leave it out."""
 
 
 def kind_of(document: Mapping[str, Any]) -> Kind:
@@ -158,9 +172,50 @@ def read_refresh(reply: Reply, credential: Credential, now: datetime) -> Refresh
 
 def read_failure(
     status: int, headers: Mapping[str, str], body: bytes, now: datetime, model: str | None = None
-) -> Observation:
-    answer = failures.take_apart(status, headers, body)
-    return failures.read(answer, _RULES, now, model, _window_reset(answer, now))
+) -> Verdict:
+    said = failures.take_apart(status, headers, body)
+    return failures.read(said, _RULES, now, model, _reached(said, now))
+
+
+def read_windows(headers: Mapping[str, str], body: bytes, now: datetime, model: str | None = None) -> list[QuotaWindow]:
+    """``x-codex-primary-…`` and ``-secondary-…``: the account's windows. Another limit's id instead: its own models'.
+
+    Sources: openai/codex ``codex-api/src/rate_limits.rs``; the panel's response headers.
+    """
+    del body, model
+    return [_window(match.group(1), match.group(2), headers, now) for match in map(_USED.fullmatch, headers) if match]
+
+
+def _window(limit: str, place: str, headers: Mapping[str, str], now: datetime) -> QuotaWindow:
+    start = f"x-{limit}-{place}"
+    minutes = headers.get(f"{start}-window-minutes", "").strip()
+    seconds = int(minutes) * 60 if minutes.isdigit() and len(minutes) < _LONGEST_NUMBER else None
+    used = percent(headers.get(f"{start}-used-percent"))
+    resets_at, accuracy = _reset(start, headers, now)
+    own = limit == _OWN_LIMIT
+    is_named = own and headers.get("x-codex-rate-limit-reached-type", "").strip().lower() == place
+    return QuotaWindow(
+        window=name_of(seconds or _UNNAMED[place]),
+        used_percent=used,
+        observed_at=now,
+        source=Source.HEADER,
+        accuracy=accuracy if used is not None else Accuracy.UNKNOWN,
+        scope=None if own else slug(headers.get(f"x-{limit}-limit-name", "")) or slug(limit),
+        resets_at=resets_at,
+        limit_reached=is_named and (used is None or used >= FULL),
+        counts=own,
+        seconds=seconds or _UNNAMED[place],
+    )
+
+
+def _reset(start: str, headers: Mapping[str, str], now: datetime) -> tuple[datetime | None, Accuracy]:
+    told = waiting.sane(fields.moment(headers.get(f"{start}-reset-at", "")), now)
+    if told is not None:
+        return told, Accuracy.EXACT
+    after = headers.get(f"{start}-reset-after-seconds", "").strip()
+    if after.isdigit() and len(after) < _LONGEST_NUMBER:
+        return waiting.sane(now + timedelta(seconds=int(after)), now), Accuracy.DERIVED
+    return None, Accuracy.UNKNOWN
 
 
 def _prepare_with_key(passed: Passed, credential: Credential, settings: Providers) -> Outgoing:
@@ -186,13 +241,13 @@ def _auth_claims(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return inside if isinstance(inside, dict) else {}
 
 
-def _window_reset(answer: failures.Answer, now: datetime) -> datetime | None:
-    """The reset of the full window where only headers tell it: the latest one at 100 %."""
-    if "usage_limit_reached" not in answer.text or waiting.from_body(answer.error, now) is not None:
+def _reached(said: Said, now: datetime) -> Until | None:
+    """The full window that headers tell of, the longest lasting; its end from the body where that says one."""
+    if "usage_limit_reached" not in said.text:
         return None
-    resets = []
-    for window in ("primary", "secondary"):
-        used = answer.headers.get(f"x-codex-{window}-used-percent", "").strip().rstrip("%")
-        if used.replace(".", "", 1).isdigit() and float(used) >= 100:  # noqa: PLR2004 - percent
-            resets.append(waiting.sane(fields.moment(answer.headers.get(f"x-codex-{window}-reset-at", "")), now))
-    return max((reset for reset in resets if reset is not None), default=None)
+    full = [window for window in read_windows(said.headers, b"", now) if window.limits(now)]
+    last = max(full, key=lambda window: window.ends_at, default=None)
+    told = waiting.from_body(said.error, now)
+    if told is not None:
+        return replace(told, window=last.window if last else None)
+    return Until(last.resets_at, last.accuracy, last.window) if last and last.resets_at else None

@@ -1,20 +1,15 @@
-"""Reading failed answers: one table of what a status and the words in the body mean.
-
-A provider puts its own rules before ``COMMON``; the first rule that fits wins. A status alone never says that an
-account is done for: only words do.
-"""
+"""Taking failed answers apart, so that ``verdict`` can say what they mean."""
 
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
+from urllib.parse import urlsplit
 
-from authdeck.event import FailureKind
-from authdeck.exchange import Observation
 from authdeck.providers import waiting
 from authdeck.scrub import scrub
+from authdeck.verdict import CHALLENGE, Rule, Said, Until, Verdict, classify, judged
 
 _READ_AT_MOST: Final = 65_536
 _CHALLENGES: Final = (
@@ -28,9 +23,9 @@ _CHALLENGES: Final = (
 _PAGE_BEGINNINGS: Final = ("<!doctype", "<html", "<head", "<body")
 _TAGS: Final = re.compile(r"<(?:script|style)\b.*?(?:</(?:script|style)>|$)|<[^>]*>?", re.IGNORECASE | re.DOTALL)
 
-_ANY: Final[frozenset[int]] = frozenset()
-_AUTH_STATUSES: Final = frozenset({400, 401, 403})
-_SERVER_STATUSES: Final = frozenset(range(500, 600))
+_HINTS: Final = ("x-openai-authorization-error", "x-openai-ide-error-code", "x-openai-ide-root-error-code")
+_LINK_NAMES: Final = ("validation_link", "validation_url", "validationUrl")
+_LINK_LIMIT: Final = 2_048
 
 _STATUS_OF_TYPE: Final = {
     "authentication_error": 401, "permission_error": 403, "not_found_error": 404, "invalid_request_error": 400,
@@ -41,137 +36,65 @@ _STATUS_OF_TYPE: Final = {
 """Statuses that errors inside a started answer would have had."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """What an answer with one of ``statuses`` (none: any) and one of ``words`` (none: any) means.
-
-    ``of_model``: it concerns the model asked for, not the account.
-    """
-
-    kind: FailureKind
-    code: str
-    statuses: frozenset[int] = _ANY
-    words: tuple[str, ...] = ()
-    elsewhere: bool = False
-    refreshable: bool = False
-    of_model: bool = False
-
-    def fits(self, status: int, text: str) -> bool:
-        return (not self.statuses or status in self.statuses) and (
-            not self.words or any(word in text for word in self.words)
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A failed answer taken apart. ``text`` is lower case; ``error`` is the innermost error object, or empty."""
-
-    status: int
-    headers: Mapping[str, str]
-    text: str
-    error: Mapping[str, Any]
-    message: str
-
-
-COMMON: Final[tuple[Rule, ...]] = (
-    Rule(FailureKind.AUTH, "workspace_deactivated", frozenset({402}), ("deactivated_workspace",), elsewhere=True),
-    Rule(FailureKind.AUTH, "account_deactivated", _AUTH_STATUSES, ("account_deactivated",), elsewhere=True),
-    Rule(
-        FailureKind.AUTH,
-        "token_revoked",
-        frozenset({401, 403}),
-        (
-            "token_revoked",
-            "token_invalidated",
-            "invalidated_oauth_token",
-            "invalidated oauth token",
-            "oauth token revoked",
-            "token has been revoked",
-            "token has been invalidated",
-        ),
-        elsewhere=True,
-        refreshable=True,
-    ),
-    Rule(
-        FailureKind.AUTH,
-        "token_expired",
-        frozenset({401, 403}),
-        ("token_expired", "token is expired", "token has expired", "jwt expired"),
-        elsewhere=True,
-        refreshable=True,
-    ),
-    Rule(FailureKind.AUTH, "unauthorized", frozenset({401}), elsewhere=True, refreshable=True),
-    Rule(FailureKind.QUOTA, "payment_required", frozenset({402}), elsewhere=True),
-    Rule(FailureKind.QUOTA, "usage_limit_reached", frozenset({429}), ("usage_limit_reached",), elsewhere=True),
-    Rule(
-        FailureKind.QUOTA,
-        "insufficient_quota",
-        frozenset({429, 403}),
-        ("insufficient_quota", "exceeded_current_quota", "exceeded your current quota", "billing_hard_limit"),
-        elsewhere=True,
-    ),
-    Rule(FailureKind.QUOTA, "rate_limited", frozenset({429}), elsewhere=True, of_model=True),
-    Rule(FailureKind.AUTH, "permission_denied", frozenset({403}), elsewhere=True),
-    Rule(FailureKind.TIMEOUT, "upstream_timeout", frozenset({408, 504}), elsewhere=True),
-    Rule(FailureKind.UPSTREAM, "overloaded", frozenset({503, 529}), elsewhere=True),
-    Rule(FailureKind.UPSTREAM, "server_error", _SERVER_STATUSES, elsewhere=True),
-    Rule(FailureKind.REQUEST, "model_not_found", frozenset({400, 404}), ("model_not_found",), of_model=True),
-    Rule(FailureKind.REQUEST, "not_found", frozenset({404})),
-    Rule(FailureKind.REQUEST, "too_large", frozenset({413})),
-    Rule(
-        FailureKind.REQUEST,
-        "context_too_long",
-        frozenset({400, 422}),
-        ("context_length_exceeded", "prompt is too long"),
-    ),
-    Rule(FailureKind.REQUEST, "cancelled", frozenset({499})),
-    Rule(FailureKind.REQUEST, "invalid_request", frozenset(range(400, 500))),
-    Rule(FailureKind.UPSTREAM, "broken_answer", elsewhere=True),
-)
-
-_CHALLENGE: Final = Rule(FailureKind.UPSTREAM, "challenge", elsewhere=True)
-
-
 def read(
-    answer: Answer, rules: Sequence[Rule], now: datetime, model: str | None = None, until: datetime | None = None
-) -> Observation:
-    """The first rule that fits, and the time the answer gives, unless the provider's file found a better ``until``."""
-    rule = _CHALLENGE if _is_challenge(answer) else next(
-        rule for rule in (*rules, *COMMON) if rule.fits(answer.status, answer.text)
-    )  # fmt: skip
-    return Observation(
-        kind=rule.kind,
-        code=rule.code,
-        summary=scrub(answer.message),
-        elsewhere=rule.elsewhere,
-        refreshable=rule.refreshable,
-        until=_until(rule, answer, now, until),
-        scope=model if rule.of_model else None,
-    )
+    said: Said, rules: Sequence[Rule], now: datetime, model: str | None = None, until: Until | None = None
+) -> Verdict:
+    """The verdict, with the time the answer gives, unless the provider's file found a better ``until``."""
+    until = until or waiting.told(said.error, said.headers, now)
+    if _is_challenge(said):
+        return judged(said, CHALLENGE, until=until)
+    return classify(said, rules, model=model, until=until)
 
 
-def take_apart(status: int, headers: Mapping[str, str], body: bytes) -> Answer:
-    """Never raises. A status below 400 with an error inside (a started stream) counts as that error's status."""
+def take_apart(status: int, headers: Mapping[str, str], body: bytes) -> Said:
+    """Never raises. A status below 400 with an error inside (a started stream) counts as that error's, else 0."""
     text = body[:_READ_AT_MOST].decode("utf-8", "replace")
     error = _innermost_error(text)
     code = " ".join(str(error[name]) for name in ("type", "code", "status") if isinstance(error.get(name), str | int))
-    hints = " ".join(headers.get(name, "") for name in ("x-openai-authorization-error", "x-openai-ide-error-code"))
+    hints = " ".join(headers.get(name, "") for name in _HINTS)
     if status < 400:  # noqa: PLR2004 - the answer began well
-        status = next((found for word in code.lower().split() if (found := _STATUS_OF_TYPE.get(word))), 502)
-    return Answer(status, headers, f"{text} {code} {hints}".lower(), error, _message(text, error))
+        status = next((found for word in code.lower().split() if (found := _STATUS_OF_TYPE.get(word))), 0)
+    summary = scrub(_message(text, error))
+    return Said(status, headers, f"{text} {code} {hints}".lower(), error, summary, _link(error))
 
 
-def _until(rule: Rule, answer: Answer, now: datetime, better: datetime | None) -> datetime | None:
-    if rule.kind not in (FailureKind.QUOTA, FailureKind.UPSTREAM):
-        return None
-    return better or waiting.from_body(answer.error, now) or waiting.from_headers(answer.headers, now)
-
-
-def _is_challenge(answer: Answer) -> bool:
-    if answer.headers.get("cf-mitigated", "").lower() == "challenge":
+def _is_challenge(said: Said) -> bool:
+    if said.headers.get("cf-mitigated", "").lower() == "challenge":
         return True
-    is_page = answer.text.lstrip().startswith(_PAGE_BEGINNINGS)
-    return is_page and any(word in answer.text for word in _CHALLENGES)
+    is_page = said.text.lstrip().startswith(_PAGE_BEGINNINGS)
+    return is_page and any(word in said.text for word in _CHALLENGES)
+
+
+def _link(error: Mapping[str, Any]) -> str | None:
+    """Where Google sends a person who has to prove something: ``Help`` links, else ``ErrorInfo`` metadata.
+
+    Only an https address of Google's own is passed on to people. Shape: gemini-cli ``utils/googleQuotaErrors.ts``.
+    """
+    offered: list[object] = []
+    for detail in _objects(error.get("details")):
+        links = [link for link in _objects(detail.get("links")) if not _is_learn_more(link)]
+        metadata = detail.get("metadata")
+        said = metadata if isinstance(metadata, dict) else {}
+        offered += [*(link.get("url") for link in links), *(said.get(name) for name in _LINK_NAMES)]
+    return next((link for link in offered if isinstance(link, str) and _is_googles(link)), None)
+
+
+def _objects(found: object) -> list[dict[str, Any]]:
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+
+
+def _is_learn_more(link: Mapping[str, Any]) -> bool:
+    return str(link.get("description", "")).strip().lower() == "learn more"
+
+
+def _is_googles(link: str) -> bool:
+    try:
+        address = urlsplit(link)
+        host = address.hostname or ""
+    except ValueError:
+        return False
+    is_plain = len(link) <= _LINK_LIMIT and address.username is None and link.isprintable() and " " not in link
+    return is_plain and address.scheme == "https" and (host == "google.com" or host.endswith(".google.com"))
 
 
 def _innermost_error(text: str) -> Mapping[str, Any]:

@@ -7,13 +7,15 @@ from typing import Any, Final
 from authdeck.account import Kind
 from authdeck.credential import Claims, Credential, Tokens
 from authdeck.errors import NotFound
-from authdeck.exchange import Observation, Outgoing, Passed, Refreshed, RefreshOutcome, Reply
+from authdeck.exchange import Outgoing, Passed, Refreshed, RefreshOutcome, Reply
 from authdeck.providers import addresses, checks, failures, google, reading, sending
 from authdeck.routing import Route
 from authdeck.settings import Providers
+from authdeck.verdict import Verdict
 
 LEAD: Final = timedelta(minutes=5)
 KEEPS_TOKEN: Final = True
+WINDOW_HEADERS: Final = reading.NO_HEADERS
 _ROUTES: Final = frozenset({Route.GENERATE})
 
 
@@ -69,7 +71,10 @@ def read_refresh(reply: Reply, credential: Credential, now: datetime) -> Refresh
     return Refreshed(RefreshOutcome.FAILED, "nothing_to_refresh")
 
 
+read_windows = reading.no_windows
+
+
 def read_failure(
     status: int, headers: Mapping[str, str], body: bytes, now: datetime, model: str | None = None
-) -> Observation:
+) -> Verdict:
     return failures.read(failures.take_apart(status, headers, body), google.RULES, now, model)

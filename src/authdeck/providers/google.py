@@ -2,30 +2,22 @@
 
 from typing import Final
 
-from authdeck.event import FailureKind
-from authdeck.providers.failures import Rule
+from authdeck.evidence import Signal
+from authdeck.verdict import Rule
 
 RULES: Final = (
     Rule(
-        FailureKind.AUTH,
+        Signal.CREDENTIAL,
         "invalid_credentials",
         frozenset({400, 401, 403}),
         ("api_key_invalid", "api key not valid", "api key expired", "api_key_service_blocked"),
-        elsewhere=True,
     ),
+    Rule(Signal.REVIEW, "validation_required", frozenset({403}), ("validation_required", "verify your account")),
     Rule(
-        FailureKind.AUTH,
-        "validation_required",
-        frozenset({403}),
-        ("validation_required", "verify your account"),
-        elsewhere=True,
-    ),
-    Rule(
-        FailureKind.QUOTA,
+        Signal.QUOTA,
         "quota_exhausted",
         frozenset({429}),
-        ("quota_exhausted", "perday"),
-        elsewhere=True,
+        ("quota_exhausted", "perday", "generaterequestsperdayperprojectpermodel"),
         of_model=True,
     ),
 )

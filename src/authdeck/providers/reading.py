@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from authdeck import fields
 from authdeck.account import Kind
 from authdeck.credential import SECRET_KINDS, Claims, Tokens
+from authdeck.quota import QuotaWindow
 from authdeck.secret import Secret
 
 
@@ -115,3 +116,12 @@ def _file_expiry(document: Mapping[str, Any]) -> datetime | None:
 
 def _secret(text: str | None) -> Secret | None:
     return Secret(text) if text else None
+
+
+NO_HEADERS: Final[tuple[bytes, ...]] = ()
+
+
+def no_windows(headers: Mapping[str, str], body: bytes, now: datetime, model: str | None = None) -> list[QuotaWindow]:
+    """For providers whose answers tell of no window in passing."""
+    del headers, body, now, model
+    return []

@@ -13,13 +13,15 @@ from authdeck import fields
 from authdeck.account import Kind
 from authdeck.credential import Claims, Credential, Tokens
 from authdeck.errors import DeckError, NotFound
-from authdeck.exchange import Observation, Outgoing, Passed, Refreshed, Reply
+from authdeck.exchange import Outgoing, Passed, Refreshed, Reply
 from authdeck.providers import addresses, checks, failures, google, reading, refreshing, sending
 from authdeck.routing import Route
 from authdeck.settings import Providers
+from authdeck.verdict import Verdict
 
 LEAD: Final = timedelta(minutes=5)
 KEEPS_TOKEN: Final = False
+WINDOW_HEADERS: Final = reading.NO_HEADERS
 """The key makes a new token at any time, so tokens are not worth a revision: they live in memory."""
 
 _SCOPE: Final = "https://www.googleapis.com/auth/cloud-platform"
@@ -130,9 +132,12 @@ def read_refresh(reply: Reply, credential: Credential, now: datetime) -> Refresh
     return refreshing.read(reply, credential.document, now)
 
 
+read_windows = reading.no_windows
+
+
 def read_failure(
     status: int, headers: Mapping[str, str], body: bytes, now: datetime, model: str | None = None
-) -> Observation:
+) -> Verdict:
     return failures.read(failures.take_apart(status, headers, body), google.RULES, now, model)
 
 

@@ -7,6 +7,8 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 from authdeck import fields
+from authdeck.quota import Accuracy
+from authdeck.verdict import Until
 
 FARTHEST: Final = timedelta(days=62)
 """A reset later than this is no reset: it is left out rather than believed."""
@@ -29,25 +31,29 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
     return _sane(max(when - now, timedelta(0)))
 
 
-def from_headers(headers: Mapping[str, str], now: datetime) -> datetime | None:
+def told(error: Mapping[str, Any], headers: Mapping[str, str], now: datetime) -> Until | None:
+    """The error object's word, else ``Retry-After``, which is a guess: it says when to ask, not when a limit ends."""
+    if (until := from_body(error, now)) is not None:
+        return until
     wait = retry_after(headers, now)
-    return None if wait is None else now + wait
+    return None if wait is None else Until(now + wait, Accuracy.ESTIMATED)
 
 
-def from_body(error: Mapping[str, Any], now: datetime) -> datetime | None:
+def from_body(error: Mapping[str, Any], now: datetime) -> Until | None:
     """``resets_at`` (unix s, ms or ISO), ``resets_in_seconds``, and Google's ``RetryInfo`` and ``quotaResetDelay``."""
     for name in ("resets_at", "resetsAt", "reset_at", "period_end", "billing_period_end"):
         if (when := sane(fields.moment(error.get(name)), now)) is not None:
-            return when
+            return Until(when)
     for name in ("resets_in_seconds", "reset_after_seconds"):
         if isinstance(wait := error.get(name), int | float) and 0 <= wait <= FARTHEST.total_seconds():
-            return now + timedelta(seconds=wait)
+            return Until(now + timedelta(seconds=wait), Accuracy.DERIVED)
     details = error.get("details")
     waits = (
         [_google_wait(detail) for detail in details if isinstance(detail, dict)] if isinstance(details, list) else []
     )
     longest = max((wait for wait in waits if wait is not None), default=None)
-    return None if longest is None else sane(now + longest, now)
+    when = None if longest is None else sane(now + longest, now)
+    return None if when is None else Until(when, Accuracy.DERIVED)
 
 
 def sane(when: datetime | None, now: datetime) -> datetime | None:

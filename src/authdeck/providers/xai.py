@@ -1,6 +1,8 @@
 """xAI: Grok sign-ins on the CLI's host or the official API, and xAI API keys."""
 
+import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -8,12 +10,13 @@ from authdeck import fields
 from authdeck.account import Kind
 from authdeck.credential import Claims, Credential, Tokens
 from authdeck.errors import NotFound
-from authdeck.event import FailureKind
-from authdeck.exchange import Observation, Outgoing, Passed, Refreshed, Reply
-from authdeck.providers import addresses, checks, failures, reading, refreshing, sending
-from authdeck.providers.failures import Rule
+from authdeck.evidence import Signal, Source
+from authdeck.exchange import Outgoing, Passed, Refreshed, Reply
+from authdeck.providers import addresses, checks, failures, reading, refreshing, sending, waiting
+from authdeck.quota import FULL, Accuracy, QuotaWindow, Window
 from authdeck.routing import Route
 from authdeck.settings import Providers
+from authdeck.verdict import Rule, Said, Until, Verdict, judged
 
 LEAD: Final = timedelta(minutes=5)
 KEEPS_TOKEN: Final = True
@@ -30,46 +33,77 @@ _CLI_HOST_NEEDS: Final = ("x-xai-token-auth", "xai-grok-cli")
 
 _TOKEN_TAIL: Final = "/oauth2/token"  # noqa: S105 - a path
 _FREE_WINDOW: Final = timedelta(hours=24)
-_FREE_CODES: Final = ("free-usage-exhausted", "included free usage")
+_LIMITED: Final = frozenset({402, 403, 429})
+_DENIED: Final = "access to the chat endpoint is denied"
 
+_FREE_USED_UP: Final = Rule(
+    Signal.QUOTA,
+    "free_usage_exhausted",
+    _LIMITED,
+    ("subscription:free-usage-exhausted", "free-usage-exhausted", "included free usage"),
+)
 _RULES: Final = (
-    Rule(FailureKind.QUOTA, "free_usage_exhausted", frozenset({402, 403, 429}), _FREE_CODES, elsewhere=True),
     Rule(
-        FailureKind.QUOTA,
+        Signal.QUOTA,
         "spending_limit",
-        frozenset({402, 403, 429}),
+        _LIMITED,
         (
-            "spending-limit", "run out of credits", "used all available credits", "monthly spending limit",
-            "purchase more credits", "add credits",
+            "personal-team-blocked:spending-limit", "spending-limit", "run out of credits",
+            "used all available credits", "monthly spending limit", "purchase more credits", "add credits",
         ),
-        elsewhere=True,
     ),
     Rule(
-        FailureKind.AUTH,
-        "invalid_credentials",
+        Signal.CREDENTIAL,
+        "token_revoked",
         frozenset({400, 401, 403}),
-        ("bad-credentials", "invalid or expired credentials", "incorrect api key"),
-        elsewhere=True,
+        (
+            "token_invalidated", "token_revoked", "refresh_token_reused", "invalid_refresh_token",
+            "refresh token has been revoked", "authentication token has been invalidated",
+        ),
         refreshable=True,
     ),
-    Rule(FailureKind.REQUEST, "client_outdated", frozenset({426})),
     Rule(
-        FailureKind.REQUEST,
+        Signal.CREDENTIAL,
+        "invalid_credentials",
+        frozenset({400, 401, 403}),
+        ("bad-credentials", "invalid or expired credentials", "incorrect api key", "invalid_grant"),
+        refreshable=True,
+    ),
+    Rule(Signal.REQUEST, "client_outdated", frozenset({426})),
+    Rule(
+        Signal.REQUEST,
         "content_refused",
         frozenset({400, 403, 422}),
-        ("violates usage guidelines", "usage guideline violation", "safety_check", "safety check", "policy violation"),
+        (
+            "content violates usage guidelines", "violates usage guidelines", "usage guideline violation",
+            "safety_check", "safety check", "policy violation",
+        ),
     ),
     Rule(
-        FailureKind.AUTH,
+        Signal.REVIEW,
+        "credential_permission_denied",
+        frozenset({403}),
+        (_DENIED,),
+        also=(
+            ("permission_denied", "permission-denied"),
+            ("correct credentials", "update the permissions", "contact support"),
+        ),
+        final=True,
+    ),
+    Rule(
+        Signal.ENTITLEMENT,
         "not_entitled",
         frozenset({402, 403}),
         (
             "need a grok subscription", "active grok subscription", "not entitled", "not authorized for xai api access",
-            "tier denied", "subscription required", "access to the chat endpoint is denied",
+            "tier denied", "subscription required", _DENIED,
         ),
-        elsewhere=True,
     ),
 )  # fmt: skip
+_COUNTED: Final = re.compile(r"tokens \(actual/limit\): (\d{1,15})/(\d{1,15})")
+
+WINDOW_HEADERS: Final[tuple[bytes, ...]] = ()
+"""No header tells of a window; only the body of the refusal does."""
 
 
 def kind_of(document: Mapping[str, Any]) -> Kind:
@@ -149,13 +183,39 @@ def read_refresh(reply: Reply, credential: Credential, now: datetime) -> Refresh
 
 def read_failure(
     status: int, headers: Mapping[str, str], body: bytes, now: datetime, model: str | None = None
-) -> Observation:
-    """Free usage without a reset of its own comes back after a rolling day."""
-    answer = failures.take_apart(status, headers, body)
-    seen = failures.read(answer, _RULES, now, model)
-    if seen.code == "free_usage_exhausted" and seen.until is None:
-        return failures.read(answer, _RULES, now, model, now + _FREE_WINDOW)
-    return seen
+) -> Verdict:
+    said = failures.take_apart(status, headers, body)
+    if _FREE_USED_UP.fits(said):
+        return judged(said, _FREE_USED_UP, model=model, until=_free_again(said, now))
+    return failures.read(said, _RULES, now, model)
+
+
+def read_windows(headers: Mapping[str, str], body: bytes, now: datetime, model: str | None = None) -> list[QuotaWindow]:
+    """The rolling day of free usage, from the refusal that says how much of it is used."""
+    del model
+    said = failures.take_apart(429, headers, body)
+    counted = _COUNTED.search(said.text)
+    if not counted or not _FREE_USED_UP.fits(said):
+        return []
+    used, limit = int(counted.group(1)), int(counted.group(2))
+    until = _free_again(said, now)
+    window = QuotaWindow(
+        window=Window.ROLLING_24H.value,
+        used_percent=min(used * FULL / limit, FULL) if limit else None,
+        observed_at=now,
+        source=Source.RESPONSE,
+        accuracy=until.accuracy,
+        resets_at=until.at,
+        limit_reached=True,
+        seconds=int(_FREE_WINDOW.total_seconds()),
+    )
+    return [window]
+
+
+def _free_again(said: Said, now: datetime) -> Until:
+    """Free usage without a reset of its own comes back after a rolling day. ``Retry-After`` means something else."""
+    told = waiting.from_body(said.error, now) or Until(now + _FREE_WINDOW, Accuracy.ESTIMATED)
+    return replace(told, window=Window.ROLLING_24H.value)
 
 
 def _uses_api(document: Mapping[str, Any]) -> bool:

@@ -27,7 +27,9 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
     text,
+    true,
 )
 
 from authdeck.clock import from_micros, to_micros
@@ -69,6 +71,7 @@ def _account(**options: Any) -> Column[int]:
 
 
 _OPEN: Final = text("released_at IS NULL")
+_STILL_OPEN: Final = text("closed_at IS NULL")
 
 installation = Table(
     "installation",
@@ -270,6 +273,11 @@ evidence = Table(
     Column("count", Integer, nullable=False),
     Column("request_id", String(32)),
     Column("detail", JSON, nullable=False),
+    Column("code", String(48), nullable=False, server_default=text("''")),
+    Column("previous_at", Moment),  # the newest one before last_at: two in a row count where one does not
+    Column("is_dated", Boolean, nullable=False, server_default=true()),  # else the times are those of learning it
+    Column("until", Moment),
+    Column("judgement", JSON),  # what the verdict said follows from it
     Index("ix_evidence_account_last_at", "account", "last_at"),
 )
 
@@ -302,6 +310,7 @@ quota_history = Table(
     Column("source", String(16), nullable=False),
     Column("accuracy", String(16), nullable=False),
     Column("observed_at", Moment, nullable=False),
+    Column("is_reset", Boolean, nullable=False, server_default=false()),  # the window began anew before it
     Index("ix_quota_history_account_observed_at", "account", "observed_at"),
 )
 
@@ -433,6 +442,15 @@ incidents = Table(
     Column("opened_at", Moment, nullable=False),
     Column("closed_at", Moment),
     Column("detail", JSON, nullable=False),
+    Column("last_at", Moment),
+    Index(
+        "uq_incidents_open",
+        "cause",
+        "subject",
+        unique=True,
+        sqlite_where=_STILL_OPEN,
+        postgresql_where=_STILL_OPEN,
+    ),
 )
 
 inspections = Table(

@@ -10,6 +10,7 @@ from authdeck.account import Account, Kind, Provider
 from authdeck.directory import Directory, Entry
 from authdeck.health import Health
 from authdeck.hold import Reason
+from authdeck.quota import Window
 from authdeck.web.activity import Activity
 from authdeck.web.masking import masked, masked_id
 from authdeck.web.preferences import Preferences
@@ -127,6 +128,13 @@ def plan_of(account: Account, locale: str) -> str:
     if account.kind is Kind.OAUTH:
         return wording.sentence("plan.unknown", {}, locale)
     return wording.sentence(f"kind_short.{account.kind.value}", {}, locale)
+
+
+def window_name(name: str, locale: str) -> str:
+    """A quota window in words; one with a name of its own keeps it."""
+    if name in {window.value for window in Window}:
+        return wording.sentence(f"window.{name}", {}, locale)
+    return name.replace("_", " ")
 
 
 def identifier(text: str | None, prefs: Preferences) -> str:

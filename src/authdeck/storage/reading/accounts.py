@@ -13,6 +13,7 @@ from authdeck.clock import to_micros
 from authdeck.directory import Entry
 from authdeck.errors import Conflict, NotFound
 from authdeck.storage.database import ReadConnection
+from authdeck.storage.reading import evidence
 from authdeck.storage.reading.holds import open_holds
 from authdeck.storage.tables import accounts, aliases, proxies
 
@@ -44,9 +45,7 @@ _BY_EMAIL = _select().join(_FIRST, _FIRST.c.key == accounts.c.key).where(_FIRST.
 
 def live(connection: ReadConnection) -> list[Entry]:
     """Every live account with its open holds: what the directory and the pool load at start."""
-    found = _accounts(connection, _LIVE)
-    holds = open_holds(connection)
-    return [Entry(account, holds.get(account.key, ())) for account in found]
+    return list(_with_state(connection, _accounts(connection, _LIVE)))
 
 
 def entries(connection: ReadConnection, indexes: Sequence[str]) -> dict[str, Entry]:
@@ -54,8 +53,8 @@ def entries(connection: ReadConnection, indexes: Sequence[str]) -> dict[str, Ent
     found: dict[str, Entry] = {}
     for start in range(0, len(indexes), _AT_ONCE):
         some = _accounts(connection, and_(_LIVE, accounts.c.auth_index.in_(indexes[start : start + _AT_ONCE])))
-        holds = open_holds(connection, [account.key for account in some])
-        found |= {account.auth_index: Entry(account, holds.get(account.key, ())) for account in some}
+        keys = [account.key for account in some]
+        found |= {entry.account.auth_index: entry for entry in _with_state(connection, some, keys)}
     return found
 
 
@@ -151,6 +150,17 @@ def aliases_of(connection: ReadConnection, account_key: int) -> list[Alias]:
     """Oldest first."""
     statement = select(aliases).where(aliases.c.account == account_key).order_by(aliases.c.since, aliases.c.key)
     return [Alias(row.kind, row.value, row.source, row.since, row.until) for row in connection.execute(statement)]
+
+
+def _with_state(
+    connection: ReadConnection, found: Iterable[Account], keys: Sequence[int] | None = None
+) -> Iterable[Entry]:
+    """The accounts with their open holds, quota windows and pending candidates."""
+    holds, windows = open_holds(connection, keys), evidence.windows(connection, keys)
+    pending = evidence.open_candidates(connection, keys)
+    for account in found:
+        key = account.key
+        yield Entry(account, holds.get(key, ()), windows.get(key, ()), pending.get(key, ()))
 
 
 def _has_alias(name: str) -> ColumnElement[bool]:

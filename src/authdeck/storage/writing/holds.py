@@ -49,6 +49,12 @@ def release(
     return connection.execute(statement).rowcount
 
 
+def release_one(connection: WriteConnection, key: int, *, by: str, at: datetime) -> bool:
+    """Release the hold with that key; whether it was open."""
+    statement = update(holds).where(holds.c.key == key, holds.c.released_at.is_(None))
+    return connection.execute(statement.values(released_at=at, released_by=by)).rowcount > 0
+
+
 def raise_watermark(
     connection: WriteConnection, account_key: int, owner: Owner, code: str, *, by: str, at: datetime
 ) -> None:
@@ -57,6 +63,14 @@ def raise_watermark(
     connection.execute(delete(watermarks).where(mark))
     row = {"account": account_key, "owner": owner.value, "code": code, "at": at, "actor": by}
     connection.execute(insert(watermarks).values(row))
+
+
+def was_placed(connection: WriteConnection, account_key: int, owner: Owner, code: str) -> bool:
+    """Whether there ever was such a hold."""
+    statement = select(holds.c.key).where(
+        holds.c.account == account_key, holds.c.owner == owner.value, holds.c.code == code
+    )
+    return connection.execute(statement.limit(1)).one_or_none() is not None
 
 
 def open_codes(connection: WriteConnection, account_key: int, owner: Owner) -> list[str]:

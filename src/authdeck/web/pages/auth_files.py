@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
@@ -81,6 +82,8 @@ async def account(request: Request) -> Response:
         aliases=[masked(alias) if prefs.masked else alias for alias in entry.account.aliases],
         sharing=_sharing(room, settings.prefix),
         revisions=stored,
+        windows=entry.windows,
+        window_name=partial(account_rows.window_name, locale=prefs.locale),
         recent=[request_rows.row(event, prefs) for event in recent.items],
         next_url=request.url.path,
     )

@@ -1,6 +1,7 @@
 """Sentences about accounts: errors of reading and editing them, and what imports, terms and upstreams report."""
 
 SENTENCES: dict[str, str] = {
+    "hold_not_found": "The account never had a hold {code} of {owner}.",
     "account_not_found": "No account is called {name}. Give its auth_index, file name or an alias.",
     "account_in_trash": "The account {name} is in the trash. Restore it first.",
     "alias_ambiguous": "{name} names several accounts. Give the auth_index of the one you mean: {candidates}.",

@@ -1,0 +1,288 @@
+"""Taking in what answers say of accounts: off the answers' path, equal ones together, some accounts a transaction.
+
+The gateway hands over what it saw and goes on. What may lead to a hold is written at once, all else within seconds.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import partial
+from typing import Final
+
+from authdeck import action, quota, tasks
+from authdeck.account import Account
+from authdeck.action import Bounds, Cause, Incident, Sighting, Watch
+from authdeck.clock import from_micros
+from authdeck.errors import DeckError
+from authdeck.evidence import NEUTRAL, Action, Confidence, Evidence, Signal, together
+from authdeck.metrics import OBSERVATIONS_DROPPED
+from authdeck.operations.desk import Desk
+from authdeck.operations.reconcile import settle
+from authdeck.operations.records import changed
+from authdeck.providers import PROVIDERS
+from authdeck.quota import QuotaWindow
+from authdeck.storage.database import WriteConnection
+from authdeck.storage.reading import accounts
+from authdeck.storage.reading import evidence as reading
+from authdeck.storage.writing import evidence as writing
+from authdeck.verdict import Verdict
+
+AT_ONCE: Final = 8
+"""Accounts of one transaction: none may last 50 ms."""
+
+WAITING_LIMIT: Final = 10_000
+"""Accounts whose observations wait; those of further ones are dropped and counted."""
+
+_REMEMBERED: Final = 10_000
+_Raw = Sequence[tuple[bytes, bytes]]
+_NEVER: Final = from_micros(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A failed answer. ``generation`` is that of the credential that was sent.
+
+    ``is_final``: a newer credential was tried too, or there is none to be had. ``model`` is what was asked for.
+    """
+
+    account: Account
+    generation: int
+    verdict: Verdict
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    request_id: str
+    model: str | None = None
+    is_final: bool = True
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """What was seen of one account and is not written yet. ``causes`` are the common causes of its failures."""
+
+    evidence: dict[tuple[object, ...], Evidence] = field(default_factory=dict)
+    windows: tuple[QuotaWindow, ...] = ()
+    causes: dict[tuple[Cause, str], datetime] = field(default_factory=dict)
+
+
+class Observer:
+    """``failed`` and ``answered`` from the event loop, between ``start`` and ``close``; ``flush`` by the timetable."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk: Final = desk
+        self._watch: Final = Watch()
+        self._waiting: dict[str, _Waiting] = {}
+        self._figures: OrderedDict[str, tuple[tuple[bytes, ...], datetime]] = OrderedDict()
+        self._urgent: Final = asyncio.Event()
+        self._writing: Final = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = tasks.start(self._run(), name="observe")
+
+    async def close(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        await self.flush()
+
+    def failed(self, failed: Failed) -> None:
+        """An answer that failed. Requests' own faults say nothing of the account and are not kept."""
+        now, account = self._desk.now(), failed.account
+        windows = PROVIDERS[account.provider].read_windows(failed.headers, failed.body, now, failed.verdict.scope)
+        cause = self._watch.cause(_sighting(failed, now))
+        row = _row(failed, now, cause)
+        if row.signal in NEUTRAL and cause is None and not windows:
+            return
+        waiting = self._of(account)
+        if waiting is None:
+            return
+        if row.signal not in NEUTRAL:
+            _add(waiting, row)
+        if cause is not None:
+            waiting.causes[cause] = now
+        waiting.windows = quota.newest(waiting.windows, windows)
+        if row.may_automate or cause is not None:
+            self._urgent.set()
+
+    def answered(self, account: Account, headers: _Raw) -> None:
+        """An answer that succeeded: its headers may tell of quota windows. Costs next to nothing where they don't."""
+        self._watch.served(account.provider.value, account.proxy_display)
+        ends = PROVIDERS[account.provider].WINDOW_HEADERS
+        if not ends:
+            return
+        figures = tuple(value for name, value in headers if name.endswith(ends))
+        if not figures:
+            return
+        now, (known, at) = self._desk.now(), self._figures.get(account.auth_index, ((), _NEVER))
+        if figures == known and now - at < quota.KEPT_EVERY:
+            return
+        self._remember(account.auth_index, figures, now)
+        told = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
+        self.saw_windows(account, PROVIDERS[account.provider].read_windows(told, b"", now))
+
+    def saw_windows(self, account: Account, windows: Iterable[QuotaWindow]) -> None:
+        """Quota windows of an account, wherever they were read. Those that tell nothing new are left out."""
+        entry = self._desk.directory.get(account.auth_index)
+        known = {window.key: window for window in entry.windows} if entry is not None else {}
+        new = [window for window in windows if quota.is_kept(known.get(window.key), window)]
+        if new and (waiting := self._of(account)) is not None:
+            waiting.windows = quota.newest(waiting.windows, new)
+
+    async def flush(self) -> None:
+        """Write down all that waits. What can't be written now waits for the next time."""
+        async with self._writing:
+            self._watch.forget(self._desk.now())
+            while self._waiting:
+                some = dict(list(self._waiting.items())[:AT_ONCE])
+                for auth_index in some:
+                    del self._waiting[auth_index]
+                try:
+                    await self._desk.write(partial(take_in, self._desk, some))
+                except BaseException:
+                    self._take_back(some)
+                    raise
+
+    async def _run(self) -> None:
+        while True:
+            await self._urgent.wait()
+            self._urgent.clear()
+            try:
+                await self.flush()
+            except DeckError:  # the storage is busy or full: the timetable's flush tries again
+                continue
+
+    def _of(self, account: Account) -> _Waiting | None:
+        waiting = self._waiting.get(account.auth_index)
+        if waiting is None:
+            if len(self._waiting) >= WAITING_LIMIT:
+                OBSERVATIONS_DROPPED.inc()
+                return None
+            waiting = self._waiting[account.auth_index] = _Waiting()
+        return waiting
+
+    def _take_back(self, some: Mapping[str, _Waiting]) -> None:
+        for auth_index, waiting in some.items():
+            newer = self._waiting.setdefault(auth_index, _Waiting())
+            for row in waiting.evidence.values():
+                _add(newer, row)
+            newer.windows = quota.newest(newer.windows, waiting.windows)
+            newer.causes = waiting.causes | newer.causes
+
+    def _remember(self, auth_index: str, figures: tuple[bytes, ...], now: datetime) -> None:
+        self._figures[auth_index] = figures, now
+        self._figures.move_to_end(auth_index)
+        if len(self._figures) > _REMEMBERED:
+            self._figures.popitem(last=False)
+
+
+def _add(waiting: _Waiting, row: Evidence) -> None:
+    known = waiting.evidence.get(row.kind)
+    waiting.evidence[row.kind] = row if known is None else together(known, row)
+
+
+def _sighting(failed: Failed, now: datetime) -> Sighting:
+    verdict, account = failed.verdict, failed.account
+    return Sighting(
+        now, account.auth_index, account.provider.value, verdict.signal, verdict.kind, verdict.code,
+        verdict.confidence, account.proxy_display, failed.request_id,
+    )  # fmt: skip
+
+
+def _row(failed: Failed, now: datetime, cause: tuple[Cause, str] | None) -> Evidence:
+    """The observation, toned down where it proves less than it says.
+
+    A token that could still be exchanged may just have run out. A failure that others share is not the account's.
+    """
+    row = failed.verdict.evidence(failed.generation, now, request_id=failed.request_id)
+    if row.signal is Signal.TRANSIENT and not failed.verdict.is_account_wide:
+        row = replace(row, scope=failed.model)
+    if failed.verdict.refreshable and not failed.is_final:
+        row = replace(row, may_automate=False, confidence=Confidence.LOW)
+    if cause is not None:
+        told = {**row.detail, "incident": cause[0].value}
+        row = replace(row, may_automate=False, action=Action.KEEP, detail=told)
+    return row
+
+
+# ---- one transaction ----
+
+
+def take_in(desk: Desk, seen: Mapping[str, _Waiting], connection: WriteConnection) -> None:
+    """Evidence, windows and their history, incidents; then holds, queue rows and state of the accounts they concern."""
+    found = accounts.entries(connection, list(seen))
+    guard = _Guard(desk, connection)
+    for auth_index, entry in found.items():
+        account, waiting = entry.account, seen[auth_index]
+        for row in waiting.evidence.values():
+            writing.note(connection, account.key, guard.bounded(account, row))
+        if take_in_windows(connection, account, entry.windows, waiting.windows):
+            changed(desk, connection, "account", auth_index)
+    for waiting in seen.values():
+        for cause, at in waiting.causes.items():
+            guard.report(cause, at)
+    settle(desk, connection, [entry.account for entry in found.values()])
+
+
+def take_in_windows(
+    connection: WriteConnection, account: Account, known: Sequence[QuotaWindow], seen: Sequence[QuotaWindow]
+) -> bool:
+    """Store what is newer; keep history of what changed. Whether anything was newer."""
+    if not seen:
+        return False
+    before = {window.key: window for window in known}
+    newer = [window for window in quota.newest(known, seen) if before.get(window.key) != window]
+    writing.replace_windows(connection, account.key, newer)
+    kept = reading.last_snapshots(connection, account.key) if newer else {}
+    for window in newer:
+        former = kept.get(window.key)
+        if quota.is_kept(former, window):
+            is_reset = former is not None and quota.was_reset(former, window)
+            writing.add_snapshot(connection, account.key, window, is_reset=is_reset)
+    return bool(newer)
+
+
+class _Guard:
+    """Keeps automation within its bounds, and writes incidents down. Lives as long as one transaction."""
+
+    def __init__(self, desk: Desk, connection: WriteConnection) -> None:
+        allowed = desk.settings.automation
+        self._desk: Final = desk
+        self._connection: Final = connection
+        self._bounds: Final = Bounds(allowed.accounts_per_hour, allowed.percent_per_hour)
+        self._open: Final = reading.open_incidents(connection)
+        self._held: dict[str, set[int]] = {}
+
+    def bounded(self, account: Account, row: Evidence) -> Evidence:
+        """The row; one that would hold more accounts than automation may leaves that to a person."""
+        if not action.is_bounded(row):
+            return row
+        cause = (Cause.BOUNDS, f"{account.provider.value}:{row.code}")
+        held = self._held_of(account)
+        is_stopped = cause in self._open or len(held) >= self._allowance(account)
+        if account.key in held or not is_stopped:
+            held.add(account.key)
+            return row
+        self.report(cause, row.last_at)
+        return replace(row, may_automate=False, detail={**row.detail, "incident": Cause.BOUNDS.value})
+
+    def report(self, cause: tuple[Cause, str], at: datetime) -> None:
+        """Open the incident, or count one more."""
+        known = self._open.get(cause)
+        incident = (
+            Incident(*cause, opened_at=at, last_at=at)
+            if known is None
+            else replace(known, count=known.count + 1, last_at=max(known.last_at, at))
+        )
+        self._open[cause] = writing.store_incident(self._connection, incident)
+
+    def _held_of(self, account: Account) -> set[int]:
+        provider = account.provider.value
+        if provider not in self._held:
+            since = self._desk.now() - self._bounds.within
+            self._held[provider] = set(reading.held_since(self._connection, account.provider, since))
+        return self._held[provider]
+
+    def _allowance(self, account: Account) -> int:
+        return self._bounds.allowance(reading.count_of_provider(self._connection, account.provider))

@@ -1,0 +1,274 @@
+"""Named reads of evidence, quota windows, candidates, incidents and derived state."""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select
+
+from authdeck.account import Provider
+from authdeck.action import Candidate, Cause, Incident, Status
+from authdeck.evidence import Action, Confidence, Evidence, Signal, Source
+from authdeck.hold import Owner
+from authdeck.quota import Accuracy, Presence, QuotaWindow
+from authdeck.storage.database import ReadConnection
+from authdeck.storage.tables import (
+    account_state,
+    accounts,
+    candidates,
+    evidence,
+    holds,
+    incidents,
+    quota_history,
+    quota_windows,
+    watermarks,
+)
+
+T = TypeVar("T")
+
+LIVE: Final = and_(accounts.c.trashed_at.is_(None), accounts.c.purged_at.is_(None), accounts.c.merged_into.is_(None))
+
+
+def of_sign_in(connection: ReadConnection, account_keys: Sequence[int]) -> dict[int, tuple[Evidence, ...]]:
+    """What was seen of the accounts under the sign-in that each has now, newest first, by account key."""
+    now = and_(accounts.c.key == evidence.c.account, accounts.c.generation == evidence.c.generation)
+    statement = (
+        select(evidence)
+        .join(accounts, now)
+        .where(evidence.c.account.in_(account_keys))
+        .order_by(evidence.c.last_at.desc(), evidence.c.key.desc())
+    )
+    return _by_account(connection, statement, _evidence)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    items: list[Evidence]
+    total: int
+
+
+def history(connection: ReadConnection, account_key: int, limit: int, offset: int = 0) -> Page:
+    """Evidence of all sign-ins, newest first."""
+    mine = evidence.c.account == account_key
+    order = (evidence.c.last_at.desc(), evidence.c.key.desc())
+    rows = connection.execute(select(evidence).where(mine).order_by(*order).limit(limit).offset(offset))
+    total = connection.execute(select(func.count()).select_from(evidence).where(mine)).scalar_one()
+    return Page([_evidence(row) for row in rows], total)
+
+
+def same_episode(connection: ReadConnection, account_key: int, row: Evidence, near: timedelta) -> Evidence | None:
+    """The row that an equal observation joins: of the same kind and near enough in time."""
+    statement = (
+        select(evidence)
+        .where(
+            evidence.c.account == account_key,
+            evidence.c.generation == row.generation,
+            evidence.c.source == row.source.value,
+            evidence.c.signal == row.signal.value,
+            evidence.c.code == row.code,
+            evidence.c.scope == (row.scope or ""),
+            evidence.c.is_dated.is_(row.is_dated),
+            evidence.c.last_at >= row.first_at - near,
+            evidence.c.first_at <= row.last_at + near,
+        )
+        .order_by(evidence.c.last_at.desc())
+        .limit(1)
+    )
+    found = connection.execute(statement).one_or_none()
+    return None if found is None else _evidence(found)
+
+
+def newest_of_code(connection: ReadConnection, account_key: int, code: str) -> datetime | None:
+    """When this was last observed of the account."""
+    mine = and_(evidence.c.account == account_key, evidence.c.code == code)
+    statement = select(evidence.c.last_at).where(mine).order_by(evidence.c.last_at.desc()).limit(1)
+    return connection.execute(statement).scalar_one_or_none()
+
+
+def windows(
+    connection: ReadConnection, account_keys: Sequence[int] | None = None
+) -> dict[int, tuple[QuotaWindow, ...]]:
+    """The newest observation of each window, by account key; of all accounts where no keys are given."""
+    statement = select(quota_windows).order_by(quota_windows.c.account, quota_windows.c.window, quota_windows.c.scope)
+    if account_keys is not None:
+        statement = statement.where(quota_windows.c.account.in_(account_keys))
+    return _by_account(connection, statement, lambda row: _window(row, row.detail))
+
+
+def last_snapshots(connection: ReadConnection, account_key: int) -> dict[tuple[str, str | None], QuotaWindow]:
+    """The newest row of history of each window."""
+    mine = quota_history.c.account == account_key
+    newest = (
+        select(quota_history.c.window, quota_history.c.scope, func.max(quota_history.c.key).label("key"))
+        .where(mine)
+        .group_by(quota_history.c.window, quota_history.c.scope)
+        .subquery()
+    )
+    statement = select(quota_history).join(newest, quota_history.c.key == newest.c.key)
+    found = [_window(row, {}) for row in connection.execute(statement)]
+    return {window.key: window for window in found}
+
+
+def snapshots(connection: ReadConnection, account_key: int) -> list[tuple[QuotaWindow, bool]]:
+    """An account's quota history, oldest first, each with whether the window began anew before it."""
+    mine = quota_history.c.account == account_key
+    rows = connection.execute(select(quota_history).where(mine).order_by(quota_history.c.observed_at))
+    return [(_window(row, {}), row.is_reset) for row in rows]
+
+
+def marks(connection: ReadConnection, account_keys: Sequence[int]) -> dict[int, dict[tuple[Owner, str], datetime]]:
+    """Up to when evidence no longer raises a hold, by account key, then by owner and code."""
+    found: dict[int, dict[tuple[Owner, str], datetime]] = defaultdict(dict)
+    for row in connection.execute(select(watermarks).where(watermarks.c.account.in_(account_keys))):
+        found[row.account][Owner(row.owner), row.code] = row.at
+    return found
+
+
+def queue_of(connection: ReadConnection, account_keys: Sequence[int]) -> dict[int, tuple[Candidate, ...]]:
+    """Open rows of the queue and the closed ones, which decide when a reason may open again. By account key."""
+    statement = select(candidates).where(candidates.c.account.in_(account_keys)).order_by(candidates.c.key.desc())
+    return _by_account(connection, statement, _candidate)
+
+
+def open_candidates(
+    connection: ReadConnection, account_keys: Sequence[int] | None = None
+) -> dict[int, tuple[Candidate, ...]]:
+    """Pending rows of the queue, by account key, oldest first; of all accounts where no keys are given."""
+    statement = select(candidates).where(candidates.c.status == Status.PENDING.value).order_by(candidates.c.key)
+    if account_keys is not None:
+        statement = statement.where(candidates.c.account.in_(account_keys))
+    return _by_account(connection, statement, _candidate)
+
+
+def _by_account(
+    connection: ReadConnection, statement: Select[Any], made: Callable[[Row[Any]], T]
+) -> dict[int, tuple[T, ...]]:
+    found: dict[int, list[T]] = defaultdict(list)
+    for row in connection.execute(statement):
+        found[row.account].append(made(row))
+    return {account: tuple(together) for account, together in found.items()}
+
+
+def open_incidents(connection: ReadConnection) -> dict[tuple[Cause, str], Incident]:
+    rows = connection.execute(select(incidents).where(incidents.c.closed_at.is_(None)))
+    return {(found.cause, found.subject): found for found in map(_incident, rows)}
+
+
+def held_since(connection: ReadConnection, provider: Provider, since: datetime) -> frozenset[int]:
+    """Accounts of the provider that automation held for their sign-in since a moment, released or not."""
+    statement = (
+        select(holds.c.account)
+        .join(accounts, accounts.c.key == holds.c.account)
+        .where(
+            accounts.c.provider == provider.value,
+            holds.c.owner == Owner.CREDENTIAL.value,
+            holds.c.actor == "authdeck",
+            holds.c.evidence.is_not(None),
+            holds.c.since > since,
+        )
+        .distinct()
+    )
+    return frozenset(connection.execute(statement).scalars())
+
+
+def count_of_provider(connection: ReadConnection, provider: Provider) -> int:
+    """Live accounts of the provider."""
+    statement = select(func.count()).select_from(accounts).where(accounts.c.provider == provider.value, LIVE)
+    return int(connection.execute(statement).scalar_one())
+
+
+def due(connection: ReadConnection, now: datetime) -> list[str]:
+    """Live accounts whose state may have changed by time alone, or was never computed. Longest due first."""
+    is_due: ColumnElement[bool] = or_(account_state.c.account.is_(None), account_state.c.next_change_at <= now)
+    statement = (
+        select(accounts.c.auth_index)
+        .outerjoin(account_state, account_state.c.account == accounts.c.key)
+        .where(LIVE, is_due)
+        .order_by(account_state.c.next_change_at, accounts.c.key)
+    )
+    return list(connection.execute(statement).scalars())
+
+
+@dataclass(frozen=True, slots=True)
+class DerivedState:
+    """A row of ``account_state``: health, whether it is a problem, its rank, and when it may be different."""
+
+    health: str
+    problem: bool
+    risk: int
+    next_change_at: datetime | None
+
+
+def states(connection: ReadConnection, account_keys: Sequence[int]) -> dict[int, DerivedState]:
+    rows = connection.execute(select(account_state).where(account_state.c.account.in_(account_keys)))
+    return {row.account: DerivedState(row.health, row.problem, row.risk, row.next_change_at) for row in rows}
+
+
+def _evidence(row: Row[Any]) -> Evidence:
+    judged = row.judgement or {}
+    return Evidence(
+        generation=row.generation,
+        source=Source(row.source),
+        signal=Signal(row.signal),
+        code=row.code,
+        first_at=row.first_at,
+        last_at=row.last_at,
+        scope=row.scope or None,
+        previous_at=row.previous_at,
+        count=row._mapping["count"],  # noqa: SLF001 - a row has a method of that name
+        is_dated=row.is_dated,
+        until=row.until,
+        is_told=judged.get("is_told", False),
+        window=judged.get("window"),
+        action=Action(judged.get("action", Action.KEEP)),
+        confidence=Confidence(judged.get("confidence", Confidence.HIGH)),
+        may_automate=judged.get("may_automate", False),
+        request_id=row.request_id,
+        detail=row.detail,
+        key=row.key,
+    )
+
+
+def _window(row: Row[Any], detail: Mapping[str, Any]) -> QuotaWindow:
+    return QuotaWindow(
+        window=row.window,
+        used_percent=row.used_percent,
+        observed_at=row.observed_at,
+        source=Source(row.source),
+        accuracy=Accuracy(row.accuracy),
+        scope=row.scope or None,
+        resets_at=row.resets_at,
+        limit_reached=detail.get("limit_reached", False),
+        counts=detail.get("counts", True),
+        seconds=detail.get("seconds"),
+        presence=Presence(detail.get("presence", Presence.ACTIVE)),
+    )
+
+
+def _candidate(row: Row[Any]) -> Candidate:
+    return Candidate(
+        reason_code=row.reason_code,
+        action=Action(row.suggested_action),
+        first_seen=row.first_seen,
+        last_seen=row.last_seen,
+        hits=row.hits,
+        status=Status(row.status),
+        evidence=row.evidence,
+        ignored_until=row.ignored_until,
+        closed_at=row.resolved_at,
+        key=row.key,
+    )
+
+
+def _incident(row: Row[Any]) -> Incident:
+    return Incident(
+        cause=Cause(row.cause),
+        subject=row.subject,
+        opened_at=row.opened_at,
+        last_at=row.last_at or row.opened_at,
+        count=row._mapping["count"],  # noqa: SLF001 - a row has a method of that name
+        closed_at=row.closed_at,
+        key=row.key,
+    )

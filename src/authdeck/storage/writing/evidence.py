@@ -1,0 +1,161 @@
+"""Named writes of evidence, quota windows, candidates, incidents and derived state."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy import and_, delete, insert, select, update
+
+from authdeck.action import Candidate, Incident, Status
+from authdeck.evidence import EPISODE, Evidence, together
+from authdeck.quota import QuotaWindow
+from authdeck.storage.database import WriteConnection
+from authdeck.storage.reading import evidence as reading
+from authdeck.storage.reading.evidence import DerivedState
+from authdeck.storage.tables import (
+    account_state,
+    candidates,
+    evidence,
+    holds,
+    incidents,
+    quota_history,
+    quota_windows,
+)
+
+
+def note(connection: WriteConnection, account_key: int, seen: Evidence) -> Evidence:
+    """Write an observation down: into the row of its episode, or as a new one. The row as it is then."""
+    known = reading.same_episode(connection, account_key, seen, EPISODE)
+    row = seen if known is None else together(known, seen)
+    columns = {
+        "first_at": row.first_at,
+        "last_at": row.last_at,
+        "previous_at": row.previous_at,
+        "count": row.count,
+        "request_id": row.request_id,
+        "until": row.until,
+        "detail": dict(row.detail),
+        "judgement": {
+            "action": row.action.value,
+            "confidence": row.confidence.value,
+            "may_automate": row.may_automate,
+            "is_told": row.is_told,
+            "window": row.window,
+        },
+    }
+    if known is not None:
+        connection.execute(update(evidence).where(evidence.c.key == known.key).values(columns))
+        return row
+    identity = {
+        "account": account_key,
+        "generation": row.generation,
+        "source": row.source.value,
+        "signal": row.signal.value,
+        "code": row.code,
+        "scope": row.scope or "",
+        "is_dated": row.is_dated,
+    }
+    key = connection.execute(insert(evidence).values({**identity, **columns})).inserted_primary_key
+    assert key is not None
+    return replace(row, key=int(key[0]))
+
+
+def replace_windows(connection: WriteConnection, account_key: int, windows: Iterable[QuotaWindow]) -> None:
+    """Store these observations as the newest ones of their windows."""
+    for window in windows:
+        same = and_(
+            quota_windows.c.account == account_key,
+            quota_windows.c.window == window.window,
+            quota_windows.c.scope == (window.scope or ""),
+        )
+        detail = {
+            "limit_reached": window.limit_reached,
+            "counts": window.counts,
+            "seconds": window.seconds,
+            "presence": window.presence.value,
+        }
+        columns = {**_figures(window), "detail": detail}
+        if not connection.execute(update(quota_windows).where(same).values(columns)).rowcount:
+            identity = {"account": account_key, "window": window.window, "scope": window.scope or ""}
+            connection.execute(insert(quota_windows).values({**identity, **columns}))
+
+
+def add_snapshot(connection: WriteConnection, account_key: int, window: QuotaWindow, *, is_reset: bool) -> None:
+    identity = {"account": account_key, "window": window.window, "scope": window.scope or "", "is_reset": is_reset}
+    connection.execute(insert(quota_history).values({**identity, **_figures(window)}))
+
+
+def store_candidate(connection: WriteConnection, account_key: int, candidate: Candidate, *, by: str) -> None:
+    """Open the row, or bring the one with its key up to date."""
+    columns = {
+        "suggested_action": candidate.action.value,
+        "status": candidate.status.value,
+        "hits": candidate.hits,
+        "first_seen": candidate.first_seen,
+        "last_seen": candidate.last_seen,
+        "evidence": candidate.evidence,
+        "ignored_until": candidate.ignored_until,
+        "resolved_at": candidate.closed_at,
+        "resolved_by": None if candidate.is_open else by,
+    }
+    if candidate.key:
+        connection.execute(update(candidates).where(candidates.c.key == candidate.key).values(columns))
+        return
+    connection.execute(
+        insert(candidates).values({"account": account_key, "reason_code": candidate.reason_code, **columns})
+    )
+
+
+def store_incident(connection: WriteConnection, incident: Incident) -> Incident:
+    """Open it, or bring the one with its key up to date. The incident with its key."""
+    columns = {"count": incident.count, "last_at": incident.last_at, "closed_at": incident.closed_at}
+    if incident.key:
+        connection.execute(update(incidents).where(incidents.c.key == incident.key).values(columns))
+        return incident
+    identity = {"cause": incident.cause.value, "subject": incident.subject, "opened_at": incident.opened_at}
+    key = connection.execute(insert(incidents).values({**identity, **columns, "detail": {}})).inserted_primary_key
+    assert key is not None
+    return replace(incident, key=int(key[0]))
+
+
+def store_states(connection: WriteConnection, states: Mapping[int, DerivedState], at: datetime) -> None:
+    """The derived state of these accounts, by account key; what was stored before goes."""
+    if not states:
+        return
+    connection.execute(delete(account_state).where(account_state.c.account.in_(states)))
+    rows = [
+        {
+            "account": account_key,
+            "health": state.health,
+            "problem": state.problem,
+            "risk": state.risk,
+            "next_change_at": state.next_change_at,
+            "computed_at": at,
+        }
+        for account_key, state in states.items()
+    ]
+    connection.execute(insert(account_state), rows)
+
+
+def prune(connection: WriteConnection, before: datetime) -> int:
+    """Forget evidence and quota history from before a moment. Evidence that a hold or a queue row names stays."""
+    named = [
+        select(table.c.evidence).where(table.c.evidence.is_not(None), is_open)
+        for table, is_open in (
+            (holds, holds.c.released_at.is_(None)),
+            (candidates, candidates.c.status == Status.PENDING.value),
+        )
+    ]
+    old = and_(evidence.c.last_at < before, *(evidence.c.key.not_in(keys) for keys in named))
+    count = connection.execute(delete(evidence).where(old)).rowcount
+    return count + connection.execute(delete(quota_history).where(quota_history.c.observed_at < before)).rowcount
+
+
+def _figures(window: QuotaWindow) -> dict[str, object]:
+    return {
+        "used_percent": window.used_percent,
+        "resets_at": window.resets_at,
+        "source": window.source.value,
+        "accuracy": window.accuracy.value,
+        "observed_at": window.observed_at,
+    }

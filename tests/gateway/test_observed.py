@@ -1,0 +1,82 @@
+"""What the gateway sees on its way becomes known of the accounts: holds, windows, evidence."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+from authdeck.directory import Entry
+from authdeck.operations.reconcile import settle_all
+from gateway.conftest import House
+from gateway.test_failures import asked
+
+
+def entry(house: House, auth_index: str) -> Entry:
+    found = house.desk.directory.get(auth_index)
+    assert found is not None
+    return found
+
+
+async def until(house: House, auth_index: str, holds: Any) -> Entry:
+    """The entry, once ``holds`` of it is true; each change wakes the question."""
+    changed = asyncio.Event()
+
+    async def note(_index: str) -> None:
+        changed.set()
+
+    house.desk.feed.subscribe("account", note)
+    while not holds(entry(house, auth_index)):
+        changed.clear()
+        async with asyncio.timeout(10):
+            await changed.wait()
+    return entry(house, auth_index)
+
+
+async def test_a_limit_becomes_a_hold_that_outlives_the_process(house: House) -> None:
+    ann, bob = (house.simulator.account("codex", f"{name}@example.com") for name in ("ann", "bob"))
+    index, _ = await house.take_in(ann, bob)
+    await house.acknowledge()
+    house.simulator.use_up(ann, for_=timedelta(hours=2))
+    for _ in range(2):
+        assert (await asked(house))[0] == 200
+    found = await until(house, index, lambda each: each.holds)
+    (hold,) = found.holds
+    assert (hold.owner, hold.code, hold.detail["signal"]) == ("cooldown", "usage_limit_reached", "quota")
+    assert hold.evidence is not None
+    assert hold.until is not None
+    assert hold.until - house.desk.now() > timedelta(hours=1, minutes=59)
+    house.pool.unblock(index, "gpt-5.5")  # as after a restart: short pauses are forgotten, holds are not
+    assert (await asked(house))[0] == 200
+    assert len(house.simulator.seen("/responses", ann)) == 1
+
+
+async def test_answers_tell_of_quota_windows_in_passing(house: House) -> None:
+    [index] = await house.take_in(house.simulator.account("codex", "ann@example.com"))
+    await house.acknowledge()
+    assert (await asked(house))[0] == 200
+    await house.observer.flush()
+    found = entry(house, index)
+    assert {window.window for window in found.windows} == {"five_hour", "weekly"}
+    assert {window.source for window in found.windows} == {"header"}
+
+
+async def test_a_revoked_sign_in_is_kept_away_with_its_evidence(house: House) -> None:
+    ann = house.simulator.account("codex", "ann@example.com")
+    [index] = await house.take_in(ann)
+    await house.acknowledge()
+    house.simulator.revoke(ann)
+    assert (await asked(house))[0] == 503
+    await house.observer.flush()
+    await settle_all(house.desk, [index])
+    found = entry(house, index)
+    assert "refresh_refused" in {hold.code for hold in found.holds}
+    assert all(hold.evidence is not None for hold in found.holds)
+    assert "refresh_refused" in {row.reason_code for row in found.candidates}
+
+
+async def test_the_clients_own_fault_leaves_no_trace(house: House) -> None:
+    [index] = await house.take_in(house.simulator.account("codex", "ann@example.com"))
+    await house.acknowledge()
+    house.simulator.fail(status=400)
+    assert (await asked(house))[0] == 400
+    await house.observer.flush()
+    assert entry(house, index).holds == ()
