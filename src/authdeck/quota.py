@@ -184,12 +184,12 @@ def inventory(
 
 
 def is_kept(former: QuotaWindow | None, seen: QuotaWindow) -> bool:
-    """Whether an observation is worth a row of history: a change of at least a point, or a quarter of an hour."""
+    """Whether it is worth writing down: a change of a point, a limit met or lifted, or a quarter of an hour."""
     if former is None or seen.observed_at - former.observed_at >= KEPT_EVERY:
         return True
     if seen.observed_at <= former.observed_at:
         return False
-    if (former.used_percent is None) != (seen.used_percent is None) or former.limit_reached != seen.limit_reached:
+    if (former.used_percent is None) != (seen.used_percent is None) or former.is_used_up != seen.is_used_up:
         return True
     moved = abs((seen.used_percent or 0.0) - (former.used_percent or 0.0)) >= KEPT_ON_CHANGE
     return moved or former.presence is not seen.presence or not _is_same_reset(former, seen)

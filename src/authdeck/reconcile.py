@@ -152,7 +152,8 @@ def _cooling(row: Evidence) -> Hold:
 
 
 def _held(row: Evidence, owner: Owner, until: datetime | None = None, **detail: Any) -> Hold:
-    told = {"signal": row.signal.value, "source": row.source.value, "seen": rfc3339(row.last_at), **detail}
+    seen, host = rfc3339(row.last_at), row.detail.get("host")
+    told = {"signal": row.signal.value, "source": row.source.value, "seen": seen, "host": host, **detail}
     kept = {name: value for name, value in told.items() if value is not None}
     return Hold(
         owner, row.code, row.first_at, until, row.scope, actor="authdeck", evidence=row.key or None, detail=kept

@@ -103,7 +103,7 @@ class Verdict:
     ``elsewhere``: trying another account makes sense. ``refreshable``: a refresh may help. ``until`` is when the
     provider serves again, as exactly as ``accuracy`` says; ``scope`` a model, or ``None`` for the account; ``window``
     the full quota window, where known. ``action`` is suggested for the account; ``may_automate``: a hold may follow
-    without a person. ``summary`` is sanitised.
+    without a person. ``summary`` is sanitised, ``host`` is whom no answer came from.
     """
 
     kind: FailureKind
@@ -121,6 +121,7 @@ class Verdict:
     may_automate: bool = False
     status: int | None = None
     link: str | None = None
+    host: str | None = None
 
     @property
     def is_account_wide(self) -> bool:
@@ -131,7 +132,7 @@ class Verdict:
         self, generation: int, at: datetime, source: Source = Source.RESPONSE, request_id: str | None = None
     ) -> Evidence:
         """The verdict as one observation of an account."""
-        told = {"status": self.status, "summary": self.summary or None, "link": self.link}
+        told = {"status": self.status, "summary": self.summary or None, "link": self.link, "host": self.host}
         return Evidence(
             generation=generation,
             source=source,
@@ -275,11 +276,11 @@ def judged(said: Said, rule: Rule, *, model: str | None = None, until: Until | N
     )
 
 
-def unreached(kind: FailureKind, code: str, *, elsewhere: bool) -> Verdict:
+def unreached(kind: FailureKind, code: str, *, elsewhere: bool, host: str = "") -> Verdict:
     """The verdict where no answer arrived. What we refused ourselves (an address not approved) is nobody's fault."""
     is_outage = kind in _OUTAGES and code not in _OURS
     signal = Signal.TRANSIENT if is_outage else Signal.REQUEST
-    return Verdict(kind, code, signal, elsewhere=elsewhere, may_automate=is_outage)
+    return Verdict(kind, code, signal, elsewhere=elsewhere, may_automate=is_outage, host=host or None)
 
 
 _OUTAGES: Final = frozenset({FailureKind.NETWORK, FailureKind.TIMEOUT, FailureKind.UPSTREAM})

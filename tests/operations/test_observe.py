@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
 import pytest_asyncio
 
 from authdeck.account import Account
@@ -24,12 +25,15 @@ from authdeck.operations.release_hold import release_hold
 from authdeck.operations.uses import Uses
 from authdeck.providers import PROVIDERS
 from authdeck.quota import Window
+from authdeck.storage import opening
 from authdeck.storage.reading import evidence as reading
 from authdeck.storage.writing import evidence as writing
+from authdeck.vault.keys import MasterKey
+from authdeck.vault.vault import Vault
 from authdeck.verdict import unreached
 from fakes.auth_files import codex, take_in
 from fakes.clock import SetClock
-from fakes.desks import desk_on
+from fakes.desks import CrashError, CrashingDatabase, desk_on
 from fakes.people import ANN, BOB
 
 LIMIT = {"error": {"type": "usage_limit_reached"}}
@@ -359,10 +363,11 @@ async def test_an_outage_of_the_provider_is_one_incident_and_no_accounts(story: 
 async def test_one_account_that_keeps_failing_rests(story: Story) -> None:
     ann = await story.sign_in()
     for _ in range(2):
-        verdict = unreached(FailureKind.NETWORK, "upstream_unreachable", elsewhere=True)
+        verdict = unreached(FailureKind.NETWORK, "upstream_unreachable", elsewhere=True, host="api.example.com")
         await story.fails(ann, 0, verdict=verdict)
         story.clock.move(seconds=20)
     assert story.holds(ann) == ["cooldown:upstream_unreachable"]
+    assert story.entry(ann).holds[0].detail["host"] == "api.example.com"
     assert story.health(ann) is Health.COOLING
 
 
@@ -428,3 +433,19 @@ async def test_sources_and_signals_survive_the_database(story: Story) -> None:
     (row,) = rows[key]
     assert (row.source, row.signal, row.window, row.is_told) == (Source.RESPONSE, Signal.QUOTA, "five_hour", True)
     assert row.until == SEVEN_PM
+
+
+async def test_what_can_not_be_written_now_waits(clock: SetClock, tmp_path: Path) -> None:
+    opening.control(f"sqlite:///{tmp_path / 'authdeck.db'}", clock).close()
+    database = CrashingDatabase(f"sqlite:///{tmp_path / 'authdeck.db'}")
+    story = Story(await desk_on(database, Vault.create(MasterKey.new()).vault, clock, tmp_path), clock, tmp_path)
+    ann = await story.sign_in()
+    database.crash_after(0)
+    with pytest.raises(CrashError):
+        await story.fails(ann, 429, LIMIT, figures(100))
+    database.crash_after(None)
+    assert await story.evidence(ann) == []
+    await story.observer.flush()
+    assert story.holds(ann) == ["cooldown:usage_limit_reached"]
+    assert {window.used_percent for window in story.entry(ann).windows} == {100, 30}
+    database.close()

@@ -252,7 +252,8 @@ class Forwarder:
                 outcome = replace(outcome, generation=credential.generation, is_final=is_final)
         except UpstreamFailure as error:
             # What may have been carried out is not repeated elsewhere: only the client knows whether it may be.
-            return Failed(unreached(error.kind, error.code, elsewhere=not error.sent), error=error)
+            host = str(error.params.get("host", ""))
+            return Failed(unreached(error.kind, error.code, elsewhere=not error.sent, host=host), error=error)
         except DeckError as error:
             kind = FailureKind.REQUEST if error.status == 404 else FailureKind.AUTH  # noqa: PLR2004 - not found
             elsewhere = kind is FailureKind.AUTH and not error.code.startswith("storage_")

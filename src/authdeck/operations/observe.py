@@ -11,6 +11,8 @@ from datetime import datetime
 from functools import partial
 from typing import Final
 
+import structlog
+
 from authdeck import action, quota, tasks
 from authdeck.account import Account
 from authdeck.action import Bounds, Cause, Incident, Sighting, Watch
@@ -36,6 +38,7 @@ WAITING_LIMIT: Final = 10_000
 """Accounts whose observations wait; those of further ones are dropped and counted."""
 
 _REMEMBERED: Final = 10_000
+_log = structlog.get_logger(__name__)
 _Raw = Sequence[tuple[bytes, bytes]]
 _NEVER: Final = from_micros(0)
 
@@ -150,8 +153,10 @@ class Observer:
             self._urgent.clear()
             try:
                 await self.flush()
-            except DeckError:  # the storage is busy or full: the timetable's flush tries again
-                continue
+            except DeckError as error:
+                _log.warning("observations wait", code=error.code)
+            except Exception:  # noqa: BLE001 - the timetable tries again; this must go on whatever it was
+                _log.exception("observations wait")
 
     def _of(self, account: Account) -> _Waiting | None:
         waiting = self._waiting.get(account.auth_index)
@@ -228,18 +233,14 @@ def take_in(desk: Desk, seen: Mapping[str, _Waiting], connection: WriteConnectio
 def take_in_windows(
     connection: WriteConnection, account: Account, known: Sequence[QuotaWindow], seen: Sequence[QuotaWindow]
 ) -> bool:
-    """Store what is newer; keep history of what changed. Whether anything was newer."""
-    if not seen:
-        return False
+    """Store what is newer and tells something new, here and in the history. Whether anything was."""
     before = {window.key: window for window in known}
-    newer = [window for window in quota.newest(known, seen) if before.get(window.key) != window]
+    newer = [window for window in quota.newest(known, seen) if quota.is_kept(before.get(window.key), window)]
     writing.replace_windows(connection, account.key, newer)
-    kept = reading.last_snapshots(connection, account.key) if newer else {}
     for window in newer:
-        former = kept.get(window.key)
-        if quota.is_kept(former, window):
-            is_reset = former is not None and quota.was_reset(former, window)
-            writing.add_snapshot(connection, account.key, window, is_reset=is_reset)
+        former = before.get(window.key)
+        is_reset = former is not None and quota.was_reset(former, window)
+        writing.add_snapshot(connection, account.key, window, is_reset=is_reset)
     return bool(newer)
 
 

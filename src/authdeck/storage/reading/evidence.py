@@ -97,20 +97,6 @@ def windows(
     return _by_account(connection, statement, lambda row: _window(row, row.detail))
 
 
-def last_snapshots(connection: ReadConnection, account_key: int) -> dict[tuple[str, str | None], QuotaWindow]:
-    """The newest row of history of each window."""
-    mine = quota_history.c.account == account_key
-    newest = (
-        select(quota_history.c.window, quota_history.c.scope, func.max(quota_history.c.key).label("key"))
-        .where(mine)
-        .group_by(quota_history.c.window, quota_history.c.scope)
-        .subquery()
-    )
-    statement = select(quota_history).join(newest, quota_history.c.key == newest.c.key)
-    found = [_window(row, {}) for row in connection.execute(statement)]
-    return {window.key: window for window in found}
-
-
 def snapshots(connection: ReadConnection, account_key: int) -> list[tuple[QuotaWindow, bool]]:
     """An account's quota history, oldest first, each with whether the window began anew before it."""
     mine = quota_history.c.account == account_key
