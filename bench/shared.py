@@ -12,10 +12,11 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from httpx2 import Client, TransportError
 
@@ -31,11 +32,12 @@ class Server:
 
     client: Client
     started: float
+    process: int = 0
 
 
 @contextmanager
-def serving(home: Path) -> Iterator[Server]:
-    """A server on ``home``, stopped afterwards. The client carries the admin key and keeps its connection."""
+def serving(home: Path, more: Mapping[str, str] = MappingProxyType({})) -> Iterator[Server]:
+    """A server on ``home``, told ``more`` by its environment, stopped afterwards. The client keeps its connection."""
     address = f"127.0.0.1:{_free_port()}"
     log = home.with_suffix(".log")
     with (
@@ -43,10 +45,11 @@ def serving(home: Path) -> Iterator[Server]:
         Client(base_url=f"http://{address}", headers=_admin(), timeout=120, trust_env=False) as client,
     ):
         began = time.perf_counter()
-        process = subprocess.Popen([AUTHDECK, "serve"], env=environment(home, address), stdout=output, stderr=output)
+        told = environment(home, address) | dict(more)
+        process = subprocess.Popen([AUTHDECK, "serve"], env=told, stdout=output, stderr=output)
         try:
             _wait(client, process, log)
-            yield Server(client, time.perf_counter() - began)
+            yield Server(client, time.perf_counter() - began, process.pid)
         finally:
             process.terminate()
             process.wait(timeout=30)
@@ -86,7 +89,7 @@ def auth_files(number: int) -> Iterator[tuple[str, bytes]]:
             "type": "codex",
             "email": email,
             "account_id": organization,
-            "id_token": _jwt(claims),
+            "id_token": jwt(claims),
             "access_token": f"at_FAKE_{n:05}_{'x' * 200}",
             "refresh_token": f"rt_FAKE_{n:05}",
             "last_refresh": "2026-11-22T10:00:00Z",
@@ -144,7 +147,7 @@ def _admin() -> dict[str, str]:
     return {"authorization": f"Bearer {ADMIN_KEY}"}
 
 
-def _jwt(claims: dict[str, object]) -> str:
+def jwt(claims: dict[str, object]) -> str:
     def part(content: dict[str, object]) -> str:
         return base64.urlsafe_b64encode(json.dumps(content).encode()).rstrip(b"=").decode()
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from authdeck.account import Account, AccountSettings, Kind, ModelAlias, Provider
-from authdeck.directory import Entry
+from authdeck.entry import Entry
 from authdeck.hold import Hold, Owner
 from authdeck.pool import Policy, Pool, Shortage
 from authdeck.routing import Ask, Route, Strategy

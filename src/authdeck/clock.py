@@ -1,8 +1,10 @@
 """Time comes from here, so that a test can set it."""
 
 import time
-from datetime import UTC, datetime
-from typing import Protocol
+from datetime import UTC, datetime, timedelta
+from typing import Final, Protocol
+
+_EPOCH: Final = datetime.fromtimestamp(0, UTC)
 
 
 class Clock(Protocol):
@@ -30,15 +32,23 @@ class SystemClock:
 def to_micros(moment: datetime) -> int:
     """Microseconds since 1970 UTC: how moments are stored.
 
-    Integer arithmetic: a float of today's epoch seconds cannot hold every microsecond.
+    Integer arithmetic: a float of today's epoch seconds cannot hold every microsecond. A zone can take a moment out of
+    the years that Python knows; it is stored as the last or first one, or nothing could ever read it again.
     """
-    delta = moment - datetime.fromtimestamp(0, UTC)
+    return min(max(_micros(moment), _FIRST), _LAST)
+
+
+def _micros(moment: datetime) -> int:
+    delta = moment - _EPOCH
     return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
 
 
+_FIRST: Final = _micros(datetime.min.replace(tzinfo=UTC))
+_LAST: Final = _micros(datetime.max.replace(tzinfo=UTC))
+
+
 def from_micros(value: int) -> datetime:
-    seconds, micros = divmod(value, 1_000_000)
-    return datetime.fromtimestamp(seconds, UTC).replace(microsecond=micros)
+    return _EPOCH + timedelta(microseconds=value)
 
 
 def rfc3339(moment: datetime) -> str:

@@ -1,72 +1,30 @@
 """The list's read model, in memory: which accounts match, how many there are, and counts by facet. Pure.
 
-One ``Entry`` an account, kept current by the change feed. An account has a slot number; each value of a facet is a set
-of slots, each order a sorted list of them, each account one folded text. Lists, batches and totals all ask here.
+One ``Entry`` an account, kept current by the change feed. Lists, batches and totals all ask here.
 """
 
-import re
-from bisect import bisect_left, insort
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from heapq import heappop, heappush
 from itertools import islice
-from typing import Any, Final
 
-from authdeck import bitset, health
-from authdeck.account import Account, Provider
-from authdeck.action import Candidate
-from authdeck.errors import DeckError
+from authdeck import cursor, health
+from authdeck.account import Provider
+from authdeck.cursor import Cursor
+from authdeck.entry import Entry
 from authdeck.health import Health
-from authdeck.hold import Hold, Reason
-from authdeck.quota import QuotaWindow
-
-PROBLEMS: Final = frozenset(
-    {Health.UNREADABLE, Health.NEEDS_REAUTH, Health.NEEDS_REVIEW, Health.EXHAUSTED, Health.COOLING}
-)
-"""A problem is a current reason that needs a person, or that blocks serving though the operator wants it served."""
-
-UNKNOWN_PLAN: Final = "unknown"
-_REBUILD_FROM: Final = 8
-"""Where more than one account in so many changed at once, everything is built anew: that is quicker."""
-_TEXTS_KEPT: Final = 64
-_LONGEST_CURSOR: Final = 9
-_EPOCH: Final = datetime.fromtimestamp(0, UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """An account with its open holds, its quota windows as last seen, and its open rows of the action queue."""
-
-    account: Account
-    holds: tuple[Hold, ...] = ()
-    windows: tuple[QuotaWindow, ...] = ()
-    candidates: tuple[Candidate, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class AccountSearch:
-    """What to look for. ``text`` is a case-insensitive substring; with ``*`` it is a pattern over the same fields.
-
-    ``state`` are healths, ``problem`` keeps problems only, ``sort`` is one of ``SORTS`` with ``-`` before it for
-    descending (``risk`` has the worst first). ``cursor`` is what a former page returned as ``next``.
-    """
-
-    text: str = ""
-    provider: Provider | None = None
-    state: frozenset[Health] = frozenset()
-    problem: bool = False
-    plan: str | None = None
-    prefix: str | None = None
-    sort: str = "risk"
-    page_size: int = 50
-    cursor: str | None = None
+from authdeck.hold import Reason
+from authdeck.search import AccountSearch
+from authdeck.shelf import Shelf
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A page of entries, the exact total, and counts. Each facet leaves its own filter out of account."""
+    """A page of entries, the exact total, and counts. Each facet leaves its own filter out of account.
+
+    ``next`` and ``previous`` are cursors. ``start`` is how many matched before this page when its cursor was made.
+    """
 
     items: Sequence[Entry]
     total: int
@@ -76,25 +34,11 @@ class Found:
     facets: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
-Key = tuple[Any, ...]
-_Placed = Callable[[Account, Health], Key]
-
-_ORDERS: Final[Mapping[str, _Placed]] = {
-    "risk": lambda account, state: (health.RISK[state], account.file_name.casefold()),
-    "name": lambda account, _: (account.file_name.casefold(),),
-    "note": lambda account, _: (not account.settings.note, account.settings.note.casefold()),
-    "plan": lambda account, _: (account.plan or "", account.file_name.casefold()),
-    "priority": lambda account, _: (account.settings.priority, account.file_name.casefold()),
-    "recent": lambda account, _: (account.last_request_at or _EPOCH,),
-    "created": lambda account, _: (account.created_at or _EPOCH,),
-}
-SORTS: Final = tuple(_ORDERS)
-
-
 class Directory:
     """All live accounts as this process knows them. Not for several threads: used on the event loop only.
 
-    ``apply`` and ``remove`` only note what changed; the next question takes it in. ``settle`` does so ahead of time.
+    ``apply`` and ``remove`` only note what changed; the next question takes it in. ``steps`` does so ahead of time, a
+    little at a time: whoever shares the thread with others goes through it before asking.
     """
 
     def __init__(self) -> None:
@@ -102,7 +46,8 @@ class Directory:
         self._terms: frozenset[Provider] = frozenset()
         self._changed: dict[str, None] = {}
         self._wakes: list[tuple[datetime, str]] = []
-        self._shelf = _Shelf()
+        self._wake_at: dict[str, datetime] = {}
+        self._shelf = Shelf()
 
     def apply(self, entry: Entry) -> None:
         """Take in an account as it is now."""
@@ -140,198 +85,88 @@ class Directory:
         return health.reasons(entry.account, entry.holds, now, terms_acknowledged=acknowledged)
 
     def find(self, search: AccountSearch, now: datetime) -> Found:
-        """The page asked for. Raises ``DeckError('sort_unknown')`` and ``DeckError('cursor_invalid')``."""
-        self.settle(now)
-        shelf, start = self._shelf, _start(search.cursor)
-        base = shelf.with_text(search.text) & shelf.with_prefix(search.prefix)
-        provider, state, plan = shelf.filters(search)
-        matching = base & provider & state & plan
-        total, end = matching.bit_count(), start + search.page_size
+        """The page asked for. Raises ``DeckError('cursor_invalid')``."""
+        at = cursor.read(search.cursor, search.sort) if search.cursor else None
+        for _ in self.steps(search, now):
+            pass
+        return self._page(search, self._shelf.matching(search), at)
+
+    def matching(self, search: AccountSearch, now: datetime) -> list[str]:
+        """The auth_index of every account that matches, in the search's order, whatever its page size and cursor."""
+        for _ in self.steps(search, now):
+            pass
+        return self._shelf.auth_indexes(self._shelf.row(search, self._shelf.matching(search)).walk(None))
+
+    def steps(self, search: AccountSearch, now: datetime) -> Iterator[None]:
+        """Do what the search needs that is not done yet, in steps of half a millisecond or so.
+
+        Accounts may change between the steps. Asked right after the last one, ``find`` and ``matching`` are quick.
+        """
+        while not self.settle(now, at_most=_AT_ONCE):
+            yield
+        yield from self._shelf.steps(search)
+
+    def settle(self, now: datetime, at_most: int | None = None) -> bool:
+        """Take in what changed, and the states that time alone changed by ``now``. Whether nothing is left to take in.
+
+        At most so many accounts at a time, where a number is given.
+        """
+        self._wake(now)
+        left = len(self._changed) if at_most is None else min(at_most, len(self._changed))
+        for _ in range(left):
+            self._take_in(self._changed.popitem()[0], now)  # the last one: to look for the first takes ever longer
+        self._shelf.count()
+        return not self._changed
+
+    def _take_in(self, auth_index: str, now: datetime) -> None:
+        entry = self._entries.get(auth_index)
+        if entry is None:
+            self._shelf.take_out(auth_index)
+            return
+        self._shelf.put(entry, now)
+        if (until := health.next_change(entry.account, entry.holds, now, entry.windows)) is not None:
+            self._wake_by(auth_index, until)
+
+    def _wake_by(self, auth_index: str, until: datetime) -> None:
+        """One moment an account, the earliest: each use puts off the end of its proof, and most moments never come."""
+        known = self._wake_at.get(auth_index)
+        if known is None or until < known:
+            self._wake_at[auth_index] = until
+            heappush(self._wakes, (until, auth_index))
+
+    def _wake(self, now: datetime) -> None:
+        """Note the accounts whose moment has come. One that was put off since gets its later moment when taken in."""
+        while self._wakes and self._wakes[0][0] <= now:
+            moment, auth_index = heappop(self._wakes)
+            if self._wake_at.get(auth_index) == moment:
+                del self._wake_at[auth_index]
+                self._changed[auth_index] = None
+
+    def _page(self, search: AccountSearch, matching: int, at: Cursor | None) -> Found:
+        """The entries of the page and the ways on from it. Places are by what is sorted by, not by number."""
+        backwards, place = (at.backwards, at.place) if at else (False, None)
+        row, size = self._shelf.row(search, matching), search.page_size
+        slots = list(islice(row.walk(place, backwards=backwards), size + 1))
+        has_more = len(slots) > size
+        slots = slots[:size][::-1] if backwards else slots[:size]
+        ends = (
+            [self._shelf.place(search, slot) for slot in (slots[0], slots[-1])] if slots else [place or (), place or ()]
+        )
+        came_from = at is not None and _leads_on(row.walk(ends[backwards], backwards=not backwards))
+        start = 0 if at is None else max(0, at.start - len(slots)) if backwards else at.start
+        is_last, is_first = (not came_from, not has_more) if backwards else (not has_more, not came_from)
         return Found(
-            items=[self._entries[index] for index in shelf.page(matching, search.sort, start, end)],
-            total=total,
-            next=str(end) if end < total else None,
-            previous=str(max(0, start - search.page_size)) if start else None,
+            items=[self._shelf.entry(slot) for slot in slots],
+            total=matching.bit_count(),
+            next=None if is_last else cursor.write(ends[1], start + len(slots), search.sort),
+            previous=None if is_first else cursor.write(ends[0], start, search.sort, backwards=True),
             start=start,
-            facets={
-                "provider": shelf.counts("provider", base & state & plan),
-                "state": shelf.counts("state", base & provider & plan),
-                "plan": shelf.counts("plan", base & provider & state),
-            },
+            facets=self._shelf.counts(search),
         )
 
-    def settle(self, now: datetime) -> None:
-        """Take in what changed, and the states that time alone changed by ``now``."""
-        while self._wakes and self._wakes[0][0] <= now:
-            self._changed[heappop(self._wakes)[1]] = None
-        if len(self._changed) * _REBUILD_FROM > len(self._entries):
-            self._shelf = _Shelf()
-            self._shelf.fill((entry, self.health(entry, now)) for entry in self._entries.values())
-        else:
-            for auth_index in self._changed:
-                self._shelf.take_out(auth_index)
-                if (entry := self._entries.get(auth_index)) is not None:
-                    self._shelf.put_in(entry, self.health(entry, now))
-        for auth_index in self._changed:
-            entry = self._entries.get(auth_index)
-            if entry and (until := _next_change(entry, now)) is not None:
-                heappush(self._wakes, (until, auth_index))
-        self._changed.clear()
+
+def _leads_on(slots: Iterator[int]) -> bool:
+    return next(slots, None) is not None
 
 
-def _next_change(entry: Entry, now: datetime) -> datetime | None:
-    return health.next_change(entry.account, entry.holds, now, entry.windows)
-
-
-class _Shelf:
-    """Accounts in numbered slots: a set of slots for each value of a facet, a sorted list for each order used."""
-
-    def __init__(self) -> None:
-        self._index: list[str] = []  # by slot; "" where it is free
-        self._text: list[str] = []
-        self._account: list[tuple[Account, Health] | None] = []
-        self._slots: dict[str, int] = {}
-        self._free: list[int] = []
-        self._all = 0
-        self._facets: dict[str, dict[str, int]] = {"provider": {}, "state": {}, "plan": {}, "prefix": {}}
-        self._orders: dict[str, list[tuple[Key, int]]] = {}
-        self._answers: OrderedDict[str, int] = OrderedDict()
-
-    # ---- filling ----
-
-    def fill(self, found: Iterable[tuple[Entry, Health]]) -> None:
-        """Put in many at once, on an empty shelf."""
-        members: dict[str, dict[str, list[int]]] = {facet: {} for facet in self._facets}
-        for entry, state in found:
-            slot = self._take_slot(entry.account, state)
-            for facet, value in _values(entry.account, state):
-                members[facet].setdefault(value, []).append(slot)
-        size = len(self._index)
-        self._all = bitset.of(range(size), size)
-        for facet, values in members.items():
-            self._facets[facet] = {value: bitset.of(slots, size) for value, slots in values.items()}
-
-    def put_in(self, entry: Entry, state: Health) -> None:
-        slot = self._take_slot(entry.account, state)
-        bit = 1 << slot
-        self._all |= bit
-        for facet, value in _values(entry.account, state):
-            self._facets[facet][value] = self._facets[facet].get(value, 0) | bit
-        for sort, order in self._orders.items():
-            insort(order, (_ORDERS[sort](entry.account, state), slot))
-
-    def take_out(self, auth_index: str) -> None:
-        slot = self._slots.pop(auth_index, None)
-        placed = self._account[slot] if slot is not None else None
-        if slot is None or placed is None:
-            return
-        bit = 1 << slot
-        self._all ^= bit
-        for facet, value in _values(*placed):
-            left = self._facets[facet][value] ^ bit
-            if left:
-                self._facets[facet][value] = left
-            else:
-                del self._facets[facet][value]
-        for sort, order in self._orders.items():
-            del order[bisect_left(order, (_ORDERS[sort](*placed), slot))]
-        self._index[slot], self._text[slot], self._account[slot] = "", "", None
-        self._free.append(slot)
-        self._answers.clear()
-
-    def _take_slot(self, account: Account, state: Health) -> int:
-        self._answers.clear()
-        if self._free:
-            slot = self._free.pop()
-            self._index[slot], self._text[slot] = account.auth_index, _searched(account)
-            self._account[slot] = (account, state)
-        else:
-            slot = len(self._index)
-            self._index.append(account.auth_index)
-            self._text.append(_searched(account))
-            self._account.append((account, state))
-        self._slots[account.auth_index] = slot
-        return slot
-
-    # ---- asking ----
-
-    def with_text(self, words: str) -> int:
-        """Slots whose text holds the words."""
-        wanted = words.casefold().strip()
-        if not wanted:
-            return self._all
-        if wanted not in self._answers:
-            self._answers[wanted] = bitset.of(self._searched(wanted), len(self._index))
-            if len(self._answers) > _TEXTS_KEPT:
-                self._answers.popitem(last=False)
-        return self._answers[wanted]
-
-    def _searched(self, wanted: str) -> Iterator[int]:
-        if "*" not in wanted:
-            return (slot for slot, text in enumerate(self._text) if wanted in text)
-        fits = re.compile(".*".join(map(re.escape, wanted.split("*")))).search  # "." ends at the line, as a field does
-        return (slot for slot, text in enumerate(self._text) if fits(text))
-
-    def with_prefix(self, prefix: str | None) -> int:
-        return self._all if prefix is None else self._facets["prefix"].get(prefix, 0)
-
-    def filters(self, search: AccountSearch) -> tuple[int, int, int]:
-        """Slots that the provider, state and plan filters leave."""
-        provider = self._all if search.provider is None else self._facets["provider"].get(search.provider.value, 0)
-        plan = self._all if search.plan is None else self._facets["plan"].get(search.plan, 0)
-        state = self._any_state(search.state) if search.state else self._all
-        return provider, state & self._any_state(PROBLEMS) if search.problem else state, plan
-
-    def _any_state(self, states: Iterable[Health]) -> int:
-        together = 0
-        for state in states:
-            together |= self._facets["state"].get(state.value, 0)
-        return together
-
-    def counts(self, facet: str, among: int) -> dict[str, int]:
-        """How many of the slots have each value; values that none has are left out."""
-        counted = {value: (bits & among).bit_count() for value, bits in self._facets[facet].items()}
-        return {value: number for value, number in sorted(counted.items()) if number}
-
-    def page(self, matching: int, sort: str, start: int, end: int) -> Iterator[str]:
-        """Auth indexes of the matching slots from ``start`` to ``end`` in that order."""
-        order = self._order(sort.removeprefix("-"))
-        slots: Iterator[int] = (slot for _, slot in (reversed(order) if sort.startswith("-") else order))
-        if matching != self._all:
-            slots = bitset.chosen(slots, matching, len(self._index))
-        return (self._index[slot] for slot in islice(slots, start, end))
-
-    def _order(self, sort: str) -> list[tuple[Key, int]]:
-        if sort not in _ORDERS:
-            raise DeckError("sort_unknown", sort=sort, known=list(SORTS))
-        if sort not in self._orders:
-            placed = ((slot, self._account[slot]) for slot in self._slots.values())
-            self._orders[sort] = sorted((_ORDERS[sort](*known), slot) for slot, known in placed if known)
-        return self._orders[sort]
-
-
-def _values(account: Account, state: Health) -> Iterator[tuple[str, str]]:
-    """The account's value in each facet."""
-    yield "provider", account.provider.value
-    yield "state", state.value
-    yield "plan", account.plan or UNKNOWN_PLAN
-    if account.settings.prefix is not None:
-        yield "prefix", account.settings.prefix
-
-
-def _searched(account: Account) -> str:
-    """Every text a person may know the account by, folded, one a line."""
-    settings = account.settings
-    parts = (
-        account.file_name, account.provider.value, account.email, settings.note, account.auth_index, *account.aliases,
-        account.organization, account.subject, account.plan, settings.project_id, settings.prefix, account.label,
-    )  # fmt: skip
-    return "\n".join(part for part in parts if part).casefold()
-
-
-def _start(cursor: str | None) -> int:
-    if not cursor:
-        return 0
-    if not (cursor.isascii() and cursor.isdigit()) or len(cursor) > _LONGEST_CURSOR:
-        raise DeckError("cursor_invalid")
-    return int(cursor)
+_AT_ONCE = 20

@@ -5,16 +5,19 @@ is one *line*: tiers by falling priority, see ``tier.py``. Pure, in memory. Time
 """
 
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
+from itertools import chain
+from types import MappingProxyType
 from typing import Final
 
 from authdeck import models
 from authdeck.account import Account, Provider, RefreshBy
 from authdeck.affinity import Bindings, Place, places
 from authdeck.catalogue import SHIPPED, Catalogue
-from authdeck.directory import Entry
+from authdeck.entry import Entry
 from authdeck.evidence import Signal
 from authdeck.hold import Hold, Owner
 from authdeck.models import Offer, Support
@@ -102,6 +105,37 @@ class Policy:
 DEFAULT: Final = Policy()
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How an account stands to a request. ``serves``: it is one of those the request may go to; ``is_ready``: now.
+
+    ``model`` says why the account serves the model or not. ``pauses`` are short ones that only this process knows;
+    ``tries`` are cooldowns that the next request may try.
+    """
+
+    serves: bool
+    is_ready: bool
+    is_left_out: bool
+    is_stale: bool
+    routes: frozenset[Route]
+    prefixes: frozenset[str | None]
+    model: models.Explained | None
+    pauses: tuple[Block, ...]
+    tries: tuple[Hold, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Turns:
+    """``tiers`` is each priority's place, 1 the first; ``next`` the place in turn of those next in their tier."""
+
+    tiers: Mapping[int, int]
+    next: Mapping[str, int]
+
+
+_TURNS: Final = 100
+"""Of each tier so many are looked up: who comes after is a matter of many requests."""
+
+
 class Pool:
     """All accounts that could serve. Not thread-safe: used on the event loop only.
 
@@ -159,7 +193,7 @@ class Pool:
         for key in member.lanes:
             lane = self._lanes[key]
             lane.remove(member)
-            if not lane.members:
+            if lane.is_empty:
                 del self._lanes[key]
 
     def acknowledge(self, providers: Iterable[Provider]) -> None:
@@ -210,6 +244,33 @@ class Pool:
         member = self._members.get(auth_index)
         return member.account if member else None
 
+    def standing(self, auth_index: str, ask: Ask, now: float) -> "Standing":
+        """How an account stands to a request. Picks nothing.
+
+        Raises ``KeyError`` for an account that the pool does not have.
+        """
+        member, lane = self._members[auth_index], self._lanes.get((ask.route, ask.prefix))
+        serves = lane is not None and lane.has(member) and lane.serves(member, ask)
+        return Standing(
+            serves=serves,
+            is_ready=serves and member.opens_at(ask.model) <= now,
+            is_left_out=member.is_left_out,
+            is_stale=member.is_stale(now),
+            routes=self._routes(member.account),
+            prefixes=frozenset(self._policy.prefixes(member.account)),
+            model=models.explain(member.account, ask.model, self._catalogue) if ask.model is not None else None,
+            pauses=member.pauses(ask.model, now),
+            tries=tuple(hold for hold, at in member.trials if at <= now and hold.scope in (None, ask.model)),
+        )
+
+    def routes_of(self, account: Account) -> frozenset[Route]:
+        return self._routes(account)
+
+    def turns(self, ask: Ask, now: float) -> "Turns":
+        """The priorities of those that serve the request, and who is next in each. Picks nothing."""
+        lane = self._lanes.get((ask.route, ask.prefix))
+        return Turns({}, {}) if lane is None else lane.line(ask).turns(ask, now)
+
     def split(self, route: Route, model: str) -> tuple[str | None, str]:
         """``prefix/model`` in two, only if that prefix exists and no account offers the whole name."""
         prefix, slash, rest = model.partition("/")
@@ -244,8 +305,8 @@ class Pool:
             bound = self._bindings.at(place, now)
             if bound is None or bound not in self._members:
                 return place, None
-            member = lane.members.get(bound)
-            if member is not None and lane.serves(member, ask):
+            member = self._members[bound]
+            if lane.has(member) and lane.serves(member, ask):
                 return place, member
         return place, None
 
@@ -317,24 +378,24 @@ class _Member:
         self.entry: Final = entry
         self.account: Final = account
         self.auth_index: Final = account.auth_index
-        self.lanes: Final = [(route, prefix) for route in routes for prefix in policy.prefixes(account)]
+        self.lanes: Final = _lanes(routes, frozenset(policy.prefixes(account)))
         self.priority: Final = account.settings.priority
         self.weight: Final = account.settings.weight
         self.is_left_out: Final = policy.strategy is Strategy.WEIGHTED and self.weight == 0
         self.created_at: Final = account.created_at.timestamp() if account.created_at else 0.0
         self.limited_at = limited_at
-        self.offer: Final = models.offer(account, catalogue)
+        self.offer: Final = _shared(models.offer(account, catalogue))
         self.own_names: Final = frozenset((*account.models, *(each.alias for each in account.settings.model_aliases)))
         self.expires: Final = account.expires_at.timestamp() - EXPIRY_MARGIN if account.expires_at else None
         self.note_terms(lacks=lacks_terms)
         self.alive = True
-        self._holds: Final = [(hold, hold.until.timestamp() if hold.until else None) for hold in entry.holds]
-        self._pauses: dict[str | None, Block] = {}
+        self._holds: Final = tuple((hold, hold.until.timestamp() if hold.until else None) for hold in entry.holds)
+        self._pauses: Mapping[str | None, Block] = _NO_PAUSES
         self.ready_at = 0.0
-        self.scoped: dict[str, float] = {}
-        self.trials: Final = [
+        self.scoped: Mapping[str, float] = _NO_SCOPES
+        self.trials: Final = tuple(
             (hold, at.timestamp()) for hold in entry.holds if (at := hold.try_at) and _trial(hold) not in tried
-        ]
+        )
         tries = {id(hold): at for hold, at in self.trials}
         for hold, until in self._holds:
             end = FOR_EVER if until is None else until
@@ -345,7 +406,7 @@ class _Member:
         self.is_closed = self._lasting_reason() is not None
 
     def pause(self, scope: str | None, block: Block) -> None:
-        self._pauses[scope] = block
+        self._pauses = {**self._pauses, scope: block}
         self._extend(scope, block.ends)
 
     def opens_at(self, model: str | None) -> float:
@@ -373,6 +434,9 @@ class _Member:
             return "token_expired", None, False
         return "tried", None, False
 
+    def pauses(self, model: str | None, now: float) -> tuple[Block, ...]:
+        return tuple(block for scope, block in self._pauses.items() if scope in (None, model) and block.ends > now)
+
     def _lasting_reason(self) -> str | None:
         """What keeps it away whatever the time."""
         if self.lacks_terms:
@@ -391,8 +455,24 @@ class _Member:
         if scope is None:
             self.ready_at = max(self.ready_at, until)
         else:
-            self.scoped[scope] = max(self.scoped.get(scope, 0.0), until)
+            self.scoped = {**self.scoped, scope: max(self.scoped.get(scope, 0.0), until)}
 
+
+@lru_cache(maxsize=4096)
+def _lanes(routes: frozenset[Route], prefixes: frozenset[str | None]) -> tuple[tuple[Route, str | None], ...]:
+    """Accounts of a kind and prefix share one answer: there are few kinds, and many accounts."""
+    return tuple((route, prefix) for route in routes for prefix in prefixes)
+
+
+@lru_cache(maxsize=4096)
+def _shared(offer: Offer) -> Offer:
+    """Equal offers as one object."""
+    return offer
+
+
+_NO_PAUSES: Final[Mapping[str | None, Block]] = MappingProxyType({})
+_NO_SCOPES: Final[Mapping[str, float]] = MappingProxyType({})
+"""Most accounts have neither: they share these, and get their own when they need them."""
 
 _Key = tuple[frozenset[Offer] | None, str | None, frozenset[str] | None]
 """Groups that may serve, the model where it has a line of its own, and the providers a client key is limited to."""
@@ -402,7 +482,6 @@ class _Lane:
     """The accounts of one route and prefix, and the lines formed from them."""
 
     def __init__(self, strategy: Strategy) -> None:
-        self.members: dict[str, _Member] = {}
         self._strategy: Final = strategy
         self._groups: dict[Offer, dict[str, _Member]] = {}
         self._answers: OrderedDict[str, frozenset[Offer]] = OrderedDict()
@@ -411,7 +490,6 @@ class _Lane:
         self._shortages: dict[tuple[str | None, frozenset[str] | None], tuple[float, Shortage]] = {}
 
     def add(self, member: _Member) -> None:
-        self.members[member.auth_index] = member
         if member.offer not in self._groups:
             self._groups[member.offer] = {}
             self._answers.clear()
@@ -425,7 +503,6 @@ class _Lane:
 
     def remove(self, member: _Member) -> None:
         member.alive = False
-        self.members.pop(member.auth_index, None)
         group = self._groups.get(member.offer)
         if group is not None:
             group.pop(member.auth_index, None)
@@ -456,10 +533,18 @@ class _Lane:
             if len(self._shortages) >= _LINES_LIMIT:
                 self._shortages.clear()
             offers = None if ask.model is None else self._serving(ask.model)
-            serving = (member for member in self.members.values() if offers is None or member.offer in offers)
+            groups = (group for offer, group in self._groups.items() if offers is None or offer in offers)
+            serving = chain.from_iterable(group.values() for group in groups)
             found = _shortage(serving, ask, now)
             self._shortages[key] = now, found
         return found
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._groups
+
+    def has(self, member: _Member) -> bool:
+        return member.auth_index in self._groups.get(member.offer, {})
 
     def serves(self, member: _Member, ask: Ask) -> bool:
         """Whether the member is one of those that this request may go to."""
@@ -544,6 +629,13 @@ class _Line:
             of_priority = self._tiers[member.priority] = Tier(self._strategy)
             self._order = [self._tiers[priority] for priority in sorted(self._tiers, reverse=True)]
         of_priority.add(member)
+
+    def turns(self, ask: Ask, now: float) -> Turns:
+        upcoming = (each.upcoming(ask, now, _TURNS) for each in self._order)
+        return Turns(
+            {priority: place for place, priority in enumerate(sorted(self._tiers, reverse=True), 1)},
+            {member.auth_index: place for tier in upcoming for place, member in enumerate(tier, 1)},
+        )
 
     def pick(self, ask: Ask, now: float, stale: deque[Account]) -> Member | None:
         for each in self._order:

@@ -40,6 +40,8 @@ from authdeck.jobs import Chores, Runner, timetable
 from authdeck.operations import catalogues, keyring, operators, sign_in, trash, unreadable
 from authdeck.operations import client_keys as keys
 from authdeck.operations.admin_keys import AdminKeys
+from authdeck.operations.batch_runner import BatchRunner
+from authdeck.operations.batches import Batches
 from authdeck.operations.changes import ChangeFeed
 from authdeck.operations.client_keys import ClientKeys
 from authdeck.operations.desk import Desk
@@ -134,6 +136,8 @@ class Built:
         self._observer: Final = Observer(self.desk)
         self._reconciler: Final = Reconciler(self.desk)
         self._resealer: Final = Resealer(self.desk)
+        self._batch_runner: Final = BatchRunner(self.desk, self._refresher.refresh)
+        self._batches: Final = Batches(self.desk, self._batch_runner)
         self._runner: Final = Runner(timetable(self._chores()))
         self._sample: Final = sample
         self.gateway: Final = Gateway(
@@ -166,6 +170,7 @@ class Built:
         await self._load()
         if self._database.is_sqlite:
             await self._refresher.give_up_others()
+        await self._batch_runner.start()
         self._recorder.start()
         self._observer.start()
         self._reconciler.begin()
@@ -175,7 +180,8 @@ class Built:
 
     async def stop(self) -> None:
         """When no request is under way any more: end refreshes, write down what is in memory, close everything."""
-        await self._refresher.close()  # first: the job that keeps tokens fresh ends with it
+        await self._batch_runner.close()
+        await self._refresher.close()  # early: the job that keeps tokens fresh ends with it
         await self._observer.close()
         await self._runner.close()
         await tasks.finish()
@@ -187,7 +193,7 @@ class Built:
 
     def _management(self) -> ASGIApp:
         """Console, API and status routes behind the gate."""
-        parts = Parts(self.desk, self._monitoring, self._refresh, self._resealer)
+        parts = Parts(self.desk, self._monitoring, self._refresh, self._resealer, self.pool, self._batches)
         app = console(
             self.desk,
             self.gate,
@@ -230,6 +236,8 @@ class Built:
             flush_observations=self._observer.flush,
             reconcile=self._reconciler.run,
             prune_evidence=self._reconciler.prune,
+            resume_batches=self._batch_runner.resume,
+            forget_previews=self._batches.forget_previews,
             poll_changes=None if self._database.is_sqlite else self._follower.poll,
         )
 

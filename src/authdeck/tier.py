@@ -5,10 +5,10 @@ moment into a heap by that moment, accounts whose token ran out behind all other
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush, heapreplace
-from itertools import count
+from itertools import chain, count, islice
 from typing import Final, Protocol
 
 from authdeck.account import Account
@@ -67,6 +67,21 @@ class Tier:
         found = self._first(self._ready, ask, now, stale)
         return self._first(self._stale, ask, now, None) if found is None else found
 
+    def upcoming(self, ask: Ask, now: float, limit: int) -> list[Member]:
+        """Ready accounts as they stand in the queues now, the first ``limit`` that are met. Nothing moves.
+
+        With weights the order is that of the rings: how often each comes up is another matter.
+        """
+        due = [member for opens, _, member in self._waiting if opens <= now]
+        fresh = (member for member in chain(self._ready.waiting(), due) if not member.is_stale(now))
+        stale = (member for member in chain(self._ready.waiting(), due, self._stale.waiting()) if member.is_stale(now))
+        ready = (
+            member
+            for member in chain(fresh, stale)
+            if member.alive and member.auth_index not in ask.tried and member.opens_at(ask.model) <= now
+        )
+        return list(islice(ready, limit))
+
     def _first(self, queue: "_Queue", ask: Ask, now: float, stale: deque[Account] | None) -> Member | None:
         """The queue's head, once what can't serve is out of the way. Who was tried before comes back in at once."""
         tried: list[Member] = []
@@ -93,7 +108,10 @@ class Tier:
 
 
 class _Queue(Protocol):
-    """``head`` is who is next, ``drop`` takes it out, ``turn`` says that it was picked. ``sweep`` drops the dead."""
+    """``head`` is who is next, ``drop`` takes it out, ``turn`` says that it was picked.
+
+    ``sweep`` drops the dead. ``waiting`` are all of them, as they would come.
+    """
 
     def __len__(self) -> int: ...
     def put(self, member: Member) -> None: ...
@@ -101,6 +119,7 @@ class _Queue(Protocol):
     def drop(self) -> None: ...
     def turn(self) -> None: ...
     def sweep(self) -> None: ...
+    def waiting(self) -> Iterable[Member]: ...
 
 
 class _Ring:
@@ -126,6 +145,9 @@ class _Ring:
 
     def sweep(self) -> None:
         self._members = deque(member for member in self._members if member.alive)
+
+    def waiting(self) -> Iterable[Member]:
+        return self._members
 
 
 class _Ranked:
@@ -154,6 +176,9 @@ class _Ranked:
         self._members = [ranked for ranked in self._members if ranked[2].alive]
         heapify(self._members)
 
+    def waiting(self) -> Iterable[Member]:
+        return (member for _, _, member in sorted(self._members))
+
 
 class _LongestUnlimited:
     """Those that never met a limit in turn; when they are all out, the one whose limit is longest ago."""
@@ -180,6 +205,9 @@ class _LongestUnlimited:
     def sweep(self) -> None:
         self._never.sweep()
         self._limited.sweep()
+
+    def waiting(self) -> Iterable[Member]:
+        return chain(self._never.waiting(), self._limited.waiting())
 
     @property
     def _first(self) -> "_Ring | _Ranked":
@@ -237,6 +265,9 @@ class _ByWeight:
     def sweep(self) -> None:
         for share in self._rings.values():
             share.sweep()
+
+    def waiting(self) -> Iterable[Member]:
+        return (slot.member for _, _, share in sorted(self._order) for slot in share.slots)
 
 
 @dataclass(slots=True)

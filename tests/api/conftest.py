@@ -14,10 +14,13 @@ from authdeck.api import management
 from authdeck.api.parts import Parts
 from authdeck.api.status import status_routes
 from authdeck.directory import Directory
+from authdeck.errors import DeckError
 from authdeck.exchange import Refreshed, RefreshOutcome
 from authdeck.gate.authenticate import Gate
 from authdeck.gate.routes import guard
 from authdeck.operations import admin_keys, operators
+from authdeck.operations.batch_runner import BatchRunner
+from authdeck.operations.batches import Batches
 from authdeck.operations.changes import ChangeFeed
 from authdeck.operations.desk import Desk
 from authdeck.operations.entries import Mirror
@@ -49,14 +52,20 @@ async def desk(database: Database, clock: SetClock, tmp_path: Path) -> AsyncIter
     create_key_file(home / "master.key")
     vault = open_vault(database, settings, clock)
     made = Desk(settings, clock, "b" * 32, database, vault, ChangeFeed(), Directory(), Calls(sessions))
-    await Mirror(made, Pool(lambda account: PROVIDERS[account.provider].routes(account.kind))).load()
     await operators.ensure_first(made)
     yield made
     await sessions.close()
 
 
 @pytest_asyncio.fixture
-async def app(desk: Desk, monitoring: Database) -> ASGIApp:
+async def pool(desk: Desk) -> Pool:
+    made = Pool(lambda account: PROVIDERS[account.provider].routes(account.kind))
+    await Mirror(desk, made).load()
+    return made
+
+
+@pytest_asyncio.fixture
+async def app(desk: Desk, monitoring: Database, pool: Pool) -> ASGIApp:
     async def nothing_rotates(auth_index: str, actor: Actor) -> Refreshed:
         """What a deck answers whose accounts have no refresh token; refreshing is tested with the simulator."""
         del auth_index, actor
@@ -66,11 +75,16 @@ async def app(desk: Desk, monitoring: Database) -> ASGIApp:
         """A database that does not answer."""
         raise ConnectionError
 
+    async def does_not_rotate(auth_index: str) -> None:
+        del auth_index
+        raise DeckError("refresh_not_possible", status=503)
+
+    batches = Batches(desk, BatchRunner(desk, does_not_rotate))
     routes = [
         *status_routes(
             desk, {"control": lambda: desk.read(bool), "lost": unanswered}, lambda: {"stored": 7, "late": 1}
         ),
-        Mount("/api/v1", management(Parts(desk, monitoring, nothing_rotates, Resealer(desk)))),
+        Mount("/api/v1", management(Parts(desk, monitoring, nothing_rotates, Resealer(desk), pool, batches))),
     ]
 
     async def at_once(_seconds: float) -> None: ...

@@ -84,7 +84,8 @@ async def test_search_and_filters_narrow_the_list(ann: AsyncClient, desk: Desk) 
         ({"sort": "colour"}, "sort_unknown"),
         ({"cursor": "yesterday"}, "cursor_invalid"),
         ({"page_size": 0}, "request_invalid"),
-        ({"provider": "acme"}, "request_invalid"),
+        ({"provider": "acme"}, "filter_invalid"),
+        ({"codex_status": "hot"}, "filter_invalid"),
     ],
 )
 async def test_a_list_asked_wrongly_says_what_is_wrong(ann: AsyncClient, params: dict[str, str], code: str) -> None:

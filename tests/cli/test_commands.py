@@ -38,6 +38,21 @@ def test_an_account_is_found_changed_switched_off_and_brought_back(shell: Shell,
     assert shell.ok("accounts", "restore", index, "--json").json["auth_index"] == index
 
 
+def test_accounts_are_chosen_by_every_filter_and_explained(served: Shell, folder: Path) -> None:
+    served.run("import", folder)
+    served.ok("accounts", "lock", "ann.json")
+    assert (
+        served.ok("accounts", "list", "--search", "ANN*json", "--plan", "plus", "--locked", "--json").json["total"] == 1
+    )
+    for other in (("--problem",), ("--healthy",), ("--disabled",), ("--prefix", "none"), ("--codex-status", "reauth")):
+        assert "ann.json" not in served.ok("accounts", "list", *other).out
+    assert "Acknowledge" in served.ok("accounts", "why", "ann.json").out.title()
+    found = served.ok("routing", "explain", "--model", "gpt-5", "--json").json
+    assert [item["used"] for item in found["items"]] == [False] * found["total"]
+    assert "ann.json" in served.ok("routing", "explain", "ann.json", "--path", "/v1/messages").out
+    assert served.run("accounts", "list", "--plan", "plus", "--state", "hot").err.rstrip().endswith("(filter_invalid)")
+
+
 def test_keys_terms_operators_and_upstreams(shell: Shell) -> None:
     made = shell.ok("keys", "create", "laptop", "--model", "gpt-*", "--json").json
     assert made["key"].startswith("adk_")

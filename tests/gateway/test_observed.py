@@ -4,7 +4,7 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
-from authdeck.directory import Entry
+from authdeck.entry import Entry
 from authdeck.operations.reconcile import settle_all
 from gateway.conftest import House
 from gateway.test_failures import asked

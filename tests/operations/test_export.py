@@ -7,12 +7,12 @@ import pytest
 
 from authdeck import formats
 from authdeck.acts import Act
-from authdeck.directory import AccountSearch
 from authdeck.errors import DeckError
 from authdeck.operations import edit_accounts
 from authdeck.operations.desk import Desk
 from authdeck.operations.export import Exported, Form, Wish, export, preview
 from authdeck.operations.import_files import Choices, Source, import_files
+from authdeck.search import AccountSearch
 from authdeck.secret import Secret
 from authdeck.storage.reading import audit
 from fakes.auth_files import codex, take_in

@@ -1,5 +1,6 @@
 """Memory follows the database: here at once, in another process by the change feed. Damage is a visible state."""
 
+import asyncio
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from authdeck.clock import Clock
 from authdeck.directory import Directory
 from authdeck.event import Failure, FailureKind, RequestEvent
 from authdeck.health import Health
-from authdeck.operations import disable, unreadable
+from authdeck.operations import disable, edit_accounts, trash, unreadable
 from authdeck.operations.changes import ChangeFeed
 from authdeck.operations.desk import Desk
 from authdeck.operations.entries import Mirror
@@ -17,6 +18,7 @@ from authdeck.operations.follow import Follower
 from authdeck.operations.uses import Uses
 from authdeck.pool import Pool
 from authdeck.providers import PROVIDERS
+from authdeck.search import AccountSearch
 from authdeck.settings import Settings
 from authdeck.storage import tables
 from authdeck.storage.reading import accounts
@@ -77,6 +79,62 @@ async def test_use_is_written_down_in_one_go(desk: Desk) -> None:
         assert account.last_request_at == desk.now() + timedelta(seconds=1)
     assert entry is not None
     assert desk.directory.health(entry, desk.now()) is Health.AVAILABLE
+
+
+async def test_another_process_sees_uses_too_and_an_older_one_takes_nothing_back(
+    desk: Desk, clock: Clock, tmp_path: Path
+) -> None:
+    index = str((await take_in(desk, ("ann.json", codex()))).items[0].auth_index)
+    other, mirror = another_process(desk, clock, tmp_path)
+    follower = Follower(other, mirror.load)
+    await follower.start()
+    await mirror.load()
+    at_ms = int(desk.now().timestamp() * 1000)
+    here, there = Uses(desk), Uses(other)
+    here.saw(RequestEvent(b"1" * 16, at_ms, "/v1/responses", auth_index=index))
+    there.saw(RequestEvent(b"2" * 16, at_ms - 5000, "/v1/responses", auth_index=index))
+    await here.flush()
+    await there.flush()
+    await follower.poll()
+    for each in (desk, other):
+        (found,) = each.directory.find(AccountSearch(sort="-recent", healthy=True), each.now()).items
+        assert found.account.last_request_at == found.account.last_success_at == desk.now()
+
+
+async def test_two_processes_answer_alike_after_any_changes(desk: Desk, clock: Clock, tmp_path: Path) -> None:
+    other, mirror = another_process(desk, clock, tmp_path)
+    followers = [Follower(desk, mirror.load), Follower(other, mirror.load)]
+    for each in followers:
+        await each.start()
+    await mirror.load()
+    files = [
+        (f"p{n}.json", codex(organization=f"acc-{n}", email=f"p{n}@example.com", note="夜" * (n % 2))) for n in range(9)
+    ]
+    indexes = [str(row.auth_index) for row in (await take_in(desk, *files)).items]
+    await followers[1].poll()
+    await disable.disable(other, indexes[1], ANN, "moving")
+    await edit_accounts.edit(desk, indexes[2], ANN, {"prefix": "night", "priority": 9}, version=None)
+    await trash.delete(desk, indexes[3], ANN, version=None)
+    for each in followers:
+        await each.poll()
+    for asked, total in (
+        (AccountSearch(), 8),
+        (AccountSearch(text="夜", sort="-name"), 3),
+        (AccountSearch(disabled=True, sort="-priority"), 1),
+        (AccountSearch(prefix="night", page_size=1), 1),
+    ):
+        here, there = (each.directory.find(asked, each.now()) for each in (desk, other))
+        assert (here.items, here.total, here.facets) == (there.items, there.total, there.facets)
+        assert here.total == total
+
+
+async def test_of_overlapping_reads_the_later_one_counts(desk: Desk) -> None:
+    index = str((await take_in(desk, ("ann.json", codex()))).items[0].auth_index)
+    changes = [edit_accounts.edit(desk, index, ANN, {"note": str(number)}, version=None) for number in range(20)]
+    await asyncio.gather(*changes)
+    stored = await desk.read(lambda connection: accounts.by_index(connection, index))
+    (found,) = desk.directory.find(AccountSearch(text=stored.settings.note), desk.now()).items
+    assert found.account == stored
 
 
 async def test_damage_is_a_state_of_that_account_alone(desk: Desk) -> None:

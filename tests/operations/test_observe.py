@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from authdeck.account import Account
 from authdeck.action import Cause, Status
-from authdeck.directory import Entry
+from authdeck.entry import Entry
 from authdeck.event import FailureKind, RequestEvent
 from authdeck.evidence import Signal, Source
 from authdeck.health import Health

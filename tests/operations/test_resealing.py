@@ -29,7 +29,8 @@ async def furnish(desk: Desk) -> str:
     def work(connection: WriteConnection) -> None:
         at = desk.now()
         batch = {"id": "b" * 32, "kind": "edit", "actor": "ann", "selection": {}, "change": {}, "status": "done"}
-        connection.execute(batches.insert().values(**batch, created_at=at))
+        change = desk.vault.seal(b"change_FAKE", Place("batches", "b" * 32))
+        connection.execute(batches.insert().values(**batch, created_at=at, sealed=change))
         item = desk.vault.seal(b"before_FAKE", Place("batch_items", "b" * 32, 7))
         connection.execute(
             batch_items.insert().values(batch="b" * 32, row=7, subject="ann.json", outcome="done", sealed=item)

@@ -65,7 +65,9 @@ async def test_htmx_gets_the_pages_own_part(ann: Any) -> None:
 async def test_the_address_is_the_state(ann: Any) -> None:
     assert len(re.findall("data-row>", (await ann.get("/auth-files?q=ann&provider=codex")).text)) == 1
     assert len(re.findall("data-row>", (await ann.get("/auth-files?state=disabled")).text)) == 2
-    assert len(re.findall("data-row>", (await ann.get("/auth-files?problem=1")).text)) == 1
+    assert len(re.findall("data-row>", (await ann.get("/auth-files?problem=1")).text)) == 2
+    assert len(re.findall("data-row>", (await ann.get("/auth-files?problem=1&state=disabled")).text)) == 1
+    assert len(re.findall("data-row>", (await ann.get("/auth-files?codex_status=reauth")).text)) == 1
 
 
 async def test_a_foolish_address_is_no_error(ann: Any) -> None:

@@ -1,5 +1,6 @@
 """``/accounts``: lists, one account, its settings, disablement, lock, reasons, revisions, document and refresh."""
 
+import asyncio
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -8,7 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from authdeck.access import Actor, Role
-from authdeck.account import Provider
+from authdeck.api.account_search import SearchHere
 from authdeck.api.limits import Limited
 from authdeck.api.parts import ActorHere, DeskHere, EyesHere, PartsHere, VersionRead, json_response, with_etag
 from authdeck.api.shapes import (
@@ -21,12 +22,14 @@ from authdeck.api.shapes import (
     Shape,
     revision_shapes,
 )
-from authdeck.directory import AccountSearch
 from authdeck.errors import DeckError
 from authdeck.gate.routes import needs
-from authdeck.health import Health
 from authdeck.operations import disable, documents, edit_accounts, trash
 from authdeck.operations.entries import by_name
+from authdeck.operations.explain_routing import Question, explain_account
+from authdeck.operations.find_accounts import find_accounts
+from authdeck.routing import Route
+from authdeck.search import LONGEST_TEXT
 from authdeck.storage.reading import revisions
 
 router = APIRouter(prefix="/accounts", tags=["accounts"], route_class=Limited)
@@ -74,33 +77,24 @@ class Disablement(BaseModel):
     until: AwareDatetime | None = None
 
 
-@router.get("")
+@router.get("", response_model=Listing[AccountShape])
 @needs(Role.VIEWER)
-async def accounts(
-    desk: DeskHere,
-    eyes: EyesHere,
-    search: Annotated[str, Query(max_length=200, description="Substring of any name; with * a pattern.")] = "",
-    provider: Provider | None = None,
-    state: Annotated[list[Health] | None, Query()] = None,
-    problem: bool = False,
-    plan: str | None = None,
-    prefix: str | None = None,
-    sort: str = "risk",
-    page_size: Annotated[int, Query(ge=1, le=MAX_PAGE)] = 50,
-    cursor: str | None = None,
-) -> Listing[AccountShape]:
-    """Accounts that match, worst first unless sorted otherwise, with the exact total and counts by facet."""
-    asked = AccountSearch(
-        text=search, provider=provider, state=frozenset(state or ()), problem=problem, plan=plan, prefix=prefix,
-        sort=sort, page_size=page_size, cursor=cursor,
-    )  # fmt: skip
-    found = desk.directory.find(asked, eyes.now)
-    return Listing(
+async def accounts(desk: DeskHere, eyes: EyesHere, search: SearchHere) -> Response:
+    """Accounts that match, worst first unless sorted otherwise, with the exact total and counts by facet.
+
+    Each facet leaves its own filter out, so that it says what another choice would show. Of plans, prefixes and
+    projects that are more than 200, the most frequent are counted. A cursor goes on behind the last row shown, also
+    where rows came and went meanwhile.
+    """
+    found = await find_accounts(desk, search)
+    await asyncio.sleep(0)  # finding took a millisecond or two, and shaping takes as long again
+    shown = Listing[AccountShape](
         items=[eyes.account(entry) for entry in found.items],
         next=found.next,
         total=found.total,
         facets={name: dict(counts) for name, counts in found.facets.items()},
     )
+    return Response(shown.model_dump_json(), media_type="application/json")
 
 
 @router.get("/{auth_index}", response_model=AccountShape)
@@ -168,10 +162,20 @@ async def delete_lock(auth_index: Name, desk: DeskHere, actor: ActorHere, eyes: 
 
 @router.get("/{auth_index}/reasons")
 @needs(Role.VIEWER)
-async def reasons(auth_index: Name, desk: DeskHere, eyes: EyesHere) -> Listing[ReasonShape]:
-    """Every reason why the account is not used now; none: it serves."""
-    found = eyes.reasons(by_name(desk, auth_index))
-    return Listing(items=found, total=len(found))
+async def reasons(
+    auth_index: Name,
+    parts: PartsHere,
+    eyes: EyesHere,
+    route: Annotated[Route | None, Query(description="For a request of this kind.")] = None,
+    model: Annotated[str | None, Query(max_length=LONGEST_TEXT, description="And for this model.")] = None,
+) -> Listing[ReasonShape]:
+    """Every reason why the account is not used now; none: it serves. Whatever is asked for, unless ``route`` says it.
+
+    Each names its owner (a hold's, or terms, model, prefix, upstream, vault, token, route) and what clears it.
+    """
+    question = Question(route=route, model=model) if route is not None else None
+    found = explain_account(parts.desk, parts.pool, by_name(parts.desk, auth_index), question)
+    return Listing(items=[eyes.reason(each) for each in found], total=len(found))
 
 
 @router.get("/{auth_index}/revisions")

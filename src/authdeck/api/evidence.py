@@ -9,7 +9,7 @@ from authdeck.api.accounts import MAX_PAGE, Name
 from authdeck.api.limits import Limited
 from authdeck.api.parts import ActorHere, DeskHere, EyesHere
 from authdeck.api.shapes import AccountShape, Listing, Shape, Time
-from authdeck.directory import Entry
+from authdeck.entry import Entry
 from authdeck.errors import DeckError
 from authdeck.evidence import Evidence
 from authdeck.gate.routes import needs

@@ -8,14 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from starlette.responses import Response
 
 from authdeck.access import Role
-from authdeck.account import Provider
+from authdeck.api.account_search import Filters
 from authdeck.api.limits import Limited
 from authdeck.api.parts import ActorHere, DeskHere, EyesHere
 from authdeck.api.shapes import Because, Eyes, Shape
-from authdeck.directory import AccountSearch
 from authdeck.gate.routes import needs
-from authdeck.health import Health
 from authdeck.operations.export import ARCHIVE_LIMIT, ExportRow, Form, Wish, export, preview
+from authdeck.search import LONGEST_TEXT
 from authdeck.secret import Secret
 
 router = APIRouter(prefix="/exports", tags=["exports"], route_class=Limited)
@@ -23,17 +22,10 @@ router = APIRouter(prefix="/exports", tags=["exports"], route_class=Limited)
 _HEADERS = {"Cache-Control": "no-store"}
 
 
-class ExportSearch(BaseModel):
-    """The same as the list's: all accounts that match."""
+class ExportSearch(Filters):
+    """All accounts that match. ``text`` is another word for ``search``."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    text: str = Field("", max_length=200)
-    provider: Provider | None = None
-    state: list[Health] = []
-    problem: bool = False
-    plan: str | None = None
-    prefix: str | None = None
+    text: str | None = Field(None, max_length=LONGEST_TEXT)
 
 
 class ExportWish(BaseModel):
@@ -114,13 +106,7 @@ async def exports(
 
 
 def _wish(asked: ExportWish) -> Wish:
-    search = None
-    if asked.search is not None:
-        given = asked.search
-        search = AccountSearch(
-            text=given.text, provider=given.provider, state=frozenset(given.state), problem=given.problem,
-            plan=given.plan, prefix=given.prefix, sort="name", page_size=ARCHIVE_LIMIT,
-        )  # fmt: skip
+    search = asked.search.asked(sort="name") if asked.search is not None else None
     passphrase = Secret(asked.passphrase.get_secret_value()) if asked.passphrase else None
     return Wish(asked.format, asked.auth_indexes, search, asked.partial, asked.hand_over, asked.recipients, passphrase)
 

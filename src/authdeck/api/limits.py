@@ -4,8 +4,10 @@ It is a kind of route and not a middleware, so that the gate has let the caller 
 """
 
 from collections.abc import Callable, Coroutine
+from json import JSONDecodeError
 from typing import Any, Final
 
+import orjson
 from fastapi import Request
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
@@ -33,7 +35,7 @@ class Limited(APIRoute):
             if _declared(request) > limit:
                 raise too_large(limit)
             try:
-                response: Response = await answer(Request(request.scope, _counted(request.receive, limit)))
+                response: Response = await answer(_Strict(request.scope, _counted(request.receive, limit)))
             except _RanOver as error:
                 raise too_large(error.limit) from None
             return response
@@ -43,6 +45,16 @@ class Limited(APIRoute):
     def limit(self, settings: Settings) -> int:
         del settings
         return PLAIN_LIMIT
+
+
+class _Strict(Request):
+    """JSON as the standard has it: no NaN, and no half of a character, which nothing could store or say again."""
+
+    async def json(self) -> Any:
+        try:
+            return orjson.loads(await self.body())
+        except orjson.JSONDecodeError as error:
+            raise JSONDecodeError(error.msg, "", error.pos) from None
 
 
 class LimitedImport(Limited):

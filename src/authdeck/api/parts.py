@@ -14,8 +14,10 @@ from authdeck.errors import DeckError
 from authdeck.exchange import Refreshed
 from authdeck.gate.locale import locale_of
 from authdeck.gate.visits import actor_of
+from authdeck.operations.batches import Batches
 from authdeck.operations.desk import Desk
 from authdeck.operations.resealing import Resealer
+from authdeck.pool import Pool
 from authdeck.storage.database import Database
 
 
@@ -33,6 +35,8 @@ class Parts:
     monitoring: Database
     refresh: Refresh
     resealer: Resealer
+    pool: Pool
+    batches: Batches
 
 
 def _parts(request: Request) -> Parts:

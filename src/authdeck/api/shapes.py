@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict, PlainSerializer
 from authdeck import health, wording
 from authdeck.account import Account
 from authdeck.clock import rfc3339
-from authdeck.directory import Directory, Entry
+from authdeck.directory import Directory
+from authdeck.entry import Entry
 from authdeck.event import RequestEvent
 from authdeck.hold import Reason
 from authdeck.import_plan import Outcome

@@ -15,6 +15,7 @@ from authdeck import __version__
 from authdeck.cli import (
     accounts,
     backup,
+    batch,
     demo,
     doctor,
     export,
@@ -23,6 +24,7 @@ from authdeck.cli import (
     master_key,
     operators,
     requests,
+    routing,
     serve,
     terms,
     trash,
@@ -39,7 +41,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for noun in (accounts, keys, master_key, operators, requests, terms, trash, upstreams):
+for noun in (accounts, batch, keys, master_key, operators, requests, routing, terms, trash, upstreams):
     app.add_typer(noun.app)
 VERBS: Mapping[str, Callable[..., None]] = {
     "serve": serve.serve,

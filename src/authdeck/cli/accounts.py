@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from authdeck.cli import account_filters as filters
 from authdeck.cli import show
 from authdeck.cli.management import management, segment
 from authdeck.cli.show import AsJson
@@ -43,34 +44,62 @@ _COLUMNS = (
     ("Prefix", "prefix"),
     ("Why not used", "why"),
 )
+_NARROW = (("auth_index", "auth_index"), ("File", "file_name"), ("State", "health"), ("Why not used", "why"))
 
 
 @app.command("list")
 def list_(
-    search: Annotated[str, typer.Option(help="Part of any name; with * a pattern.")] = "",
-    provider: Annotated[str | None, typer.Option(help="codex, claude, …")] = None,
-    state: Annotated[list[str] | None, typer.Option(help="available, cooling, … May be given several times.")] = None,
-    problem: Annotated[bool, typer.Option("--problem", help="Only those that need attention.")] = False,
-    plan: str | None = None,
-    sort: Annotated[
-        str, typer.Option(help="risk, name, note, plan, priority, recent or created; - before it turns it round.")
-    ] = "risk",
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 1000,
+    search: filters.Search = None,
+    provider: filters.Provider = None,
+    kind: filters.Kind = None,
+    state: filters.State = None,
+    problem: filters.Problem = False,
+    healthy: filters.Healthy = False,
+    disabled: filters.Disabled = False,
+    codex_status: filters.CodexStatus = None,
+    plan: filters.Plan = None,
+    prefix: filters.Prefix = None,
+    project: filters.Project = None,
+    locked: filters.Locked = None,
+    sort: filters.Sort = "risk",
+    limit: filters.Limit = 1000,
     json: AsJson = False,
 ) -> None:
-    """List accounts, those with problems first."""
-    asked = {
-        "search": search, "provider": provider, "state": state, "problem": problem, "plan": plan, "sort": sort
-    }  # fmt: skip
+    """List accounts, those with problems first. All filters given have to apply."""
+    asked = filters.chosen(
+        search=search, provider=provider, kind=kind, state=state, problem=problem, healthy=healthy, disabled=disabled,
+        codex_status=codex_status, plan=plan, prefix=prefix, project=project, sort=sort,
+    )  # fmt: skip
     with management() as api:
-        found = api.pages("/accounts", asked, limit)
+        found = api.pages("/accounts", filters.with_locked(asked, locked), limit)
     if json:
         show.as_json(found)
         return
+    columns = _COLUMNS if show.is_wide() else _NARROW
     rows = map(_row, found["items"])
-    show.table(_COLUMNS, rows, empty="No account matches. `authdeck import FOLDER` brings some in.")
+    show.table(columns, rows, empty="No account matches. `authdeck import FOLDER` brings some in.")
     if len(found["items"]) < found["total"]:
         typer.echo(f"{len(found['items'])} of {found['total']} accounts.")
+
+
+@app.command()
+def why(
+    name: Name,
+    route: Annotated[str | None, typer.Option(help="For requests of this kind: responses, messages, …")] = None,
+    model: Annotated[str | None, typer.Option(help="For this model; needs --route.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Say why an account is not used: every reason, and what ends each."""
+    if model and not route:
+        raise typer.BadParameter("Name the --route too, such as responses: who serves a model depends on it.")
+    with management() as api:
+        found = api.get(f"/accounts/{segment(name)}/reasons", {"route": route, "model": model})
+    if json:
+        show.as_json(found)
+    elif not found["items"]:
+        typer.echo("Nothing stands in the way: it serves.")
+    else:
+        _tell_reasons(found["items"])
 
 
 @app.command("show")
@@ -386,6 +415,10 @@ def _describe(account: dict[str, Any]) -> None:
     )
     if account["reasons"]:
         typer.echo("\nNot used because:")
-    for reason in account["reasons"]:
+    _tell_reasons(account["reasons"])
+
+
+def _tell_reasons(reasons: list[dict[str, Any]]) -> None:
+    for reason in reasons:
         ends = f" Until {show.moment(reason['until'])}." if reason["until"] else ""
         typer.echo(f"  {reason['owner']}: {reason['sentence']}{ends} {reason['clear_sentence']}")

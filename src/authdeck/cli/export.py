@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from authdeck.cli import account_filters as filters
 from authdeck.cli import show
 from authdeck.cli.management import management
 from authdeck.cli.show import AsJson
@@ -19,8 +20,14 @@ def export(
     names: Annotated[
         list[str] | None, typer.Argument(help="auth_index, file name, or another alias.", show_default=False)
     ] = None,
-    search: Annotated[str | None, typer.Option(help="All accounts that match; with * a pattern.")] = None,
-    provider: Annotated[str | None, typer.Option(help="All accounts of it.")] = None,
+    search: filters.Search = None,
+    provider: filters.Provider = None,
+    state: filters.State = None,
+    problem: filters.Problem = False,
+    disabled: filters.Disabled = False,
+    plan: filters.Plan = None,
+    prefix: filters.Prefix = None,
+    project: filters.Project = None,
     format: Annotated[str, typer.Option(help="cliproxyapi, codex_cli, sub2api or archive.")] = "cliproxyapi",  # noqa: A002
     output: Annotated[str | None, typer.Option("--output", "-o", help="The file to write; - for a pipe.")] = None,
     recipient: Annotated[
@@ -41,13 +48,17 @@ def export(
 
     The file holds secrets: it is written for its owner alone, never over another file, and never to a terminal.
     """
-    if not names and search is None and provider is None:
-        raise typer.BadParameter("Name accounts, or choose them with --search or --provider.")
+    asked = filters.chosen(
+        search=search, provider=provider, state=state, problem=problem, disabled=disabled, plan=plan, prefix=prefix,
+        project=project,
+    )  # fmt: skip
+    if not names and not asked and search is None:
+        raise typer.BadParameter("Name accounts, or choose them with --search, --provider or another filter.")
     target = None if preview else _target(output, force=force)
     wish: dict[str, Any] = {
         "format": format,
         "auth_indexes": names or [],
-        "search": None if names else {"text": search or "", "provider": provider},
+        "search": None if names else asked,
         "partial": partial,
         "hand_over": hand_over,
         "recipients": recipient or [],

@@ -4,7 +4,6 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -13,6 +12,7 @@ import typer
 
 from authdeck.cli import show
 from authdeck.cli.management import File, Management, management
+from authdeck.cli.progress import progress
 from authdeck.cli.show import AsJson
 
 CHUNK: Final = 100
@@ -104,7 +104,10 @@ def import_(
         "passphrase": passphrase_file.read_text().rstrip("\r\n") if passphrase_file else None,
         "identity": identity_file.read_text() if identity_file else None,
     }
-    with management() as api, _progress(sum(len(folder.files) for folder in folders), quiet=json) as advance:
+    with (
+        management() as api,
+        progress("Importing", sum(len(folder.files) for folder in folders), quiet=json) as advance,
+    ):
         for folder in folders:
             home = cliproxy_auth_dir or (folder.path and str(folder.path.absolute()))
             for chunk in _chunks(folder.files, api.upload_limit, report):
@@ -131,7 +134,8 @@ def _folder(path: Path, report: Report) -> Folder:
         return Folder(None, [path])
     entries = sorted(path.iterdir())
     files = [entry for entry in entries if entry.suffix.lower() == ".json" and entry.is_file()]
-    report.skipped += [str(entry) for entry in entries if entry not in set(files)]
+    taken = set(files)
+    report.skipped += [str(entry) for entry in entries if entry not in taken]
     return Folder(Path(os.path.normpath(path.absolute())), files)
 
 
@@ -199,17 +203,3 @@ def _row(row: dict[str, Any]) -> dict[str, Any]:
     if row["stored_as"]:
         told.insert(0, f"Stored as {row['stored_as']}.")
     return {**row, "detail": " ".join(told)}
-
-
-@contextmanager
-def _progress(total: int, *, quiet: bool) -> Iterator[Any]:
-    """A bar on stderr while a person watches and there is enough to watch."""
-    if quiet or total <= CHUNK or not sys.stderr.isatty():
-        yield lambda _count: None
-        return
-    from rich.console import Console  # noqa: PLC0415 - only where a bar is drawn
-    from rich.progress import Progress  # noqa: PLC0415
-
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("Importing", total=total)
-        yield lambda count: progress.advance(task, count)

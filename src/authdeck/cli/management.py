@@ -53,6 +53,10 @@ class Management:
         """``patient``: it may take long."""
         return self._ask("POST", path, json=json, params=params, files=files, form=form, patient=patient)
 
+    def pause(self, seconds: float) -> None:
+        """Wait. Where the home is open in this process, what goes on in its background goes on meanwhile."""
+        self._loop.run(asyncio.sleep(seconds))
+
     def download(self, path: str, to: BinaryIO, *, json: Any = None) -> None:
         """Write the answer's bytes to an open file, piece by piece; with ``json`` it is a POST that is answered."""
         self._loop.run(self._download(path, to, json))

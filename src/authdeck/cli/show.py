@@ -1,6 +1,7 @@
 """How answers look in a terminal: a table for people, JSON for programs."""
 
 import json
+import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -11,6 +12,7 @@ import typer
 AsJson = Annotated[bool, typer.Option("--json", help="JSON as the API answers it.")]
 
 _WIDE: Final = 200
+_ROOMY: Final = 120
 
 Column = tuple[str, str]
 """Heading, and the key of the row."""
@@ -18,6 +20,11 @@ Column = tuple[str, str]
 
 def as_json(answer: Any) -> None:
     typer.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+
+
+def is_wide() -> bool:
+    """Whether there is room for every column: a pipe has it, a terminal of 80 characters does not."""
+    return not sys.stdout.isatty() or shutil.get_terminal_size().columns >= _ROOMY
 
 
 def table(columns: Sequence[Column], rows: Iterable[Mapping[str, Any]], *, empty: str) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from authdeck.cli import show
+from authdeck.cli import batch, show
 from authdeck.cli.management import management, segment
 from authdeck.cli.show import AsJson
 
@@ -44,10 +44,15 @@ def list_(json: AsJson = False) -> None:
 
 
 @app.command()
-def restore(auth_index: AuthIndex, json: AsJson = False) -> None:
-    """Bring an account back, with its auth_index and history."""
+def restore(
+    indexes: Annotated[list[str], typer.Argument(metavar="AUTH_INDEX…", show_default=False)], json: AsJson = False
+) -> None:
+    """Bring accounts back, with auth_index and history. Several are one batch, which can be undone."""
+    if len(indexes) > 1:
+        batch.change(indexes, restore=True, json=json)
+        return
     with management() as api:
-        account = api.post(f"/trash/{segment(auth_index)}/restoration")
+        account = api.post(f"/trash/{segment(indexes[0])}/restoration")
     if json:
         show.as_json(account)
     else:

@@ -27,6 +27,8 @@ class Chores:
     flush_observations: Work
     reconcile: Work
     prune_evidence: Work
+    resume_batches: Work
+    forget_previews: Work
     poll_changes: Work | None = None
 
 
@@ -45,6 +47,8 @@ def timetable(chores: Chores) -> list[Job]:
         Job("reseal", 900, chores.reseal),  # what a crash interrupted goes on at start; this retires and forgets terms
         Job("thin-revisions", 6 * 3600, chores.thin_revisions),  # what is kept is counted in days
         Job("purge-trash", 3600, chores.purge_trash),  # likewise
+        Job("resume-batches", 3, chores.resume_batches),  # those of a process that died, when their lease has run out
+        Job("forget-previews", 300, chores.forget_previews),
     ]
     if chores.poll_changes is not None:
         jobs.append(Job("poll-changes", 0.5, chores.poll_changes))  # elsewhere in force within 1 s

@@ -37,8 +37,11 @@ class Desk:
     async def read(self, work: Callable[[ReadConnection], T]) -> T:
         return await self.database.read(work)
 
-    async def write(self, work: Callable[[WriteConnection], T]) -> T:
-        """Commit ``work``; what it changed is in force in this process before this returns."""
+    async def write(self, work: Callable[[WriteConnection], T], *, patient: bool = False) -> T:
+        """Commit ``work``; what it changed is in force in this process before this returns.
+
+        ``patient``: a part of something long, which lets the writes that wait already go first.
+        """
         changes: list[Change] = []
 
         def working(connection: WriteConnection) -> T:
@@ -46,6 +49,6 @@ class Desk:
             changes.extend(connection.changes)
             return result
 
-        result = await self.database.write(working)
+        result = await self.database.write(working, patient=patient)
         await self.feed.publish(changes)
         return result

@@ -1,11 +1,16 @@
 """Accounts as they are now: looking one up, keeping the directory and the pool current, marking one unreadable."""
 
+import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 from authdeck.account import Provider
-from authdeck.directory import Directory, Entry
+from authdeck.directory import Directory
+from authdeck.entry import Entry
 from authdeck.errors import Conflict, NotFound
+from authdeck.operations import uses
 from authdeck.operations.desk import Desk
+from authdeck.operations.find_accounts import SLICE, take_in
 from authdeck.operations.records import changed
 from authdeck.pool import Pool
 from authdeck.storage.database import WriteConnection
@@ -34,26 +39,49 @@ class Mirror:
     def __init__(self, desk: Desk, pool: Pool) -> None:
         self._desk = desk
         self._readers: tuple[Directory | Pool, ...] = (desk.directory, pool)
+        self._reads = 0
+        self._reading = 0
+        self._taken: dict[str, int] = {}
         desk.feed.subscribe_many("account", self._accounts)
         desk.feed.subscribe("terms", self._terms)
+        desk.feed.subscribe_many(uses.CHANGE, partial(uses.take_in_uses, desk))
 
     async def load(self) -> None:
-        """Everything, once, before the port opens."""
+        """Everything: once before the port opens, in one go; and, in slices, when too much was missed."""
+        is_start = not len(self._desk.directory)
         for entry in await self._desk.read(accounts.live):
             for reader in self._readers:
                 reader.apply(entry)
-        self._desk.directory.settle(self._desk.now())
+        if is_start:
+            self._desk.directory.settle(self._desk.now())
+        await take_in(self._desk)
         await self._terms("")
 
     async def _accounts(self, indexes: Sequence[str]) -> None:
-        found = await self._desk.read(lambda connection: accounts.entries(connection, indexes))
-        for auth_index in indexes:
-            entry = found.get(auth_index)
-            for reader in self._readers:
-                if entry is None:
-                    reader.remove(auth_index)
-                else:
-                    reader.apply(entry)
+        """Read them and put them in force, in slices. Of two reads that overlap the one begun later counts."""
+        self._reads += 1
+        turn, self._reading = self._reads, self._reading + 1
+        try:
+            found = await self._desk.read(lambda connection: accounts.entries(connection, indexes))
+            for start in range(0, len(indexes), SLICE):
+                for auth_index in indexes[start : start + SLICE]:
+                    self._put_in_force(auth_index, found.get(auth_index), turn)
+                await asyncio.sleep(0)
+        finally:
+            self._reading -= 1
+            if not self._reading:
+                self._taken.clear()
+        await take_in(self._desk)
+
+    def _put_in_force(self, auth_index: str, entry: Entry | None, turn: int) -> None:
+        if self._taken.get(auth_index, 0) > turn:
+            return
+        self._taken[auth_index] = turn
+        for reader in self._readers:
+            if entry is None:
+                reader.remove(auth_index)
+            else:
+                reader.apply(entry)
 
     async def _terms(self, _provider: str) -> None:
         acknowledged = await self._desk.read(terms.acknowledged)

@@ -15,24 +15,22 @@ from authdeck.access import Actor
 from authdeck.account import Account, AccountSettings, Kind, Provider, RefreshBy, SecretSettings
 from authdeck.acts import Act
 from authdeck.credential import Tokens
-from authdeck.directory import AccountSearch, Entry
+from authdeck.entry import Entry
 from authdeck.errors import DeckError
 from authdeck.formats import cliproxyapi, codex_cli, sub2api, zipped
-from authdeck.hold import Hold, Owner
 from authdeck.operations import seals
+from authdeck.operations.change_rows import Taking, carry_out, hand_over, plan, stand
 from authdeck.operations.desk import Desk
 from authdeck.operations.entries import by_name
-from authdeck.operations.records import changed, record
+from authdeck.operations.records import record
 from authdeck.providers import PROVIDERS
+from authdeck.search import AccountSearch
 from authdeck.secret import Secret
 from authdeck.storage.database import ReadConnection, WriteConnection
-from authdeck.storage.reading import accounts, revisions
+from authdeck.storage.reading import revisions
 from authdeck.storage.reading.revisions import StoredRevision, StoredSecrets
-from authdeck.storage.writing import accounts as account_writes
-from authdeck.storage.writing import holds
 from authdeck.vault import age
 
-HANDED_OVER: Final = "handed_over"
 LIMIT: Final = 1_000
 """Accounts of one export in clear."""
 
@@ -134,7 +132,7 @@ async def export(desk: Desk, wish: Wish, actor: Actor) -> Exported:
     Raises ``export_empty``, ``export_too_many``, ``export_refused`` naming the accounts that the form can't hold,
     ``archive_key_missing`` and what ``vault.age`` raises.
     """
-    _require_key(wish)
+    require_key(wish)
     found = await _rows(desk, wish)
     refused = [row for row, _ in found if row.refused]
     if refused and not wish.partial:
@@ -164,20 +162,19 @@ def _writing(
 
 
 def _hand_over(desk: Desk, connection: WriteConnection, actor: Actor, auth_index: str) -> None:
-    """From now on the other program's: not served here, not refreshed here."""
-    account = accounts.by_index(connection, auth_index)
-    holds.place(connection, account.key, Hold(Owner.OPERATOR, HANDED_OVER, desk.now(), actor=actor.name))
-    if account.refresh_by is not RefreshBy.OTHER:
-        columns = {"refresh_by": RefreshBy.OTHER.value}
-        account_writes.edit(connection, account.key, columns, version=account.version, at=desk.now())
+    row = stand(desk, connection, [auth_index]).get(auth_index)
+    if row is None:
+        return
+    taking = Taking(desk, connection, actor.name, desk.now())
+    carry_out(taking, connection, [plan(taking, row, hand_over(row, actor.name, taking.now))])
     record(desk, connection, actor, Act.ACCOUNT_HANDED_OVER, auth_index)
-    changed(desk, connection, "account", auth_index)
 
 
 # ---- what is wanted ----
 
 
-def _require_key(wish: Wish) -> None:
+def require_key(wish: Wish) -> None:
+    """Raises ``archive_key_missing`` and ``archive_key_unused``."""
     is_keyed = bool(wish.recipients) or wish.passphrase is not None
     if wish.form is Form.ARCHIVE and not is_keyed:
         raise DeckError("archive_key_missing", status=422)
@@ -191,8 +188,8 @@ def _wanted(desk: Desk, wish: Wish) -> list[Entry]:
     entries = {entry.account.auth_index: entry for entry in (by_name(desk, name) for name in wish.names)}
     total = len(entries)
     if not wish.names and wish.search is not None:
-        found = desk.directory.find(wish.search, desk.now())
-        entries, total = {entry.account.auth_index: entry for entry in found.items}, found.total
+        found = desk.directory.matching(wish.search, desk.now())
+        entries, total = {index: by_name(desk, index) for index in found[:limit]}, len(found)
     if not entries:
         raise DeckError("export_empty", status=422)
     if total > limit:

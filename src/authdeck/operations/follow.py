@@ -29,9 +29,10 @@ class Follower:
             self._seq = await self._desk.read(reading.newest)
             await self._reload()
             return
-        if rows:
+        while rows:  # a large batch elsewhere is more than one reading of the feed, and may not take seconds to arrive
             await self._desk.feed.publish(change for _, change in rows if change.boot != self._desk.boot)
             self._seq = rows[-1][0]
+            rows = await self._desk.read(lambda c: reading.since(c, self._seq))
 
     async def prune(self) -> None:
         """Forget rows that every reader has seen long ago."""

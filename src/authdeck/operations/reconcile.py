@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
-from authdeck import health
+from authdeck import health, problem
 from authdeck.access import AUTOMATION
 from authdeck.account import Account
 from authdeck.action import Incident
 from authdeck.acts import Act
-from authdeck.directory import PROBLEMS, Entry
+from authdeck.entry import Entry
 from authdeck.hold import Hold, Owner
 from authdeck.operations.desk import Desk
 from authdeck.operations.records import changed, record
@@ -100,7 +100,10 @@ def _audit(desk: Desk, connection: WriteConnection, account: Account, act: Act, 
 
 def _derived(facts: Facts, plan: Plan, now: datetime) -> DerivedState:
     state = health.of(facts.account, plan.holds, now, facts.windows)
-    return DerivedState(state.value, state in PROBLEMS, health.RISK[state], plan.next_change_at)
+    still_open = {each.reason_code: each for each in facts.candidates if each.is_open and each not in plan.resolve}
+    open_rows = tuple((still_open | {each.reason_code: each for each in plan.candidates}).values())
+    entry = Entry(facts.account, plan.holds, facts.windows, open_rows)
+    return DerivedState(state.value, problem.is_problem(entry, now), health.RISK[state], plan.next_change_at)
 
 
 # ---- by the timetable ----

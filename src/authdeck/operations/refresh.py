@@ -15,7 +15,7 @@ import structlog
 from authdeck import tasks
 from authdeck.account import Account, Provider, RefreshBy
 from authdeck.credential import Credential
-from authdeck.directory import Entry
+from authdeck.entry import Entry
 from authdeck.errors import DeckError
 from authdeck.exchange import Outgoing, Refreshed, RefreshOutcome
 from authdeck.freshness import is_due, is_expired

@@ -2,7 +2,7 @@
 
 from authdeck.access import Actor
 from authdeck.acts import Act
-from authdeck.directory import Entry
+from authdeck.entry import Entry
 from authdeck.errors import NotFound
 from authdeck.hold import Owner
 from authdeck.operations.desk import Desk

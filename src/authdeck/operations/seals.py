@@ -17,6 +17,8 @@ from authdeck.vault.vault import Place, Vault
 _HEADERS: Final = "accounts.headers"
 _PROXIES: Final = "proxies"
 _REVISIONS: Final = "revisions"
+_BATCHES: Final = "batches"
+_BATCH_ITEMS: Final = "batch_items"
 
 
 def seal_file(vault: Vault, auth_index: str, number: int, content: bytes) -> bytes:
@@ -59,3 +61,21 @@ def open_settings(vault: Vault, auth_index: str, stored: StoredSecrets) -> Secre
     if stored.proxy is not None and stored.proxy_hash is not None:
         proxy = Secret(vault.open(stored.proxy, Place(_PROXIES, stored.proxy_hash)).decode())
     return SecretSettings(proxy, {name: Secret(value) for name, value in headers.items()})
+
+
+def seal_change(vault: Vault, batch: str, content: bytes) -> bytes:
+    """Seal the secrets of what a batch does."""
+    return vault.seal(content, Place(_BATCHES, batch))
+
+
+def open_change(vault: Vault, batch: str, sealed: bytes) -> bytes:
+    return vault.open(sealed, Place(_BATCHES, batch))
+
+
+def seal_row(vault: Vault, batch: str, row: int, content: bytes) -> bytes:
+    """Seal the secrets among what a batch's row was and became."""
+    return vault.seal(content, Place(_BATCH_ITEMS, batch, row))
+
+
+def open_row(vault: Vault, batch: str, row: int, sealed: bytes) -> bytes:
+    return vault.open(sealed, Place(_BATCH_ITEMS, batch, row))

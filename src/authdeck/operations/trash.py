@@ -3,16 +3,16 @@
 from datetime import timedelta
 
 from authdeck.access import AUTOMATION, Actor
-from authdeck.account import Account
 from authdeck.acts import Act
-from authdeck.directory import Entry
-from authdeck.errors import Conflict, DeckError, NotFound
-from authdeck.import_plan import free_name
+from authdeck.change import Change
+from authdeck.entry import Entry
+from authdeck.errors import Conflict, NotFound
+from authdeck.operations.change_account import change_account, entry_of
+from authdeck.operations.change_rows import Row
 from authdeck.operations.desk import Desk
 from authdeck.operations.records import changed, record
 from authdeck.storage.database import WriteConnection
 from authdeck.storage.reading import accounts, kinship
-from authdeck.storage.writing import accounts as writing
 from authdeck.storage.writing import purging
 
 
@@ -22,39 +22,18 @@ async def delete(desk: Desk, auth_index: str, actor: Actor, *, version: int | No
     Raises ``DeckError('version_stale', status=412)`` when somebody edited it since.
     """
 
-    def work(connection: WriteConnection) -> None:
-        account = _live(connection, auth_index)
-        if not writing.move_to_trash(
-            connection, account.key, version=account.version if version is None else version,
-            by=actor.name, at=desk.now(),
-        ):  # fmt: skip
-            raise DeckError("version_stale", status=412, auth_index=auth_index, current=account.version)
-        record(desk, connection, actor, Act.ACCOUNT_TRASHED, auth_index, before={"file_name": account.file_name})
-        changed(desk, connection, "account", auth_index)
+    def check(row: Row) -> None:
+        if row.account.trashed_at is not None:
+            raise NotFound("account_not_found", name=auth_index)
 
-    await desk.write(work)
+    change = Change(delete=True)
+    await change_account(desk, auth_index, actor, Act.ACCOUNT_TRASHED, change, version=version, check=check)
 
 
 async def restore(desk: Desk, auth_index: str, actor: Actor) -> Entry:
     """Bring a trashed account back as it was; with a suffix where its file name was taken. Live already: nothing."""
-
-    def work(connection: WriteConnection) -> None:
-        account = accounts.by_index(connection, auth_index)
-        if account.trashed_at is None:
-            return
-        taken = accounts.by_file_name(connection, [account.file_name.casefold()])
-        name = account.file_name
-        if taken:
-            name = free_name(name, accounts.names_like(connection, name))
-        writing.take_from_trash(connection, account.key, file_name=name, version=account.version, at=desk.now())
-        record(desk, connection, actor, Act.ACCOUNT_RESTORED, auth_index, after={"file_name": name})
-        changed(desk, connection, "account", auth_index)
-
-    await desk.write(work)
-    entry = desk.directory.get(auth_index)
-    if entry is None:
-        raise NotFound("account_not_found", name=auth_index)
-    return entry
+    await change_account(desk, auth_index, actor, Act.ACCOUNT_RESTORED, Change(restore=True))
+    return entry_of(desk, auth_index)
 
 
 async def purge(desk: Desk, auth_index: str, actor: Actor) -> None:
@@ -86,10 +65,3 @@ async def purge_due(desk: Desk) -> int:
     for auth_index in due:
         await purge(desk, auth_index, AUTOMATION)
     return len(due)
-
-
-def _live(connection: WriteConnection, auth_index: str) -> Account:
-    account = accounts.by_index(connection, auth_index)
-    if account.trashed_at is not None:
-        raise NotFound("account_not_found", name=auth_index)
-    return account

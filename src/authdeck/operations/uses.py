@@ -1,15 +1,26 @@
 """When each account was last used and last answered: held in memory, written down every few seconds."""
 
+import asyncio
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Final
 
 from authdeck.clock import from_micros
-from authdeck.directory import Entry
+from authdeck.entry import Entry
 from authdeck.event import RequestEvent
 from authdeck.operations import reconcile, verify_restored
 from authdeck.operations.desk import Desk
+from authdeck.operations.find_accounts import SLICE, take_in
+from authdeck.operations.records import changed
 from authdeck.storage.database import WriteConnection
+from authdeck.storage.reading import accounts as reading
 from authdeck.storage.writing import accounts as writing
+
+CHANGE: Final = "use"
+"""The kind of change that tells every process which accounts were used; see ``together``."""
+
+_TOGETHER: Final = 200
 
 
 class Uses:
@@ -34,22 +45,37 @@ class Uses:
 
         def work(connection: WriteConnection) -> None:
             writing.remember_requests(connection, ((index, *times) for index, times in seen.items()))
+            for some in together(sorted(seen)):
+                changed(self._desk, connection, CHANGE, some)
 
         try:
             await self._desk.write(work)
         except BaseException:
             self._seen = seen | self._seen
             raise
-        for index, times in seen.items():
-            if (entry := self._desk.directory.get(index)) is not None:
-                self._desk.directory.apply(_used(entry, *times))
         succeeded = {index: success for index, (_, success) in seen.items() if success is not None}
         await verify_restored.saw_successes(self._desk, succeeded)
         await reconcile.saw_successes(self._desk, succeeded)
 
 
-def _used(entry: Entry, last_request: datetime, last_success: datetime | None) -> Entry:
-    account = replace(
-        entry.account, last_request_at=last_request, last_success_at=last_success or entry.account.last_success_at
-    )
+async def take_in_uses(desk: Desk, subjects: Sequence[str]) -> None:
+    """Put in force what any process wrote down about uses. Lists show them; routing asks nothing of them."""
+    indexes = [index for subject in subjects for index in subject.split(",")]
+    found = await desk.read(lambda connection: reading.last_uses(connection, indexes))
+    for number, (index, times) in enumerate(found.items()):
+        if (entry := desk.directory.get(index)) is not None:
+            desk.directory.apply(_used(entry, *times))
+        if number % SLICE == 0:
+            await asyncio.sleep(0)
+    await take_in(desk)
+
+
+def together(indexes: Sequence[str]) -> Iterator[str]:
+    """A change's subject for so many accounts: a row of the feed for each would be the most of it by far."""
+    for start in range(0, len(indexes), _TOGETHER):
+        yield ",".join(indexes[start : start + _TOGETHER])
+
+
+def _used(entry: Entry, last_request: datetime | None, last_success: datetime | None) -> Entry:
+    account = replace(entry.account, last_request_at=last_request, last_success_at=last_success)
     return replace(entry, account=account)

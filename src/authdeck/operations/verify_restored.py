@@ -6,7 +6,7 @@ from typing import Final
 
 from authdeck.access import AUTOMATION, Actor
 from authdeck.acts import Act
-from authdeck.directory import Entry
+from authdeck.entry import Entry
 from authdeck.errors import NotFound
 from authdeck.hold import Hold, Owner
 from authdeck.operations.desk import Desk

@@ -36,10 +36,13 @@ Rows = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 READERS: Final = 4
 OLDEST_SQLITE: Final = (3, 37, 0)
 SECONDS_TO_WAIT_FOR_THE_LOCK: Final = 10
+SECONDS_OF_PATIENCE: Final = 1
 FEED_LOCK: Final = 0x61757468_0001
 """PostgreSQL's advisory lock under which the change feed is numbered."""
 
-_PAGE_CACHE_KIB: Final = 65_536
+_PAGE_CACHE_KIB: Final = 8_192
+"""Of each connection, and there are ten of them. The system keeps the file's pages too; ours only save the copying."""
+
 # No mmap_size: it would gain nothing here, and a file that shrinks under its map kills the process.
 
 
@@ -114,12 +117,26 @@ class Database:
         self._readers: Final = ThreadPoolExecutor(READERS, thread_name_prefix="read")
         self._writer: Final = ThreadPoolExecutor(1, thread_name_prefix="write")
         self._write_lock: Final = threading.Lock()
+        self._urgent: set[asyncio.Future[Any]] = set()
 
     async def read(self, work: Callable[[ReadConnection], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._readers, self.read_now, work)
 
-    async def write(self, work: Callable[[WriteConnection], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._writer, self.write_now, work)
+    async def write(self, work: Callable[[WriteConnection], T], *, patient: bool = False) -> T:
+        """``patient`` work (a part of something long) lets the writes that wait already go first."""
+        loop = asyncio.get_running_loop()
+        if patient:
+            await self._until_quiet()
+            return await loop.run_in_executor(self._writer, self.write_now, work)
+        writing = loop.run_in_executor(self._writer, self.write_now, work)
+        self._urgent.add(writing)
+        writing.add_done_callback(self._urgent.discard)
+        return await writing
+
+    async def _until_quiet(self) -> None:
+        """Bounded: whoever comes later may come later still, and something long has to end some day."""
+        if self._urgent:
+            await asyncio.wait(set(self._urgent), timeout=SECONDS_OF_PATIENCE)
 
     def read_now(self, work: Callable[[ReadConnection], T]) -> T:
         with storage_errors(self._folder), self._reading.connect() as connection, connection.begin():
@@ -212,7 +229,8 @@ def storage_errors(folder: Path | None = None) -> Iterator[None]:
             raise
         if code == "storage_failed" and folder is not None and not os.access(folder, os.W_OK):
             code = "storage_read_only"
-        raise DeckError(code, status=503, detail=str(error.orig)[:200]) from error
+        status = 422 if code == "storage_text_refused" else 503
+        raise DeckError(code, status=status, detail=str(error.orig)[:200]) from error
     except PoolTimeout as error:
         raise DeckError("storage_busy", status=503) from error
 
@@ -228,6 +246,7 @@ _SIGNS: Final = (
     ("database is locked", "storage_busy"),
     ("deadlock detected", "storage_busy"),
     ("unable to open", "storage_failed"),
+    ("cannot contain nul", "storage_text_refused"),
 )
 """What SQLite and PostgreSQL say. SQLite's driver of Python 3.11 tells most of these apart by their words alone."""
 

@@ -373,13 +373,19 @@ batches = Table(
     Column("actor", Text, nullable=False),
     Column("selection", JSON, nullable=False),
     Column("change", JSON, nullable=False),
-    Column("status", String(16), nullable=False),
+    Column("status", String(16), nullable=False, index=True),
     Column("cursor", Integer, nullable=False, server_default="0"),
     Column("preview_of", String(32)),
     Column("undo_of", String(32)),
-    Column("created_at", Moment, nullable=False),
+    Column("created_at", Moment, nullable=False, index=True),
     Column("ended_at", Moment),
-    Column("idempotency_key", Text, unique=True),
+    Column("idempotency_key", Text, unique=True),  # with the actor's name before it
+    Column("accounts", LargeBinary),  # 8 bytes of auth_index a row: exactly these, in this order
+    Column("sealed", LargeBinary),  # secrets of the change
+    Column("total", Integer),
+    Column("counts", JSON),  # rows by outcome
+    Column("expires_at", Moment),  # of a preview
+    Column("request_hash", String(64)),  # what an idempotency key came with
 )
 
 batch_items = Table(
@@ -394,6 +400,7 @@ batch_items = Table(
     Column("sealed", LargeBinary),  # secrets among before and after
     Column("outcome", String(16), nullable=False),
     Column("reason", JSON),
+    Column("differs", JSON),  # what was otherwise than the preview or the undo expected
 )
 
 changes = Table(  # the change feed: read by every process, kept for an hour

@@ -7,7 +7,8 @@ from typing import Final
 
 from authdeck import health, wording
 from authdeck.account import Account, Kind, Provider
-from authdeck.directory import Directory, Entry
+from authdeck.directory import Directory
+from authdeck.entry import Entry
 from authdeck.health import Health
 from authdeck.hold import Reason
 from authdeck.quota import Window

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -10,16 +10,19 @@ from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, func, select
 
 from authdeck.account import Account, AccountSettings, ErrorAction, ErrorRule, Kind, ModelAlias, Provider, RefreshBy
 from authdeck.clock import to_micros
-from authdeck.directory import Entry
+from authdeck.entry import Entry
 from authdeck.errors import Conflict, NotFound
+from authdeck.hold import Hold
 from authdeck.storage.database import ReadConnection
 from authdeck.storage.reading import evidence
+from authdeck.storage.reading.all_accounts import all_live
 from authdeck.storage.reading.holds import open_holds
 from authdeck.storage.tables import accounts, aliases, proxies
 
 _LIVE = and_(accounts.c.trashed_at.is_(None), accounts.c.purged_at.is_(None), accounts.c.merged_into.is_(None))
 _TRASHED = and_(accounts.c.trashed_at.is_not(None), accounts.c.purged_at.is_(None), accounts.c.merged_into.is_(None))
 _AT_ONCE = 500  # parameters of one statement: far below every database's limit
+_USES = (accounts.c.last_request_at, accounts.c.last_success_at)
 _EXISTS = and_(accounts.c.purged_at.is_(None), accounts.c.merged_into.is_(None))
 
 
@@ -45,7 +48,7 @@ _BY_EMAIL = _select().join(_FIRST, _FIRST.c.key == accounts.c.key).where(_FIRST.
 
 def live(connection: ReadConnection) -> list[Entry]:
     """Every live account with its open holds: what the directory and the pool load at start."""
-    return list(_with_state(connection, _accounts(connection, _LIVE)))
+    return list(_with_state(connection, all_live(connection, _alias_values(connection, _LIVE))))
 
 
 def entries(connection: ReadConnection, indexes: Sequence[str]) -> dict[str, Entry]:
@@ -61,6 +64,16 @@ def entries(connection: ReadConnection, indexes: Sequence[str]) -> dict[str, Ent
 def entry(connection: ReadConnection, auth_index: str) -> Entry | None:
     """One live account with its open holds; ``None`` when it is in the trash, purged or unknown."""
     return entries(connection, [auth_index]).get(auth_index)
+
+
+def last_uses(connection: ReadConnection, indexes: Sequence[str]) -> dict[str, tuple[datetime | None, datetime | None]]:
+    """When each was last asked and last answered, by auth_index."""
+    found: dict[str, tuple[datetime | None, datetime | None]] = {}
+    for start in range(0, len(indexes), _AT_ONCE):
+        some = accounts.c.auth_index.in_(indexes[start : start + _AT_ONCE])
+        rows = connection.execute(select(accounts.c.auth_index, *_USES).where(some))
+        found |= {row.auth_index: (row.last_request_at, row.last_success_at) for row in rows}
+    return found
 
 
 def in_trash(connection: ReadConnection) -> list[tuple[Account, str]]:
@@ -80,6 +93,41 @@ def by_index(connection: ReadConnection, auth_index: str) -> Account:
     if not found:
         raise NotFound("account_not_found", name=auth_index)
     return found[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A live or trashed account with all that a change of it compares. Its aliases are left out."""
+
+    account: Account
+    holds: tuple[Hold, ...]
+    proxy: int | None
+    headers_sealed: bytes | None = field(repr=False)
+
+
+def standing(connection: ReadConnection, indexes: Sequence[str], *, locked: bool = False) -> dict[str, Standing]:
+    """Those of the accounts that exist, by auth_index.
+
+    ``locked``: nobody else changes them until the transaction ends. (SQLite's writer is alone anyway.)
+    """
+    statement = _select().where(_EXISTS, accounts.c.auth_index.in_(indexes)).order_by(accounts.c.key)
+    if locked:
+        statement = statement.with_for_update(of=accounts)
+    rows = connection.execute(statement).all()
+    holds = open_holds(connection, [row.key for row in rows])
+    return {
+        row.auth_index: Standing(_account(row, ()), holds.get(row.key, ()), row.proxy, row.headers_sealed)
+        for row in rows
+    }
+
+
+def proxy_key(connection: ReadConnection, url_hash: str) -> int | None:
+    """The key of the proxy's row, where the URL is known."""
+    return connection.execute(select(proxies.c.key).where(proxies.c.url_hash == url_hash)).scalar_one_or_none()
+
+
+def has_proxy(connection: ReadConnection, key: int) -> bool:
+    return connection.execute(select(proxies.c.key).where(proxies.c.key == key)).first() is not None
 
 
 def resolve(connection: ReadConnection, name: str) -> Account:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Integer, Select, func, literal, select, tuple_
 
 from authdeck.storage.database import ReadConnection
-from authdeck.storage.tables import accounts, batch_items, logins, proxies, revisions
+from authdeck.storage.tables import accounts, batch_items, batches, logins, proxies, revisions
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,7 @@ COLUMNS: Final[dict[str, SealedColumn]] = {
     ),
     "accounts.headers": SealedColumn(accounts.c.headers_sealed, (accounts.c.key,), accounts.c.auth_index, _NO_NUMBER),
     "proxies": SealedColumn(proxies.c.sealed, (proxies.c.key,), proxies.c.url_hash, _NO_NUMBER),
+    "batches": SealedColumn(batches.c.sealed, (batches.c.id,), batches.c.id, _NO_NUMBER),
     "batch_items": SealedColumn(
         batch_items.c.sealed, (batch_items.c.batch, batch_items.c.row), batch_items.c.batch, batch_items.c.row
     ),

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Column, ColumnElement, case, insert, literal, select, update
 
 from authdeck.account import AccountSettings, Kind, Provider, RefreshBy
 from authdeck.credential import Claims
@@ -124,10 +124,15 @@ def mark_unreadable(connection: WriteConnection, account_key: int, code: str | N
 def remember_requests(connection: WriteConnection, seen: Iterable[tuple[str, datetime, datetime | None]]) -> None:
     """Flush when each auth_index was last used and last succeeded: (auth_index, last request, last success or None)."""
     for auth_index, last_request, last_success in seen:
-        columns: dict[str, Any] = {"last_request_at": last_request}
+        columns = {"last_request_at": _later(accounts.c.last_request_at, last_request)}
         if last_success is not None:
-            columns["last_success_at"] = last_success
+            columns["last_success_at"] = _later(accounts.c.last_success_at, last_success)
         connection.execute(update(accounts).where(accounts.c.auth_index == auth_index).values(columns))
+
+
+def _later(column: Column[Any], moment: datetime) -> ColumnElement[Any]:
+    """Whichever is later: another process may have written down a later use already."""
+    return case((column > moment, column), else_=literal(moment, column.type))
 
 
 def add_alias(

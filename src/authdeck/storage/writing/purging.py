@@ -70,7 +70,7 @@ def purge(connection: WriteConnection, account_key: int, *, at: datetime) -> Non
         connection.execute(delete(table).where(table.c.account == account_key))
     connection.execute(update(logins).where(logins.c.account == account_key).values(account=None, sealed=None))
     emptied = update(batch_items).where(batch_items.c.account == account_key)
-    connection.execute(emptied.values(before=None, after=None, sealed=None))
+    connection.execute(emptied.values(before=None, after=None, sealed=None, differs=None))
     proxy = connection.execute(select(accounts.c.proxy).where(accounts.c.key == account_key)).scalar_one()
     connection.execute(
         update(accounts).where(accounts.c.key == account_key).values({**_EMPTY, "purged_at": at, "updated_at": at})

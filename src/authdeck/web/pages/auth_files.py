@@ -1,7 +1,7 @@
 """Auth Files: the list with its filters, one account, and switching an account off and on."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
@@ -11,15 +11,18 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from authdeck import wording
+from authdeck import cursor, wording
 from authdeck.access import Actor, Role
 from authdeck.clock import to_micros
-from authdeck.directory import SORTS, AccountSearch, Entry, Found
+from authdeck.directory import Found
+from authdeck.entry import Entry
 from authdeck.errors import DeckError
 from authdeck.gate.routes import needs
 from authdeck.gate.visits import actor_of
 from authdeck.health import Health
 from authdeck.operations import disable, entries
+from authdeck.operations.find_accounts import find_accounts
+from authdeck.search import FILTERS, SORTS, AccountSearch, CodexStatus, from_query, to_query
 from authdeck.storage.reading import requests, revisions
 from authdeck.web import account_rows, request_rows, toasts
 from authdeck.web.account_rows import GROUPS, NAMES, TONES, AccountRow
@@ -39,7 +42,7 @@ _RECENT: Final = 8
 async def index(request: Request) -> Response:
     room = room_of(request)
     search, mode = search_of(request.query_params), mode_of(request.query_params)
-    found = room.desk.directory.find(search, room.desk.now())
+    found = await find_accounts(room.desk, search)
     rows = await listed(request, found.items)
     return room.pages.answer(
         request,
@@ -125,7 +128,7 @@ async def _switched(
     params = QueryParams(parse_qsl(urlsplit(back).query))
     search = search_of(params)
     (row,) = await listed(request, [entry])
-    found = room.desk.directory.find(search, room.desk.now())
+    found = await find_accounts(room.desk, search)
     shown = {name: masked(text) if prefs.masked else text for name, text in named.items()}
     text = room.pages.text(
         request,
@@ -151,20 +154,9 @@ async def listed(request: Request, found: Sequence[Entry]) -> list[AccountRow]:
 
 def search_of(params: QueryParams) -> AccountSearch:
     """What the address asks for. What it asks for wrongly is left out: a page has no use for a refusal."""
-    sort, size = params.get("sort", "risk"), params.get("page_size", "")
-    said = {word for value in params.getlist("state") for word in value.split(",")}
-    cursor = params.get("cursor", "")
-    return AccountSearch(
-        text=params.get("q", "").strip(),
-        provider=account_rows.provider_named(params.get("provider", "")),
-        state=frozenset(health for health in Health if health.value in said),
-        problem=params.get("problem", "") in ("1", "true", "yes") or "problem" in said,
-        plan=params.get("plan") or None,
-        prefix=params.get("prefix") or None,
-        sort=sort if sort.removeprefix("-") in SORTS else "risk",
-        page_size=int(size) if size in map(str, PAGE_SIZES) else PAGE_SIZES[0],
-        cursor=cursor if cursor.isdigit() and len(cursor) < 10 else None,  # noqa: PLR2004 - as the directory takes it
-    )
+    search = from_query({name: params.getlist(name) for name in params}, lenient=True)
+    size = search.page_size if search.page_size in PAGE_SIZES else PAGE_SIZES[0]
+    return replace(search, page_size=size, cursor=cursor.of_this_order(search.cursor, search.sort))
 
 
 def mode_of(params: QueryParams) -> str:
@@ -188,15 +180,22 @@ def summary(params: QueryParams, search: AccountSearch, found: Found) -> list[Ca
     counts = found.facets["state"]
     link = _linker(params)
     cards = [
-        Card("total", "", sum(counts.values()), link(state="", problem=""), not search.state and not search.problem)
+        Card(
+            "total",
+            "",
+            sum(counts.values()),
+            link(state="", **_NO_FLAGS),
+            not search.state and not _state_value(search),
+        )
     ]
     for key, healths in GROUPS.items():
         figure = sum(counts.get(health.value, 0) for health in healths)
-        href = link(state=",".join(healths), problem="")
+        href = link(state=",".join(healths), **_NO_FLAGS)
         cards.append(Card(key, _CARD_TONES[key], figure, href, search.state == frozenset(healths)))
     return cards
 
 
+_NO_FLAGS: Final = {"problem": "", "healthy": "", "disabled": ""}
 _CARD_TONES: Final = {
     "available": "available", "attention": "reauth", "quota": "exhausted", "disabled": "disabled",
     "unconfirmed": "unknown",
@@ -210,7 +209,7 @@ def filters(request: Request, search: AccountSearch, found: Found) -> dict[str, 
     def said(code: str) -> str:
         return wording.sentence(code, {}, locale)
 
-    states = [("", said("any")), ("problem", said("problems"))]
+    states = [("", said("any")), ("problem", said("problems")), ("healthy", said("healthy_only"))]
     states += [(",".join(healths), said(f"card.{key}")) for key, healths in GROUPS.items() if len(healths) > 1]
     states += [
         (health, f"{said(f'health.{health}')} · {found.facets['state'].get(health, 0)}")
@@ -223,11 +222,13 @@ def filters(request: Request, search: AccountSearch, found: Found) -> dict[str, 
     return {
         "search": search,
         "link": _linker(request.query_params),
+        "hidden_filters": [(name, value) for name, value in to_query(search).items() if name in _WITHOUT_CONTROL],
         "summary": summary(request.query_params, search, found),
         "providers": [(name, found.facets["provider"][name]) for name in NAMES if name in found.facets["provider"]],
         "all_providers": sum(found.facets["provider"].values()),
         "state_options": states,
-        "state_value": "problem" if search.problem else ",".join(health for health in Health if health in search.state),
+        "state_value": _state_value(search),
+        "codex_options": [("", said("any")), *_codex_options(search, found, locale)],
         "plan_options": [
             ("", said("any")),
             *((name, f"{said('plan.unknown') if name == 'unknown' else name} · {number}") for name, number in plans),
@@ -239,6 +240,23 @@ def filters(request: Request, search: AccountSearch, found: Found) -> dict[str, 
     }
 
 
+def _state_value(search: AccountSearch) -> str:
+    for name, chosen in (("problem", search.problem), ("healthy", search.healthy)):
+        if chosen:
+            return name
+    return ",".join(health for health in Health if health in search.state)
+
+
+def _codex_options(search: AccountSearch, found: Found, locale: str) -> list[tuple[str, str]]:
+    """Those that any account has, and the one chosen."""
+    counts = found.facets["codex_status"]
+    return [
+        (status.value, f"{wording.sentence(f'codex_status.{status.value}', {}, locale)} · {counts.get(status, 0)}")
+        for status in CodexStatus
+        if counts.get(status) or search.codex_status is status
+    ]
+
+
 def _linker(params: QueryParams) -> Callable[..., str]:
     kept = {name: value for name, value in params.items() if name in _STATE}
 
@@ -248,9 +266,8 @@ def _linker(params: QueryParams) -> Callable[..., str]:
     return link
 
 
-_STATE: Final = frozenset(
-    {"q", "provider", "state", "problem", "plan", "prefix", "sort", "page_size", "cursor", "mode"}
-)
+_WITHOUT_CONTROL: Final = frozenset({"prefix", "project", "kind", "locked", "disabled"})
+_STATE: Final = frozenset({"q", "mode", *FILTERS})
 
 
 def _sharing(room: Room, prefix: str | None) -> int:

@@ -10,6 +10,7 @@ SENTENCES: Final[dict[str, str]] = {
     "storage_sqlite_too_old": (
         "This Python has SQLite {found}; authdeck needs {needed} or newer. Run it with a newer Python."
     ),
+    "storage_text_refused": "PostgreSQL stores no text with a zero byte in it. Take it out.",
     "storage_full": "The disk of the database is full: nothing was changed. Free some space and try again.",
     "storage_read_only": (
         "The database can't be written to: nothing was changed. Give the account that runs authdeck write access to the"

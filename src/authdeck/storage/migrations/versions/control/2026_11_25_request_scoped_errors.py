@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "2026_11_25_request_scoped_errors"
-down_revision = "2026_11_25_evidence"
+down_revision = "2026_11_25_batches"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,113 @@
+"""Searching accounts by text: what an account is known by, and which accounts a word is found in. Pure."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from authdeck.bitset import Bits
+from authdeck.entry import Entry
+from authdeck.health import Health
+
+_STATES: Final = {state: "\n".join(dict.fromkeys((state.value, state.value.replace("_", " ")))) for state in Health}
+_KEPT: Final = 32
+"""Words whose answers are kept: each costs a bit an account, and a look at each text that changes."""
+
+
+def searched(entry: Entry, state: Health, now: datetime) -> str:
+    """Every text a person may look for the account by, folded, one a line; its state in words is among them."""
+    account, settings = entry.account, entry.account.settings
+    codes = [hold.code for hold in entry.holds if hold.applies(now)] if entry.holds else ()
+    parts = (
+        account.file_name, account.provider.value, account.email, _line(settings.note), account.auth_index,
+        *account.aliases, account.organization, account.subject, account.plan, settings.project_id, settings.prefix,
+        _line(account.label), _STATES[state], *codes, *(code.replace("_", " ") for code in codes),
+    )  # fmt: skip
+    return "\n".join(filter(None, parts)).casefold()
+
+
+def _line(text: str) -> str:
+    return " ".join(text.splitlines()) if "\n" in text else text
+
+
+def fits(words: str, text: str) -> bool:
+    """Whether folded ``words`` stand in a line of the text; each ``*`` in them stands for anything in between.
+
+    No regular expression: many stars would make one try all ways to share out a line.
+    """
+    if "*" not in words:
+        return words in text
+    parts = [part for part in words.split("*") if part]
+    return all(part in text for part in parts) and any(_in_order(parts, line) for line in text.split("\n"))
+
+
+def _in_order(parts: Sequence[str], line: str) -> bool:
+    at = 0
+    for part in parts:
+        found = line.find(part, at)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return True
+
+
+class Scan:
+    """Which texts hold some words, looked through a slice at a time. Texts may change, and come, at any time."""
+
+    def __init__(self, words: str, texts: list[str]) -> None:
+        self._words: Final = words
+        self._texts: Final = texts
+        self._at = 0
+        self.found: Final = Bits()
+
+    @property
+    def is_whole(self) -> bool:
+        return self._at >= len(self._texts)
+
+    def advance(self, texts: int = 2000) -> None:
+        begin, self._at = self._at, min(self._at + texts, len(self._texts))
+        words, some = self._words, self._texts[begin : self._at]
+        if "*" in words:
+            hits = [slot for slot, text in enumerate(some, begin) if text and fits(words, text)]
+        else:
+            hits = [slot for slot, text in enumerate(some, begin) if words in text]
+        for slot in hits:
+            self.found.add(slot)
+
+    def changed(self, slot: int) -> None:
+        """The text of that slot is another now."""
+        if slot >= self._at:
+            return
+        text = self._texts[slot]
+        was, is_now = slot in self.found, bool(text) and fits(self._words, text)
+        if is_now and not was:
+            self.found.add(slot)
+        elif was and not is_now:
+            self.found.discard(slot)
+
+
+class Texts:
+    """The texts by slot, and the answers to the words that were asked for last."""
+
+    def __init__(self) -> None:
+        self._texts: Final[list[str]] = []
+        self._scans: OrderedDict[str, Scan] = OrderedDict()
+
+    def put(self, slot: int, text: str) -> None:
+        """``""`` where nobody is."""
+        if slot == len(self._texts):
+            self._texts.append(text)
+        elif self._texts[slot] != text:
+            self._texts[slot] = text
+            for scan in self._scans.values():
+                scan.changed(slot)
+
+    def scan(self, words: str) -> Scan:
+        """The answer to folded words, as far as it is known."""
+        known = self._scans.get(words)
+        if known is None:
+            known = self._scans[words] = Scan(words, self._texts)
+            if len(self._scans) > _KEPT:
+                self._scans.popitem(last=False)
+        self._scans.move_to_end(words)
+        return known

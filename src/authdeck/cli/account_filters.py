@@ -1,0 +1,43 @@
+"""Options that choose accounts, the same wherever a list of accounts is meant."""
+
+from typing import Annotated, Any
+
+import typer
+
+Search = Annotated[
+    str | None,
+    typer.Option(help="Part of anything it is known by: names, note, ids, state, reason. With * a pattern."),
+]
+Provider = Annotated[str | None, typer.Option(help="codex, claude, …")]
+Kind = Annotated[str | None, typer.Option(help="oauth, api_key or service_account.")]
+State = Annotated[list[str] | None, typer.Option(help="available, cooling, … May be given several times.")]
+Problem = Annotated[bool, typer.Option("--problem", help="Only those that need a person or wait for a limit.")]
+Healthy = Annotated[bool, typer.Option("--healthy", help="Only those known to work.")]
+Disabled = Annotated[bool, typer.Option("--disabled", help="Only those switched off.")]
+CodexStatus = Annotated[
+    str | None,
+    typer.Option(
+        help="reauth, quota_limited, five_hour_limited, weekly_limited, monthly_limited or disabled_with_reset."
+    ),
+]
+Plan = Annotated[str | None, typer.Option(help="free, plus, team, prolite, pro, … or unknown.")]
+Prefix = Annotated[str | None, typer.Option(help="The routing name, exactly.")]
+Project = Annotated[str | None, typer.Option(help="The project id, exactly.")]
+Locked = Annotated[bool | None, typer.Option("--locked/--unlocked", help="Whether automation leaves them alone.")]
+Sort = Annotated[
+    str,
+    typer.Option(
+        help="risk, name, note, plan, priority, recent, created or reset; - before it turns it round (--sort=-recent)."
+    ),
+]
+Limit = Annotated[int, typer.Option(min=1, help="At most so many.")]
+
+
+def chosen(**given: Any) -> dict[str, Any]:
+    """What was given, as the API takes it in an address or a body; flags that were not given ask nothing."""
+    return {name: value for name, value in given.items() if value not in (None, "", []) and value is not False}
+
+
+def with_locked(asked: dict[str, Any], locked: bool | None) -> dict[str, Any]:
+    """``--unlocked`` asks something, too."""
+    return asked if locked is None else {**asked, "locked": locked}

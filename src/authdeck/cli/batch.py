@@ -1,0 +1,295 @@
+"""``authdeck batch``: one change of many accounts, previewed, undone and cancelled as a whole."""
+
+import json as json_
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from typer.core import TyperGroup
+
+from authdeck.cli import show
+from authdeck.cli.management import Management, management, segment
+from authdeck.cli.progress import progress
+from authdeck.cli.show import AsJson
+
+SHOWN: Final = 50
+"""Rows of a table; the rest is counted. ``--json`` has all."""
+
+STDIN: Final = "-"
+SECRET: Final = ("proxy_url", "headers")
+PAUSE: Final = 0.2
+ACTS: Final = ("enable", "lock", "unlock", "delete", "restore", "refresh")
+
+_COLUMNS: Final = (
+    ("File", "file_name"),
+    ("auth_index", "auth_index"),
+    ("Outcome", "outcome"),
+    ("Changed", "what"),
+    ("", "detail"),
+)
+_BATCHES: Final = (
+    ("id", "id"),
+    ("Kind", "kind"),
+    ("Status", "status"),
+    ("By", "actor"),
+    ("When", "at"),
+    ("Rows", "rows"),
+)
+
+
+class _NamesFirst(TyperGroup):
+    """``authdeck batch ann.json --set …``: what is none of the commands is a name, or an option, of ``change``."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in {*self.commands, "--help", "-h"}:
+            args = ["change", *args]
+        return super().parse_args(ctx, args)
+
+
+app = typer.Typer(
+    name="batch",
+    help="Change many accounts at once, look first, and take it back. Options: `authdeck batch change --help`.",
+    no_args_is_help=True,
+    cls=_NamesFirst,
+)
+
+Id = Annotated[str, typer.Argument(metavar="BATCH", help="A batch's id.", show_default=False)]
+Preview = Annotated[bool, typer.Option("--preview", help="Say what would happen; change nothing.")]
+
+
+@app.command()
+def change(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="auth_index, file name, or another alias.", show_default=False)
+    ] = None,
+    names_from: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Names from a file, one a line; - for stdin.")
+    ] = None,
+    search: Annotated[str | None, typer.Option(help='All accounts that match; with * a pattern, "" for all.')] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILTER=VALUE", help="A filter of the list: provider=codex, state=cooling, problem=true, …"
+        ),
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="FIELD=VALUE", help="note, priority, weight, prefix, project_id, …"),
+    ] = None,
+    clear: Annotated[list[str] | None, typer.Option(metavar="FIELD", help="Empty this field.")] = None,
+    secrets_from: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help='proxy_url and headers, as JSON: {"headers": {"X-Team": "…"}}; - for stdin.'),
+    ] = None,
+    disable: Annotated[str | None, typer.Option(metavar="REASON", help="Stop serving with them.")] = None,
+    until: Annotated[str | None, typer.Option(help="When that ends, such as 2026-12-01T08:00:00Z.")] = None,
+    enable: Annotated[bool, typer.Option("--enable", help="Serve with them again.")] = False,
+    lock: Annotated[bool, typer.Option("--lock", help="Keep automation's hands off them.")] = False,
+    unlock: Annotated[bool, typer.Option("--unlock")] = False,
+    delete: Annotated[bool, typer.Option("--delete", help="Put them into the trash.")] = False,
+    restore: Annotated[bool, typer.Option("--restore", help="Bring them back from the trash, by auth_index.")] = False,
+    refresh: Annotated[bool, typer.Option("--refresh", help="Get them new tokens, one after the other.")] = False,
+    preview: Preview = False,
+    json: AsJson = False,
+) -> None:
+    """Change accounts named, or all that match. What is not named stays.
+
+    Secrets never stand on the command line: --secrets-from reads them. Ends with 1 when a row was skipped or failed.
+    """
+    flags = {"enable": enable, "lock": lock, "unlock": unlock, "delete": delete, "restore": restore, "refresh": refresh}
+    wanted: dict[str, Any] = {**_pairs(set_, "--set"), **dict.fromkeys(clear or ()), **_secrets(secrets_from)}
+    wanted |= {name: True for name, given in flags.items() if given}
+    if disable is not None or until is not None:
+        wanted["disable"] = {"reason": disable or "", "until": until}
+    if not wanted:
+        raise typer.BadParameter("Say what to change, such as --set priority=5 or --disable 'on leave'.")
+    selection = _selection([*(names or []), *_lines(names_from)], search, where)
+    with management() as api:
+        asked = {"selection": selection, "change": wanted}
+        found = _finished(api, api.post("/batches", json=asked, params={"preview": preview or None}), quiet=json)
+    _tell(found, json=json)
+
+
+@app.command("list")
+def list_(
+    kind: Annotated[str | None, typer.Option(help="change, undo, import or merge.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
+    json: AsJson = False,
+) -> None:
+    """List batches, imports and merges too, newest first."""
+    with management() as api:
+        found = api.pages("/batches", {"kind": kind}, limit)
+    if json:
+        show.as_json(found)
+        return
+    rows = ({**one, "at": show.moment(one["created_at"]), "rows": _counted(one["counts"])} for one in found["items"])
+    show.table(_BATCHES, rows, empty="There was no batch yet.")
+
+
+@app.command("show")
+def show_(batch: Id, json: AsJson = False) -> None:
+    """Show what became of a batch, row by row. Ends with 1 when a row was skipped or failed."""
+    with management() as api:
+        found = _whole(api, batch)
+    _tell(found, json=json)
+
+
+@app.command()
+def undo(batch: Id, preview: Preview = False, json: AsJson = False) -> None:
+    """Take a batch back, field by field where nobody changed it since. Ends with 1 when something was left."""
+    with management() as api:
+        begun = api.post(f"/batches/{segment(batch)}/undo", params={"preview": preview or None})
+        found = _finished(api, begun, quiet=json)
+    _tell(found, json=json)
+
+
+@app.command()
+def apply(preview: Annotated[str, typer.Argument(metavar="PREVIEW", show_default=False)], json: AsJson = False) -> None:
+    """Do what was previewed: exactly those rows. What is otherwise by now is listed."""
+    with management() as api:
+        found = _finished(api, api.post("/batches", json={"preview": preview}), quiet=json)
+    _tell(found, json=json)
+
+
+@app.command()
+def cancel(batch: Id, json: AsJson = False) -> None:
+    """Do no further row of a batch. What is done stays; `authdeck batch undo` takes it back."""
+    with management() as api:
+        found = api.post(f"/batches/{segment(batch)}/cancel")
+    if json:
+        show.as_json(found)
+    else:
+        typer.echo(f"{found['status'].capitalize()}: {_counted(found['counts'])}.")
+
+
+# ---- what is asked ----
+
+
+def _selection(names: list[str], search: str | None, where: list[str] | None) -> dict[str, Any]:
+    filters = _pairs(where, "--where")
+    if search is not None:
+        filters["search"] = search
+    if bool(names) == bool(filters):
+        raise typer.BadParameter("Name accounts, or choose them with --search or --where; not both.")
+    return {"auth_indexes": names} if names else filters
+
+
+def _pairs(given: list[str] | None, option: str) -> dict[str, Any]:
+    pairs: dict[str, Any] = {}
+    for pair in given or ():
+        name, is_pair, value = pair.partition("=")
+        if not is_pair or not name:
+            raise typer.BadParameter(f"{option} takes FIELD=VALUE, not {pair}.")
+        if name in SECRET:
+            raise typer.BadParameter(f"{name} may hold a secret: give it with --secrets-from FILE, or - for stdin.")
+        pairs[name] = _structured(value)
+    return pairs
+
+
+def _structured(value: str) -> Any:
+    """Lists and objects are given as JSON."""
+    if not value.startswith(("[", "{")):
+        return value
+    try:
+        return json_.loads(value)
+    except ValueError:
+        return value
+
+
+def _secrets(path: str | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    try:
+        given = json_.loads(_text(path))
+    except ValueError:
+        given = None
+    if not isinstance(given, dict) or not set(given) <= set(SECRET):
+        raise typer.BadParameter("--secrets-from takes a JSON object of proxy_url and headers.")
+    return given
+
+
+def _lines(path: str | None) -> list[str]:
+    return [] if path is None else [line.strip() for line in _text(path).splitlines() if line.strip()]
+
+
+def _text(path: str) -> str:
+    try:
+        return sys.stdin.read() if path == STDIN else Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise typer.BadParameter(f"{path} can't be read: {error}.") from None
+
+
+# ---- what became of it ----
+
+
+def _finished(api: Management, batch: dict[str, Any], *, quiet: bool) -> dict[str, Any]:
+    """The batch with all its rows, when it is over; a bar on the way while a person watches."""
+    counts = batch["counts"]
+    if counts["left"]:
+        with progress("Changing", counts["total"], quiet=quiet) as advance:
+            advance(counts["total"] - counts["left"])
+            while batch["status"] in {"running", "previewing"}:
+                api.pause(PAUSE)
+                before, batch = batch, api.get(f"/batches/{batch['id']}", {"page_size": 1})
+                advance(before["counts"]["left"] - batch["counts"]["left"])
+    return _whole(api, batch["id"])
+
+
+def _whole(api: Management, batch_id: str) -> dict[str, Any]:
+    found: dict[str, Any] = api.get(f"/batches/{segment(batch_id)}", {"page_size": 1000})
+    while found["next"]:
+        more = api.get(f"/batches/{segment(batch_id)}", {"page_size": 1000, "cursor": found["next"]})
+        found = {**more, "items": found["items"] + more["items"]}
+    return found
+
+
+def _tell(batch: dict[str, Any], *, json: bool) -> None:
+    if json:
+        show.as_json(batch)
+    else:
+        _tell_rows(batch)
+    if batch["status"] in {"failed", "interrupted"} or not _is_clean(batch["counts"]):
+        raise typer.Exit(1)
+
+
+def _is_clean(counts: dict[str, int]) -> bool:
+    return not any(counts.get(outcome) for outcome in ("skipped", "failed", "rejected", "conflict"))
+
+
+def _tell_rows(batch: dict[str, Any]) -> None:
+    """Rows that need a look first."""
+    rows = sorted(batch["items"], key=lambda item: _LOOK.get(item["outcome"], 9))
+    show.table(_COLUMNS, map(_row, rows[:SHOWN]), empty="No row.")
+    if len(rows) > SHOWN:
+        typer.echo(f"… and {len(rows) - SHOWN} more rows: --json has all.")
+    what = "Preview, nothing changed" if batch["preview"] else batch["status"].capitalize()
+    typer.echo(f"{what}: {_counted(batch['counts'])}.")
+    if batch["status"] == "previewed":
+        typer.echo(f"`authdeck batch apply {batch['id']}` does it, within 15 minutes.")
+    elif batch["counts"].get("done") and "refresh" not in batch["change"]:
+        typer.echo(f"`authdeck batch undo {batch['id']}` takes it back.")
+
+
+_LOOK: Final = {"failed": 0, "skipped": 1, "done": 2, "unchanged": 3}
+
+
+def _row(item: dict[str, Any]) -> dict[str, Any]:
+    told = [item["reason"]["sentence"]] if item["reason"] else []
+    told += [
+        f"{name} was {show.words(found['found']) or 'empty'}, not {show.words(found['expected']) or 'empty'}."
+        for name, found in item["differs"].items()
+    ]
+    what = [f"{name} {_value(item['before'].get(name))} → {_value(value)}" for name, value in item["after"].items()]
+    return {**item, "what": "; ".join(what), "detail": " ".join(told)}
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_value(one)}" for name, one in value.items() if one) or "–"
+    return show.words(value) or "–"
+
+
+def _counted(counts: dict[str, int | None]) -> str:
+    told = [f"{count} {outcome}" for outcome, count in counts.items() if count and outcome not in {"total", "left"}]
+    return ", ".join(told) or "nothing"

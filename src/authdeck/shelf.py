@@ -1,0 +1,220 @@
+"""Accounts in numbered slots, ready for any question: text, facets and orders, each kept current change by change.
+
+Pure. What takes long comes in steps, so that whoever shares the thread gets a turn: see ``steps``.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from functools import partial
+from itertools import chain
+from typing import Final
+
+from authdeck import account_order, account_text, bitset, codex_status, facets, health
+from authdeck.account_order import Forming, Key, Line, Placed, walk
+from authdeck.account_text import Texts
+from authdeck.bitset import Bits
+from authdeck.entry import Entry
+from authdeck.facets import FACETS, Facet, Only, Values
+from authdeck.search import AccountSearch
+
+
+class Shelf:
+    """Not for several threads: used on the event loop only."""
+
+    def __init__(self) -> None:
+        self._slots: dict[str, int] = {}
+        self._free: list[int] = []
+        self._numbers: list[int] = []  # each slot's number as one object, which all orders share
+        self._placed: list[Placed | None] = []
+        self._values: list[Values] = []
+        self._alike: dict[Values, Values] = {}
+        self._freed: list[int] = []
+        self._all = Bits()
+        self._uncounted: defaultdict[tuple[Values, Values], list[int]] = defaultdict(list)
+        self._texts = Texts()
+        self._facets: Final[Mapping[str, Facet]] = {name: Facet() for name in FACETS}
+        self._lines: dict[str, Line] = {}
+        self._forming: dict[str, Forming] = {}
+
+    # ---- changing ----
+
+    def put(self, entry: Entry, now: datetime) -> None:
+        """Take in an account as it is at that moment, new or known."""
+        state = health.of(entry.account, entry.holds, now, entry.windows)
+        name, reset = account_order.natural(entry.account.file_name), codex_status.next_reset(entry, now)
+        slot = self._slots.get(entry.account.auth_index)
+        if slot is None:
+            slot = self._new_slot(entry.account.auth_index)
+        self._change(
+            slot,
+            Placed(entry, state, name, reset),
+            facets.values(entry, state, now),
+            account_text.searched(entry, state, now),
+        )
+
+    def take_out(self, auth_index: str) -> None:
+        slot = self._slots.pop(auth_index, None)
+        if slot is not None:
+            self._change(slot, None, _NOTHING, "")
+            self._freed.append(slot)
+
+    def _new_slot(self, auth_index: str) -> int:
+        if self._free:
+            slot = self._free.pop()
+        else:
+            slot = len(self._placed)
+            self._numbers.append(slot)
+            self._placed.append(None)
+            self._values.append(_NOTHING)
+        self._slots[auth_index] = slot
+        return slot
+
+    def _change(self, slot: int, placed: Placed | None, values: Values, text: str) -> None:
+        if len(self._alike) > _ALIKE_KEPT:
+            self._alike.clear()
+        former, self._values[slot] = (
+            self._values[slot],
+            values if values is _NOTHING else self._alike.setdefault(values, values),
+        )
+        if former != values:
+            self._uncounted[former, values].append(slot)
+        self._move(slot, placed)
+        self._texts.put(slot, text)
+
+    def count(self) -> None:
+        """Put what changed into the facets: accounts that changed alike go together. Before any question."""
+        for (former, values), slots in self._uncounted.items():
+            if former is _NOTHING:
+                self._all.update(slots)
+            elif values is _NOTHING:
+                self._all.difference_update(slots)
+            for facet, old, new in zip(self._facets.values(), former, values, strict=True):
+                if old != new:
+                    for value in old:
+                        facet.discard(value, slots)
+                    for value in new:
+                        facet.add(value, slots)
+        self._uncounted.clear()
+        self._free += self._freed
+        self._freed.clear()
+
+    def _move(self, slot: int, placed: Placed | None) -> None:
+        """To its new place in every order in which that is another one."""
+        former = self._placed[slot]
+        moved = [
+            (line, placed is not None)
+            for sort, line in self._lines.items()
+            if former is None or placed is None or account_order.key(sort, former) != account_order.key(sort, placed)
+        ]
+        if former is not None:
+            for line, _ in moved:
+                line.discard(slot)
+        self._placed[slot] = placed
+        for line, stays in moved:
+            if stays:
+                line.add(slot)
+        for forming in self._forming.values():
+            forming.touched(slot)
+
+    # ---- asking ----
+
+    def steps(self, search: AccountSearch) -> Iterator[None]:
+        """What the search needs that is not at hand, in steps of about half a millisecond each."""
+        if words := _words(search):
+            while not (scan := self._texts.scan(words)).is_whole:
+                scan.advance()
+                yield
+        sort = search.sort.removeprefix("-")
+        while sort not in self._lines:
+            self._form(sort)
+            yield
+
+    def _form(self, sort: str) -> None:
+        forming = self._forming.get(sort)
+        if forming is None:
+            self._forming[sort] = Forming(self._numbers, partial(self._key, sort))
+            return
+        forming.advance()
+        if forming.line is not None:
+            self._lines[sort] = forming.line
+            del self._forming[sort]
+
+    def matching(self, search: AccountSearch) -> int:
+        """The slots that every filter leaves."""
+        found = Only.of(self._facets["only"]).left(search, self._with_text(search))
+        for left in facets.filters(search, self._facets).values():
+            found &= left
+        return found
+
+    def counts(self, search: AccountSearch) -> dict[str, dict[str, int]]:
+        """Counts by facet. Each leaves its own filter out, so that it says what another choice would show."""
+        base, chosen = self._with_text(search), facets.filters(search, self._facets)
+        only = Only.of(self._facets["only"])
+        among_all = only.left(search, base)
+        counted = {}
+        for name, facet in self._facets.items():
+            among = base if name == "only" else among_all
+            for other, left in chosen.items():
+                among = among if other == name else among & left
+            counted[name] = only.counts(search, among) if name == "only" else facet.counts(among)
+        return counted
+
+    def _with_text(self, search: AccountSearch) -> int:
+        words = _words(search)
+        return self._texts.scan(words).found.number() if words else self._all.number()
+
+    def row(self, search: AccountSearch, matching: int) -> "Row":
+        """The matching slots in the search's order, to be walked along."""
+        sort = search.sort.removeprefix("-")
+        if matching.bit_count() > _FEW:
+            return Row(self._lines[sort], bitset.selector(matching, len(self._placed)), search.sort != sort)
+        line, key = Line(partial(self._key, sort)), partial(self.place, search)
+        line.take_over([sorted(bitset.members(matching), key=key)] if matching else [])
+        return Row(line, None, search.sort != sort)
+
+    def place(self, search: AccountSearch, slot: int) -> Key:
+        """Where the account stands in the search's order."""
+        found = self._key(search.sort.removeprefix("-"), slot)
+        assert found is not None  # only slots in use are found
+        return found
+
+    def entry(self, slot: int) -> Entry:
+        placed = self._placed[slot]
+        assert placed is not None  # only slots in use are found
+        return placed.entry
+
+    def auth_indexes(self, slots: Iterable[int]) -> list[str]:
+        return [placed.entry.account.auth_index for placed in map(self._placed.__getitem__, slots) if placed]
+
+    def _key(self, sort: str, slot: int) -> Key | None:
+        placed = self._placed[slot]
+        return None if placed is None else account_order.key(sort, placed)
+
+
+class Row:
+    """Slots in an order. ``selector`` tells which of the line's slots are meant; ``None``: all of them."""
+
+    def __init__(self, line: Line, selector: bytes | None, descending: bool) -> None:
+        self._line: Final = line
+        self._selector: Final = selector
+        self._descending: Final = descending
+
+    def walk(self, at: Key | None, *, backwards: bool = False) -> Iterator[int]:
+        """From behind a place on, or from the beginning; see ``account_order.walk``."""
+        blocks = walk(self._line, descending=self._descending, at=at, backwards=backwards)
+        is_meant = self._selector
+        if is_meant is None:
+            return chain.from_iterable(blocks)
+        return chain.from_iterable([slot for slot in block if is_meant[slot]] for block in blocks)
+
+
+def _words(search: AccountSearch) -> str:
+    return " ".join(search.text.splitlines()).strip().casefold()
+
+
+_NOTHING: Final[Values] = ((),) * len(FACETS)
+_FEW: Final = 500
+"""Up to so many found are sorted by themselves, which is quicker than to look for them along a whole order."""
+
+_ALIKE_KEPT: Final = 20_000

@@ -1,0 +1,128 @@
+"""Every live account at once: what a process reads when it starts, or when it was away for too long.
+
+The same accounts as ``reading.accounts`` makes one by one, in a quarter of the time and of the memory: columns come as
+they are stored, equal values are one object, and rows are let go as they are read.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, make_dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, Final
+
+from sqlalchemy import BigInteger, ColumnElement, Text, and_, cast, select, type_coerce
+
+from authdeck.account import Account, AccountSettings, Kind, ModelAlias, Provider, RefreshBy
+from authdeck.clock import from_micros
+from authdeck.storage.database import ReadConnection
+from authdeck.storage.tables import accounts, proxies
+
+_AT_ONCE: Final = 2000
+
+
+def all_live(connection: ReadConnection, aliases: Mapping[int, tuple[str, ...]]) -> Iterator[Account]:
+    """By key, oldest first; ``aliases`` are their other names by key."""
+    shared: dict[str, str] = {}
+    for row in connection.execute(_STATEMENT):
+        (
+            key, auth_index, provider, kind, file_name, label, email, plan, organization, subject, strength, base_url,
+            models, refresh_by, locked, version, revision, generation, expires_at, unreadable, last_request_at,
+            last_success_at, created_at, updated_at, proxy_display, has_headers, *settings,
+        ) = _columns(row)  # fmt: skip
+        yield _frozen(
+            _Account(
+                key, auth_index, _PROVIDERS[provider], _KINDS[kind], file_name, _settings(shared, *settings),
+                email if label == email else shared.setdefault(label, label), email, _shared(shared, plan),
+                organization, subject, shared.setdefault(strength, strength), _shared(shared, base_url), _texts(models),
+                _REFRESH_BY[refresh_by], locked, version, revision, generation, _moment(expires_at), unreadable,
+                _moment(last_request_at), _moment(last_success_at), _moment(created_at), _moment(updated_at), None,
+                aliases.get(key, ()), _shared(shared, proxy_display), has_headers,
+            ),
+            Account,
+        )  # fmt: skip
+
+
+def _settings(
+    shared: dict[str, str],
+    note: str,
+    priority: int,
+    weight: int,
+    project_id: str | None,
+    prefix: str | None,
+    excluded: str,
+    model_aliases: str,
+    *rest: bool | int | None,
+) -> AccountSettings:
+    made = _Settings(
+        shared.setdefault(note, note), priority, weight, _shared(shared, project_id), _shared(shared, prefix),
+        _texts(excluded), _model_aliases(model_aliases), *rest,
+    )  # fmt: skip
+    found: AccountSettings = _frozen(made, AccountSettings)
+    return found
+
+
+def _shared(shared: dict[str, str], text: str | None) -> str | None:
+    return None if text is None else shared.setdefault(text, text)
+
+
+def _columns(row: Any) -> tuple[Any, ...]:
+    """A row as what it is; SQLAlchemy's types know no more than ten columns."""
+    return row  # type: ignore[no-any-return]
+
+
+@lru_cache(maxsize=4096)
+def _moment(stored: int | None) -> datetime | None:
+    return None if stored is None else from_micros(stored)
+
+
+@lru_cache(maxsize=4096)
+def _texts(stored: str) -> tuple[str, ...]:
+    return tuple(json.loads(stored))
+
+
+@lru_cache(maxsize=4096)
+def _model_aliases(stored: str) -> tuple[ModelAlias, ...]:
+    return tuple(ModelAlias(**alias) for alias in json.loads(stored))
+
+
+def _frozen(made: Any, kind: type) -> Any:
+    """An unfrozen twin becomes what it is a twin of.
+
+    A frozen dataclass sets each field of a new one by a call, which takes twelve times as long: a second of a start
+    with 100,000 accounts. The twins have the same slots, which is what Python wants of two classes for this.
+    """
+    made.__class__ = kind
+    return made
+
+
+def _twin(kind: type) -> type[Any]:
+    return make_dataclass(f"_{kind.__name__}", [(each.name, Any) for each in fields(kind)], slots=True)
+
+
+def _raw(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    return type_coerce(column, BigInteger)
+
+
+_Account: Final = _twin(Account)
+_Settings: Final = _twin(AccountSettings)
+_PROVIDERS: Final = {provider.value: provider for provider in Provider}
+_KINDS: Final = {kind.value: kind for kind in Kind}
+_REFRESH_BY: Final = {each.value: each for each in RefreshBy}
+
+_A: Final = accounts.c
+_STATEMENT: Final = (
+    select(
+        _A.key, _A.auth_index, _A.provider, _A.kind, _A.file_name, _A.label, _A.email, _A.plan, _A.organization,
+        _A.subject, _A.identity_strength, _A.base_url, cast(_A.models, Text), _A.refresh_by, _A.locked, _A.version,
+        _A.current_revision, _A.generation, _raw(_A.expires_at), _A.unreadable, _raw(_A.last_request_at),
+        _raw(_A.last_success_at), _raw(_A.created_at), _raw(_A.updated_at), proxies.c.display,
+        _A.headers_sealed.is_not(None), _A.note, _A.priority, _A.weight, _A.project_id, _A.prefix,
+        cast(_A.excluded_models, Text), cast(_A.model_aliases, Text), _A.disable_cooling, _A.request_retry,
+        _A.websockets, _A.using_api,
+    )
+    .outerjoin(proxies, _A.proxy == proxies.c.key)
+    .where(and_(_A.trashed_at.is_(None), _A.purged_at.is_(None), _A.merged_into.is_(None)))
+    .order_by(_A.key)
+    .execution_options(yield_per=_AT_ONCE)
+)  # fmt: skip
