@@ -42,8 +42,9 @@ at_once = -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 checks = $(MAKE) --no-print-directory check
 
 .PHONY: proof
-proof: setup ## The long proofs: every parser with 100,000 inputs, what kills a process at every step, every route with 200 requests
-	AUTHDECK_PROOF_INPUTS=100000 $(python) -m pytest --timeout 0 tests/formats/test_fuzz.py
+proof: setup ## The long proofs: every parser with 100,000 inputs, ten minutes of storm over token rotation, kills at every step, every route with 200 requests
+	AUTHDECK_PROOF_INPUTS=100000 $(python) -m pytest --timeout 0 tests/formats/test_fuzz.py tests/operations/test_import_fuzz.py
+	AUTHDECK_PROOF_SECONDS=600 $(python) -m pytest --timeout 0 -s tests/end_to_end/test_rotation_storm.py
 	$(python) -m pytest tests/end_to_end/test_kills.py tests/storage/test_no_room.py tests/operations/test_nothing_is_lost.py
 	$(python) -m pytest tests/operations/test_batches_and_crashes.py tests/operations/test_batches_at_once.py tests/end_to_end/test_batches.py
 	AUTHDECK_PROOF_REQUESTS=200 $(python) -m pytest tests/end_to_end/test_descriptions.py

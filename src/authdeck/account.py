@@ -53,12 +53,35 @@ class ModelAlias:
     keep_original: bool = True
 
 
+class ErrorAction(StrEnum):
+    """What a matched failure means: whether another account is tried, and whether this one pauses."""
+
+    STOP = "stop"
+    STOP_AND_COOLDOWN = "stop-and-cooldown"
+    CONTINUE = "continue"
+    CONTINUE_AND_COOLDOWN = "continue-and-cooldown"
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorRule:
+    """Failures with this HTTP status whose body holds one of ``match`` (any case) or fits one of ``match_regexr``.
+
+    Without either, every failure with the status. The field's odd name is CLIProxyAPI's, in whose files it stands.
+    """
+
+    status: int
+    match: tuple[str, ...] = ()
+    match_regexr: tuple[str, ...] = ()
+    action: ErrorAction = ErrorAction.STOP
+
+
 @dataclass(frozen=True, slots=True)
 class AccountSettings:
     """What a person sets. Columns, not part of the sealed document; a change of any moves ``Account.version``.
 
     ``priority``: higher is served first. ``weight``: 0 to 1,000,000, share within a priority. ``excluded_models`` hold
     lower-case patterns with ``*``. ``disable_cooling`` and ``request_retry``: ``None`` means "as the server is set".
+    ``request_scoped_errors`` say what failures mean that are the request's own; the first that fits decides.
     """
 
     note: str = ""
@@ -72,6 +95,7 @@ class AccountSettings:
     request_retry: int | None = None
     websockets: bool | None = None
     using_api: bool | None = None
+    request_scoped_errors: tuple[ErrorRule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,12 +10,15 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from authdeck.account import AccountSettings, ModelAlias, RefreshBy
+from authdeck import request_errors
+from authdeck.account import AccountSettings, ErrorAction, ErrorRule, ModelAlias, RefreshBy
 from authdeck.errors import DeckError
 from authdeck.secret import Secret
 
 MAX_WEIGHT: Final = 1_000_000
 MAX_TEXT: Final = 2_000
+MAX_RULES: Final = 50
+MAX_PATTERN: Final = 500
 _PREFIX: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}")
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,12}")
@@ -83,6 +86,37 @@ def _alias(field: str, item: Mapping[str, Any]) -> ModelAlias:
         raise _invalid(field, "alias_same")
     keep = item.get("keep_original", item.get("fork", True))
     return ModelAlias(model.strip(), alias.strip(), keep is not False)
+
+
+def error_rules(field: str, value: Any) -> tuple[ErrorRule, ...]:
+    """``[{status, match?, match-regexr?, action}]``, CLIProxyAPI's spelling; ``match_regexr`` is taken too."""
+    if not isinstance(value, list | tuple) or not all(isinstance(item, Mapping) for item in value):
+        raise _invalid(field, "not_error_rules")
+    if len(value) > MAX_RULES:
+        raise _invalid(field, "too_many_rules", limit=MAX_RULES)
+    return tuple(_error_rule(field, item) for item in value)
+
+
+def _error_rule(field: str, item: Mapping[str, Any]) -> ErrorRule:
+    try:
+        status = integer(field, item.get("status"), 100, 599)
+        action = ErrorAction(str(item.get("action")))
+    except (DeckError, ValueError):
+        raise _invalid(field, "not_error_rules") from None
+    patterns = _phrases(field, item.get("match-regexr", item.get("match_regexr")))
+    for pattern in patterns:
+        if not request_errors.is_pattern(pattern):
+            raise _invalid(field, "pattern_refused", pattern=pattern)
+    return ErrorRule(status, _phrases(field, item.get("match")), patterns, action)
+
+
+def _phrases(field: str, value: Any) -> tuple[str, ...]:
+    given = [] if value is None else [value] if isinstance(value, str) else value
+    if not isinstance(given, list | tuple) or not all(isinstance(item, str) and item for item in given):
+        raise _invalid(field, "not_error_rules")
+    if len(given) > MAX_RULES or any(len(item) > MAX_PATTERN for item in given):
+        raise _invalid(field, "too_many_rules", limit=MAX_RULES)
+    return tuple(given)
 
 
 def proxy_url(field: str, value: Any) -> Secret:
@@ -156,6 +190,7 @@ FIELDS: Final[Mapping[str, Rule]] = {
     "request_retry": lambda field, value: integer(field, value, 0, 100),
     "websockets": boolean,
     "using_api": boolean,
+    "request_scoped_errors": error_rules,
     "refresh_by": refresh_by,
     "proxy_url": proxy_url,
     "headers": header_changes,

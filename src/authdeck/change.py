@@ -239,10 +239,13 @@ def hold_from(name: str, value: Mapping[str, Any]) -> Hold:
     )
 
 
+_LISTS_OF_OBJECTS: Final = frozenset({"model_aliases", "request_scoped_errors"})
+
+
 def plain(name: str, value: Any) -> Any:
     """A checked field's value as JSON has it."""
-    if name == "model_aliases":
-        return [asdict(alias) for alias in value]
+    if name in _LISTS_OF_OBJECTS:
+        return [asdict(each) for each in value]
     if isinstance(value, tuple):
         return list(value)
     if isinstance(value, StrEnum):

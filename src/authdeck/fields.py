@@ -76,6 +76,8 @@ def _first_moment(document: Mapping[str, Any], keys: tuple[str, ...]) -> datetim
 
 
 def _from_unix(value: float) -> datetime | None:
+    if value > _LAST_SECOND * 1000:  # an integer of hundreds of digits can't even be divided
+        return None
     seconds = value / 1000 if value > _MILLISECONDS_FROM else value
     return datetime.fromtimestamp(seconds, UTC) if 0 < seconds <= _LAST_SECOND else None
 

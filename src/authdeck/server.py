@@ -180,10 +180,10 @@ class Built:
 
     async def stop(self) -> None:
         """When no request is under way any more: end refreshes, write down what is in memory, close everything."""
+        await self._batch_runner.close()
+        await self._refresher.close()  # early: the job that keeps tokens fresh ends with it
         await self._observer.close()
         await self._runner.close()
-        await self._batch_runner.close()
-        await self._refresher.close()
         await tasks.finish()
         await self._recorder.close()
         await self._sessions.close()
@@ -232,6 +232,8 @@ class Built:
             reseal=self._reseal,
             thin_revisions=partial(thin_revisions, self.desk),
             purge_trash=partial(trash.purge_due, self.desk),
+            keep_warm=self._refresher.keep_warm,
+            give_up_forgotten=self._refresher.give_up_forgotten,
             flush_observations=self._observer.flush,
             reconcile=self._reconciler.run,
             prune_evidence=self._reconciler.prune,

@@ -132,6 +132,7 @@ class Refresh(_Part):
     keep_warm_days: int = 7
     keep_revisions_days: int = 30
     request_wait: float = 15
+    pace: float = Field(1, ge=0)
 
 
 class Automation(_Part):

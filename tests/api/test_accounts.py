@@ -35,6 +35,17 @@ async def test_it_works(ann: AsyncClient, index: str) -> None:
     assert answer.headers["etag"] == f'"{account["version"]}"'
 
 
+async def test_rules_for_errors_of_requests_are_shown_and_checked(ann: AsyncClient, index: str) -> None:
+    rules = [{"status": 400, "match": ["policy"], "match-regexr": ["(?i)over.*load"], "action": "continue"}]
+    changed = await ann.patch(f"/accounts/{index}", json={"request_scoped_errors": rules}, headers={"if-match": "*"})
+    shown = [{"status": 400, "match": ["policy"], "match_regexr": ["(?i)over.*load"], "action": "continue"}]
+    assert (await ann.get(f"/accounts/{index}")).json()["request_scoped_errors"] == shown, changed.text
+    given = {"request_scoped_errors": [{**rules[0], "match-regexr": ["(?=x)"]}]}
+    refused = await ann.patch(f"/accounts/{index}", json=given, headers={"if-match": "*"})
+    assert refused.status_code == 422
+    assert "RE2" in refused.json()["error"]["message"]
+
+
 async def test_every_reason_has_a_sentence_and_a_way_out(ann: AsyncClient, index: str) -> None:
     answer = await ann.get(f"/accounts/{index}/reasons")
     (reason,) = answer.json()["items"]

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from httpx2 import AsyncClient
 
+from authdeck.gate import hosts
+from authdeck.settings import Settings
 from fakes.auth_files import codex
 
 CLAUDE = b'{"type": "claude", "access_token": "at_FAKE", "refresh_token": "rt_FAKE_claude", "account_uuid": "a"}'
@@ -68,3 +70,11 @@ async def test_models_say_why(ann: AsyncClient) -> None:
     assert told["mystery"] == ("unknown", "model_unknown")
     [excluded] = [item for item in found["items"] if item["id"] == "gpt-5.4"]
     assert (excluded["excluded_by"], excluded["excluded_where"]) == ("gpt-5.4*", "account")
+
+
+def test_the_public_address_goes_before_the_one_that_the_request_came_by(tmp_path: Path) -> None:
+    here = Settings(home=tmp_path)
+    settings = here.model_copy(update={"public_url": "https://keys.example/"})
+    scope = {"type": "http", "headers": [(b"host", b"10.0.0.7:8417")]}
+    assert hosts.address(scope, settings) == "https://keys.example"
+    assert hosts.address(scope, here) == "http://10.0.0.7:8417"

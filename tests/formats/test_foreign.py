@@ -258,6 +258,12 @@ def test_a_zip_has_an_end_and_must_be_one() -> None:
     assert raised.value.code == "zip_invalid"
 
 
+def test_a_zip_member_without_a_name_is_a_row_of_its_own() -> None:
+    content = bytearray(zipped.write({"x": codex(), "b.json": codex()}))
+    content[content.index(b"PK\x01\x02") + 46] = 0  # its name, where the directory says it
+    assert [row[1] for row in rows_of(bytes(content))] == ["zip_member_damaged", "cliproxyapi"]
+
+
 def test_a_manifest_is_held_against_the_files() -> None:
     manifest = [
         {"file_name": "a.json", "sha256": zipped.digest(codex())},

@@ -14,6 +14,7 @@ from authdeck.formats.converting import OTHER_PROGRAM
 from authdeck.secret import Secret
 from authdeck.settings import Providers
 from authdeck.wording import has_sentence
+from fakes.auth_files import codex
 
 EXAMPLES: dict[str, dict[str, Any]] = {
     "codex": {
@@ -374,3 +375,26 @@ def test_any_document_gives_drafts_or_a_coded_error(document: Any, kind: str) ->
     if isinstance(document, dict):
         document = {**document, "type": kind}
     _take_in("a.json", json.dumps(document).encode())
+
+
+@pytest.mark.parametrize("number", [10**400, -(10**400), 1e308])
+def test_a_number_beyond_all_dates_is_no_date(number: float) -> None:
+    [draft] = formats.read("a.json", codex(expired=number))
+    assert ("date_ignored", {"field": "expired"}) in draft.notes
+
+
+def test_what_would_be_too_deep_once_converted_is_refused() -> None:
+    """Claude Code's file moves one level up, a service account one level down: there it could not be opened again."""
+    deep: Any = 1
+    for _ in range(63):
+        deep = [deep]
+    with pytest.raises(DeckError) as raised:
+        formats.read("a.json", json.dumps({"type": "service_account", "odd": deep}).encode())
+    assert raised.value.code == "too_deep"
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\t"])
+def test_a_blank_setting_is_no_setting(blank: str) -> None:
+    [draft] = formats.read("a.json", codex(project_id=blank, prefix=blank, priority=blank))
+    assert (draft.settings.project_id, draft.settings.prefix, draft.settings.priority) == (None, None, 0)
+    assert draft.notes == ()

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from authdeck import formats
-from authdeck.account import AccountSettings, ModelAlias, SecretSettings
+from authdeck.account import AccountSettings, ErrorAction, ErrorRule, ModelAlias, SecretSettings
 from authdeck.credential import Draft
 from authdeck.formats import cliproxyapi, codex_cli, sub2api
 from authdeck.secret import Secret
@@ -16,6 +16,13 @@ from fakes.auth_files import codex
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 words = st.from_regex(r"[a-z][a-z0-9]{0,7}", fullmatch=True)
+error_rules = st.builds(
+    ErrorRule,
+    status=st.integers(400, 503),
+    match=st.lists(words, max_size=2).map(tuple),
+    match_regexr=st.lists(words, max_size=2).map(tuple),
+    action=st.sampled_from(ErrorAction),
+)
 account_settings = st.builds(
     AccountSettings,
     note=words | st.just(""),
@@ -31,6 +38,7 @@ account_settings = st.builds(
     request_retry=st.none() | st.integers(0, 5),
     websockets=st.none() | st.booleans(),
     using_api=st.none() | st.booleans(),
+    request_scoped_errors=st.lists(error_rules, max_size=2).map(tuple),
 )
 secret_settings = st.builds(
     SecretSettings,

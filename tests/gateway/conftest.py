@@ -96,8 +96,10 @@ def simulator() -> Iterator[Simulator]:
 
 
 @pytest_asyncio.fixture
-async def house(simulator: Simulator, tmp_path: Path) -> AsyncIterator[House]:
+async def house(request: pytest.FixtureRequest, simulator: Simulator, tmp_path: Path) -> AsyncIterator[House]:
+    """Settings may be given as the fixture's parameter."""
     environment = {**simulator.settings(), "AUTHDECK_GATEWAY__CORS_ORIGINS": "https://app.example.com"}
+    environment |= getattr(request, "param", {})
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():
             patch.setenv(name, value)

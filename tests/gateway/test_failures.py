@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 
 from authdeck.event import FailureKind
+from authdeck.operations import edit_accounts
 from authdeck.operations.disable import disable
 from fakes.people import ANN
 from gateway.conftest import House
@@ -100,6 +101,24 @@ async def test_a_token_that_is_not_accepted_is_refreshed_once(house: House) -> N
     assert len(house.simulator.seen("/oauth/token")) == 1
 
 
+@pytest.mark.parametrize("house", [{"AUTHDECK_REFRESH__REQUEST_WAIT": "0.5"}], indirect=True)
+async def test_all_waits_for_tokens_together_last_no_longer_than_the_setting(house: House) -> None:
+    gone = timedelta(minutes=-5)
+    people = [house.simulator.account("codex", f"{name}@example.com", expires_in=gone) for name in ("ann", "bob", "cy")]
+    await house.take_in(*people)
+    await house.acknowledge()
+    house.simulator.fail(path="/oauth/token", stall_after_events=0, times=None)
+    status, _, body = await asked(house)
+    house.simulator.heal()
+    house.simulator.release()
+    assert (status, json.loads(body)["error"]["code"]) == (503, "refresh_running")
+    [event] = await house.events()
+    first, *others = [attempt.ms for attempt in event.attempts]
+    assert first >= 500
+    assert others
+    assert all(ms < 500 for ms in others)
+
+
 async def test_a_sign_in_that_is_over_is_none_of_the_clients(house: House) -> None:
     ann = house.simulator.account("codex", "ann@example.com")
     [index] = await house.take_in(ann)
@@ -181,3 +200,34 @@ def _damage(auth_index: str):
 
     key = select(accounts.c.key).where(accounts.c.auth_index == auth_index).scalar_subquery()
     return update(revisions).where(revisions.c.account == key).values(sealed=b"damaged")
+
+
+RULE = {"status": 400, "match": ["invalid"], "action": "continue"}
+
+
+async def with_rule(house: House, action: str) -> tuple[str, str]:
+    """Ann's account has the rule and is asked first."""
+    ann, bob = await two(house)
+    rules = [{**RULE, "action": action}]
+    await edit_accounts.edit(house.desk, ann, ANN, {"priority": 5, "request_scoped_errors": rules}, version=None)
+    house.simulator.fail(status=400, body=b'{"error": {"message": "this is INVALID here"}}')
+    return ann, bob
+
+
+@pytest.mark.parametrize(
+    ("action", "first", "second"),
+    [
+        ("stop", 400, "ann"),
+        ("stop-and-cooldown", 400, "bob"),
+        ("continue", 200, "ann"),
+        ("continue-and-cooldown", 200, "bob"),
+    ],
+)
+async def test_a_rule_says_whether_others_are_tried_and_whether_the_account_rests(
+    house: House, action: str, first: int, second: str
+) -> None:
+    ann, bob = await with_rule(house, action)
+    status, _, _ = await asked(house)
+    assert status == first
+    status, headers, _ = await asked(house)
+    assert (status, headers["x-authdeck-account"]) == (200, {"ann": ann, "bob": bob}[second])

@@ -8,7 +8,7 @@ from authdeck.operations import checkup as checking
 from authdeck.operations import keyring
 from authdeck.operations.checkup import checkup
 from authdeck.operations.desk import Desk
-from authdeck.operations.refresh import LEASE
+from authdeck.operations.token_calls import LEASE
 from authdeck.storage.database import Database, WriteConnection
 from authdeck.storage.tables import accounts, fingerprints, gaps, key_terms, refresh_journal
 from fakes.auth_files import codex, take_in

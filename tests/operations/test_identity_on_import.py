@@ -151,6 +151,28 @@ async def test_case(case: Case, desk: Desk) -> None:
     assert case.notes <= codes, codes
 
 
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+async def test_the_same_in_one_import(case: Case, desk: Desk) -> None:
+    """Rows of one chunk see what the rows before them did, though storage is asked for all of them together."""
+    rows = (await take_in(desk, *((name, content) for name, content, _, _ in case.files))).items
+    known: dict[int, str] = {}
+    for row, (_, _, outcome, which) in zip(rows, case.files, strict=True):
+        assert row.outcome is outcome, row
+        if outcome is not CONFLICT:
+            assert known.setdefault(which, str(row.auth_index)) == row.auth_index
+    assert len(set(known.values())) == len(known)
+    codes = {code for code, _ in rows[-1].notes} | ({rows[-1].reason[0]} if rows[-1].reason else set())
+    assert case.notes <= codes, codes
+
+
+async def test_names_within_one_import_are_free_of_each_other(desk: Desk) -> None:
+    files = [("a.json", codex(organization=f"acc-{number}")) for number in range(3)]
+    other = ("a-2.json", codex(organization="acc-9"))
+    rows = (await take_in(desk, *files, other, on_conflict="keep_both")).items
+    assert [row.outcome for row in rows] == [NEW] * 4
+    assert [row.stored_as or row.file_name for row in rows] == ["a.json", "a-2.json", "a-3.json", "a-2-2.json"]
+
+
 async def test_another_programs_sign_in_is_left_to_it(desk: Desk) -> None:
     (row,) = (await take_in(desk, ("auth.json", CODEX_CLI))).items
     assert by_name(desk, str(row.auth_index)).account.refresh_by is RefreshBy.OTHER

@@ -16,7 +16,7 @@ from authdeck.operations.merge import merge, unmerge
 from authdeck.operations.split import split
 from authdeck.storage import tables
 from authdeck.storage.database import Database
-from authdeck.storage.reading import accounts, audit
+from authdeck.storage.reading import accounts, audit, revisions
 from fakes.auth_files import codex, take_in
 from fakes.clock import SetClock
 from fakes.people import ANN, BOB
@@ -150,6 +150,21 @@ async def test_splitting_makes_the_other_sign_in_an_account(desk: Desk) -> None:
     assert (former.revision, former.generation, new.revision, new.provider) == (3, 3, 1, Provider.CODEX)
     (row,) = (await take_in(desk, ("n.json", bare(last_refresh="2026-11-23T09:00:00Z")))).items
     assert row.auth_index == done.auth_index
+
+
+async def test_a_split_is_undone_by_merging_again(desk: Desk) -> None:
+    one, other = await two(desk)
+    await merge(desk, one, other, ANN)
+    before = await desk.read(lambda connection: revisions.of_account(connection, other))
+    done = await split(desk, other, 2, ANN)
+    await merge(desk, done.auth_index, other, ANN)
+    assert desk.directory.get(done.auth_index) is None
+    after = await desk.read(lambda connection: revisions.of_account(connection, other))
+    assert {revision.number for revision in before} <= {revision.number for revision in after}
+    (row,) = (await take_in(desk, ("n.json", bare(last_refresh="2026-11-23T09:00:00Z")))).items
+    assert row.auth_index == other
+    name = await desk.read(lambda connection: accounts.resolve(connection, done.auth_index))
+    assert name.auth_index == other
 
 
 async def test_the_only_sign_in_is_not_split_off(desk: Desk) -> None:

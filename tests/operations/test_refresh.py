@@ -2,110 +2,52 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
-from authdeck import settings
 from authdeck.account import RefreshBy
-from authdeck.credential import Credential
-from authdeck.directory import Directory
 from authdeck.errors import DeckError
-from authdeck.operations.changes import ChangeFeed
-from authdeck.operations.desk import Desk
-from authdeck.operations.entries import Mirror
-from authdeck.operations.import_files import Choices, Source, import_files
+from authdeck.exchange import Refreshed, RefreshOutcome
+from authdeck.operations import disable, token_calls
 from authdeck.operations.lend import Lender
 from authdeck.operations.refresh import Refresher
-from authdeck.pool import Pool
+from authdeck.operations.token_calls import Call, Cause
 from authdeck.providers import PROVIDERS
-from authdeck.simulator import Account, Simulator
 from authdeck.storage import opening
-from authdeck.storage.reading import refreshing, revisions
+from authdeck.storage.database import Database
+from authdeck.storage.reading import revisions
 from authdeck.storage.writing import refreshing as writing
-from authdeck.upstream.calls import Calls
-from authdeck.upstream.origins import Origins
-from authdeck.upstream.sessions import Sessions
-from authdeck.vault.keys import MasterKey
-from authdeck.vault.vault import Vault
 from fakes.clock import SetClock
 from fakes.people import ANN
+from fakes.shops import Shop, new_vault, open_shop, simulated
 
 
-@dataclass
-class Shop:
-    desk: Desk
-    lender: Lender
-    refresher: Refresher
-    simulator: Simulator
-    clock: SetClock
-    ann: Account
-    index: str = ""
+class StubbornDatabase(Database):
+    """A database that refuses the next writes, as a full disk would."""
 
-    async def credential(self) -> Credential:
-        return await self.lender.credential(self.index)
+    refusals = 0
 
-    async def usable(self) -> Credential:
-        return await self.refresher.usable(await self.credential())
-
-    async def journal(self) -> list[tuple[str | None, int | None]]:
-        key = self.account.key
-        found = await self.desk.read(lambda connection: refreshing.of_account(connection, key))
-        return [(entry.outcome, entry.new_revision) for entry in reversed(found)]
-
-    @property
-    def account(self):
-        entry = self.desk.directory.get(self.index)
-        assert entry is not None
-        return entry.account
-
-    def holds(self) -> list[str]:
-        entry = self.desk.directory.get(self.index)
-        assert entry is not None
-        return [hold.code for hold in entry.holds]
-
-    def calls(self) -> int:
-        return len(self.simulator.seen("/oauth/token", None))
+    def write_now(self, work):
+        if self.refusals:
+            self.refusals -= 1
+            raise DeckError("storage_full", status=503)
+        return super().write_now(work)
 
 
 @pytest_asyncio.fixture
 async def shop(clock: SetClock, tmp_path: Path) -> AsyncIterator[Shop]:
-    with Simulator(clock).running() as simulator, pytest.MonkeyPatch.context() as patch:
-        for name, value in simulator.settings().items():
-            patch.setenv(name, value)
-        loaded = settings.load(home=tmp_path)
-        database = opening.control(f"sqlite:///{tmp_path / 'authdeck.db'}", clock)
-        sessions = Sessions(Origins(loaded.providers, own_host="127.0.0.1", own_port=1))
-        vault = Vault.create(MasterKey.new()).vault
-        desk = Desk(loaded, clock, "b" * 32, database, vault, ChangeFeed(), Directory(), Calls(sessions))
-        await Mirror(desk, Pool(lambda account: PROVIDERS[account.provider].routes(account.kind))).load()
-        lender = Lender(desk)
+    opening.control(url := f"sqlite:///{tmp_path / 'authdeck.db'}", clock).close()
+    database = StubbornDatabase(url)
+    with simulated(clock) as simulator:
         ann = simulator.account("codex", "ann@example.com")
-        made = Shop(desk, lender, Refresher(desk, lender), simulator, clock, ann)
-        made.index = await take_in(made)
-        yield made
-        await made.refresher.close()
-        await sessions.close()
-        database.close()
-
-
-async def take_in(shop: Shop, **choices: object) -> str:
-    report = await import_files(
-        shop.desk,
-        [Source(*shop.simulator.auth_file(shop.ann))],
-        ANN,
-        choices=Choices(**choices),  # type: ignore[arg-type]
-    )
-    return report.items[0].auth_index or ""
-
-
-async def expired(shop: Shop) -> Credential:
-    credential = await shop.credential()
-    assert credential.expires_at is not None
-    shop.clock.move(seconds=(credential.expires_at - shop.clock.now()).total_seconds())
-    return credential
+        async with open_shop(simulator, clock, tmp_path, database, new_vault(), ann) as made:
+            made.index = await made.take_in()
+            yield made
+    database.close()
 
 
 async def test_a_fresh_token_is_used_as_it_is(shop: Shop) -> None:
@@ -114,7 +56,7 @@ async def test_a_fresh_token_is_used_as_it_is(shop: Shop) -> None:
 
 
 async def test_an_expired_token_is_refreshed_and_committed_before_it_is_used(shop: Shop) -> None:
-    old = await expired(shop)
+    old = await shop.expired()
     new = await shop.usable()
     assert new.revision == 2
     assert new.bearer != old.bearer
@@ -127,7 +69,7 @@ async def test_an_expired_token_is_refreshed_and_committed_before_it_is_used(sho
 
 
 async def test_the_journal_is_committed_before_the_call(shop: Shop) -> None:
-    await expired(shop)
+    await shop.expired()
     shop.simulator.fail(path="/oauth/token", stall_after_events=0)
     waiting = asyncio.ensure_future(shop.usable())  # noqa: TID251 - the test awaits it
     await asyncio.to_thread(shop.simulator.wait_until, lambda: shop.calls() == 1)
@@ -137,14 +79,14 @@ async def test_the_journal_is_committed_before_the_call(shop: Shop) -> None:
 
 
 async def test_many_who_wait_share_one_call(shop: Shop) -> None:
-    await expired(shop)
+    await shop.expired()
     found = await asyncio.gather(*(shop.usable() for _ in range(20)))
     assert {credential.revision for credential in found} == {2}
     assert shop.calls() == 1
 
 
 async def test_it_goes_on_when_whoever_waited_leaves(shop: Shop) -> None:
-    await expired(shop)
+    await shop.expired()
     shop.simulator.fail(path="/oauth/token", stall_after_events=0)
     waiting = asyncio.ensure_future(shop.usable())  # noqa: TID251 - the test cancels it
     await asyncio.to_thread(shop.simulator.wait_until, lambda: shop.calls() == 1)
@@ -165,7 +107,7 @@ async def test_a_due_token_is_refreshed_while_it_is_used(shop: Shop) -> None:
 
 
 async def test_a_refusal_is_a_hold_that_new_tokens_end(shop: Shop) -> None:
-    await expired(shop)
+    await shop.expired()
     shop.simulator.revoke(shop.ann)
     with pytest.raises(DeckError) as refused:
         await shop.usable()
@@ -175,7 +117,7 @@ async def test_a_refusal_is_a_hold_that_new_tokens_end(shop: Shop) -> None:
 
 
 async def test_a_failure_is_not_a_refusal_and_is_not_repeated_at_once(shop: Shop) -> None:
-    await expired(shop)
+    await shop.expired()
     shop.simulator.fail(path="/oauth/token", status=503)
     for _ in range(2):
         with pytest.raises(DeckError) as failed:
@@ -188,7 +130,7 @@ async def test_a_failure_is_not_a_refusal_and_is_not_repeated_at_once(shop: Shop
 
 
 async def test_a_lost_answer_is_unknown_and_tried_once_more(shop: Shop) -> None:
-    await expired(shop)
+    await shop.expired()
     shop.simulator.fail(path="/oauth/token", cut_after_events=0)
     with pytest.raises(DeckError) as lost:
         await shop.usable()
@@ -204,7 +146,7 @@ async def test_a_lost_answer_is_unknown_and_tried_once_more(shop: Shop) -> None:
 
 
 async def test_a_second_lost_answer_waits_for_a_person(shop: Shop) -> None:
-    await expired(shop)
+    await shop.expired()
     shop.simulator.fail(path="/oauth/token", cut_after_events=0, times=2)
     for _ in range(3):
         with pytest.raises(DeckError) as lost:
@@ -216,9 +158,9 @@ async def test_a_second_lost_answer_waits_for_a_person(shop: Shop) -> None:
 
 
 async def test_a_newer_revision_is_taken_over_instead_of_refreshing(shop: Shop) -> None:
-    old = await expired(shop)
+    old = await shop.expired()
     shop.simulator.sign_in(shop.ann)
-    await take_in(shop)
+    await shop.take_in()
     new = await shop.refresher.renewed(old)
     assert new is not None
     assert new.revision == 2
@@ -226,12 +168,12 @@ async def test_a_newer_revision_is_taken_over_instead_of_refreshing(shop: Shop) 
 
 
 async def test_tokens_that_come_too_late_are_kept_beside_the_current_ones(shop: Shop) -> None:
-    await expired(shop)
+    await shop.expired()
     shop.simulator.fail(path="/oauth/token", stall_after_events=0)
     waiting = asyncio.ensure_future(shop.usable())  # noqa: TID251 - the test awaits it
     await asyncio.to_thread(shop.simulator.wait_until, lambda: shop.calls() == 1)
     shop.simulator.sign_in(shop.ann)
-    await take_in(shop)
+    await shop.take_in()
     shop.simulator.release()
     assert (await waiting).revision == 2
     stored = await shop.desk.read(lambda connection: revisions.of_account(connection, shop.index))
@@ -240,7 +182,7 @@ async def test_tokens_that_come_too_late_are_kept_beside_the_current_ones(shop: 
 
 
 async def test_a_lost_fence_keeps_the_tokens_beside(shop: Shop) -> None:
-    await expired(shop)
+    await shop.expired()
     shop.simulator.fail(path="/oauth/token", stall_after_events=0)
     waiting = asyncio.ensure_future(shop.usable())  # noqa: TID251 - the test awaits it
     await asyncio.to_thread(shop.simulator.wait_until, lambda: shop.calls() == 1)
@@ -254,11 +196,11 @@ async def test_a_lost_fence_keeps_the_tokens_beside(shop: Shop) -> None:
 
 
 async def test_another_process_that_refreshes_is_left_alone(shop: Shop) -> None:
-    await expired(shop)
+    await shop.expired()
     name = f"refresh:{shop.index}"
     await shop.desk.write(lambda connection: writing.take_lease(connection, name, "bob" * 10, 90))
     with pytest.raises(DeckError) as running:
-        await shop.usable()
+        await shop.refresher.usable(await shop.credential(), 0.3)
     assert running.value.code == "refresh_running"
     assert shop.calls() == 0
 
@@ -277,7 +219,7 @@ async def test_a_login_that_another_program_refreshes_is_never_refreshed(shop: S
     entry = shop.desk.directory.get(shop.index)
     assert entry is not None
     shop.desk.directory.apply(replace(entry, account=replace(entry.account, refresh_by=RefreshBy.OTHER)))
-    old = await expired(shop)
+    old = await shop.expired()
     with pytest.raises(DeckError) as elsewhere:
         await shop.usable()
     assert elsewhere.value.code == "refresh_is_elsewhere"
@@ -287,7 +229,7 @@ async def test_a_login_that_another_program_refreshes_is_never_refreshed(shop: S
 
 async def test_a_service_accounts_token_lives_in_memory(shop: Shop) -> None:
     shop.ann = shop.simulator.account("vertex", "robot@example.com")
-    shop.index = await take_in(shop)
+    shop.index = await shop.take_in()
     first = await shop.usable()
     assert first.bearer is not None
     assert (await shop.usable()).bearer == first.bearer
@@ -295,3 +237,126 @@ async def test_a_service_accounts_token_lives_in_memory(shop: Shop) -> None:
     shop.clock.move(hours=2)
     assert (await shop.usable()).bearer != first.bearer
     assert shop.account.revision == 1
+
+
+async def test_tokens_that_came_back_are_stored_however_often_the_disk_is_full(shop: Shop) -> None:
+    await shop.expired()
+    shop.simulator.fail(path="/oauth/token", stall_after_events=0)
+    waiting = asyncio.ensure_future(shop.usable())  # noqa: TID251 - the test awaits it
+    await asyncio.to_thread(shop.simulator.wait_until, lambda: shop.calls() == 1)
+    assert isinstance(shop.desk.database, StubbornDatabase)
+    shop.desk.database.refusals = 3
+    shop.simulator.release()
+    assert (await waiting).revision == 2
+    assert await shop.journal() == [("ok", 2)]
+
+
+async def test_tokens_whose_commit_was_not_confirmed_are_stored_once(shop: Shop) -> None:
+    await shop.expired()
+    opened = await shop.lender.opened(shop.index)
+    call = await token_calls.begin(shop.desk, opened, Cause.ENDS)
+    assert isinstance(call, Call)
+    read = Refreshed(RefreshOutcome.OK, changes={"access_token": "at_FAKE_2", "refresh_token": "rt_FAKE_2"})
+    for _ in range(2):
+        assert await token_calls.finish(shop.desk, call, read) is None
+    assert (await shop.credential()).revision == 2
+    assert len(await shop.desk.read(lambda connection: revisions.of_account(connection, shop.index))) == 2
+
+
+async def test_after_a_lost_answer_the_old_token_serves_as_long_as_it_lives(shop: Shop) -> None:
+    credential = await shop.credential()
+    assert credential.expires_at is not None
+    shop.clock.move(seconds=(credential.expires_at - shop.clock.now()).total_seconds() - 120)
+    shop.simulator.fail(path="/oauth/token", cut_after_events=0)
+    for _ in range(3):
+        assert (await shop.usable()).revision == 1
+        await settled()
+        shop.clock.move(seconds=10)
+    assert (shop.calls(), shop.holds()) == (1, [])
+
+
+async def test_a_rejected_token_is_dead_whatever_its_date(shop: Shop) -> None:
+    """The second try after a lost answer does not wait for a date that the provider no longer honours."""
+    credential = await shop.credential()
+    shop.simulator.fail(path="/oauth/token", cut_after_events=0)
+    assert await shop.refresher.renewed(credential) is None
+    shop.clock.move(seconds=60)
+    assert await shop.refresher.renewed(credential) is None
+    assert (shop.calls(), shop.holds()) == (2, ["refresh_answer_lost"])
+
+
+async def test_where_lost_answers_are_never_tried_again_the_old_token_still_serves(
+    shop: Shop,
+) -> None:
+    refresh = shop.desk.settings.refresh.model_copy(update={"retry_unknown": "never"})
+    desk = replace(shop.desk, settings=shop.desk.settings.model_copy(update={"refresh": refresh}))
+    refresher = Refresher(desk, shop.lender)
+    credential = await shop.credential()
+    assert credential.expires_at is not None
+    shop.clock.move(seconds=(credential.expires_at - shop.clock.now()).total_seconds() - 120)
+    shop.simulator.fail(path="/oauth/token", cut_after_events=0)
+    assert (await refresher.usable(credential)).revision == 1
+    await refresher.close()
+    assert shop.holds() == []
+    await shop.expired()
+    shop.clock.move(seconds=60)
+    with pytest.raises(DeckError):
+        await Refresher(desk, shop.lender).usable(credential)
+    assert (shop.calls(), shop.holds()) == (1, ["refresh_unknown"])
+
+
+async def test_what_is_in_use_is_kept_warm_and_nothing_else(shop: Shop) -> None:
+    credential = await shop.credential()
+    assert credential.expires_at is not None
+    shop.clock.move(seconds=(credential.expires_at - shop.clock.now()).total_seconds() - 120)
+    assert await shop.refresher.keep_warm() == 0  # nobody ever used it
+    used(shop, days=8)
+    assert await shop.refresher.keep_warm() == 0
+    used(shop, days=1)
+    await disable.disable(shop.desk, shop.index, ANN, reason="holiday")
+    used(shop, days=1)
+    assert await shop.refresher.keep_warm() == 0
+    await disable.enable(shop.desk, shop.index, ANN)
+    used(shop, days=1)
+    assert await shop.refresher.keep_warm() == 1
+    assert (await shop.credential()).revision == 2
+    used(shop, days=1)
+    assert await shop.refresher.keep_warm() == 0
+
+
+async def test_patience_ends_the_wait_and_not_the_refresh(shop: Shop) -> None:
+    await shop.expired()
+    shop.simulator.fail(path="/oauth/token", stall_after_events=0)
+    with pytest.raises(DeckError) as running:
+        await shop.refresher.usable(await shop.credential(), 0)
+    assert running.value.code == "refresh_running"
+    shop.simulator.release()
+    await shop.refresher.close()
+    assert (await shop.credential()).revision == 2
+
+
+async def test_a_service_account_that_is_refused_says_so_and_one_that_fails_may_be_passed_over(shop: Shop) -> None:
+    shop.ann = shop.simulator.account("vertex", "robot@example.com")
+    shop.index = await shop.take_in()
+    shop.simulator.fail(path="/google/token", cut_after_events=0)
+    with pytest.raises(DeckError) as failed:
+        await shop.usable()
+    assert (failed.value.code, shop.holds()) == ("refresh_failed", [])
+    shop.simulator.fail(path="/google/token", status=400, body=b'{"error": "invalid_grant"}')
+    with pytest.raises(DeckError) as refused:
+        await shop.usable()
+    assert (refused.value.code, shop.holds()) == ("refresh_refused", ["refresh_refused"])
+
+
+async def settled() -> None:
+    """Until the refreshes under way have ended, however they end."""
+    while running := [task for task in asyncio.all_tasks() if task.get_name().startswith("refresh ")]:
+        await asyncio.wait(running)
+        await asyncio.sleep(0)
+
+
+def used(shop: Shop, *, days: int) -> None:
+    entry = shop.desk.directory.get(shop.index)
+    assert entry is not None
+    at = shop.clock.now() - timedelta(days=days)
+    shop.desk.directory.apply(replace(entry, account=replace(entry.account, last_request_at=at)))

@@ -14,6 +14,7 @@ from authdeck.api.limits import Limited
 from authdeck.api.parts import ActorHere, DeskHere, EyesHere, PartsHere, VersionRead, json_response, with_etag
 from authdeck.api.shapes import (
     AccountShape,
+    ErrorRuleShape,
     Listing,
     ModelAliasShape,
     ReasonShape,
@@ -56,6 +57,7 @@ class AccountChange(BaseModel):
     headers: dict[str, str | None] | None = None
     excluded_models: list[str] | None = None
     model_aliases: list[ModelAliasShape] | None = None
+    request_scoped_errors: list[ErrorRuleShape] | None = None
     disable_cooling: bool | None = None
     request_retry: int | None = None
     websockets: bool | None = None

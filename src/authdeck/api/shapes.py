@@ -6,7 +6,7 @@ More fields may come; those named here stay.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer
 
@@ -86,6 +86,15 @@ class ModelAliasShape(Shape):
     keep_original: bool
 
 
+class ErrorRuleShape(Shape):
+    """Failures with this status whose body holds a phrase or fits a pattern (RE2); without either, all of them."""
+
+    status: int
+    match: list[str] = []
+    match_regexr: list[str] = []
+    action: Literal["stop", "stop-and-cooldown", "continue", "continue-and-cooldown"]
+
+
 class AccountShape(Shape):
     """``proxy`` is scheme, host and port; ``headers`` says whether there are any. ``revision`` is the auth file's."""
 
@@ -118,6 +127,7 @@ class AccountShape(Shape):
     models: list[str]
     excluded_models: list[str]
     model_aliases: list[ModelAliasShape]
+    request_scoped_errors: list[ErrorRuleShape]
     disable_cooling: bool | None
     request_retry: int | None
     websockets: bool | None
@@ -432,6 +442,15 @@ class Eyes:
             "model_aliases": [
                 ModelAliasShape(model=alias.model, alias=alias.alias, keep_original=alias.keep_original)
                 for alias in settings.model_aliases
+            ],
+            "request_scoped_errors": [
+                ErrorRuleShape(
+                    status=rule.status,
+                    match=list(rule.match),
+                    match_regexr=list(rule.match_regexr),
+                    action=rule.action.value,
+                )
+                for rule in settings.request_scoped_errors
             ],
             "disable_cooling": settings.disable_cooling,
             "request_retry": settings.request_retry,

@@ -34,7 +34,7 @@ def lift(document: Mapping[str, Any]) -> Lifted:
     values: dict[str, Any] = {}
     for name, rule in _RULES.items():
         given = document.get(name)
-        if given is None or given == "":
+        if given is None or (isinstance(given, str) and not given.strip()):
             continue
         try:
             values[name] = rule(name, given)
@@ -113,5 +113,6 @@ _RULES: Final[Mapping[str, Callable[[str, Any], Any]]] = {
     "request_retry": _request_retry,
     "websockets": _boolean,
     "using_api": _boolean,
+    "request_scoped_errors": account_fields.error_rules,
     "proxy_url": account_fields.proxy_url,
 }

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from authdeck import fields
-from authdeck.account import AccountSettings, Kind, ModelAlias, Provider, SecretSettings
+from authdeck.account import AccountSettings, ErrorRule, Kind, ModelAlias, Provider, SecretSettings
 from authdeck.credential import Draft
 from authdeck.errors import DeckError
 from authdeck.formats import id_tokens
@@ -96,12 +96,16 @@ def write(
 def _spelled(value: Any) -> Any:
     """As its files have it; what is unset is null, which clears what the file said."""
     if isinstance(value, tuple):
-        return [
-            {"name": each.model, "alias": each.alias, "fork": each.keep_original}
-            if isinstance(each, ModelAlias)
-            else each
-            for each in value
-        ]
+        return [_member(each) for each in value]
+    return value
+
+
+def _member(value: Any) -> Any:
+    if isinstance(value, ModelAlias):
+        return {"name": value.model, "alias": value.alias, "fork": value.keep_original}
+    if isinstance(value, ErrorRule):
+        lists = {"match": list(value.match), "match-regexr": list(value.match_regexr)}
+        return {"status": value.status, **{name: kept for name, kept in lists.items() if kept}, "action": value.action}
     return value
 
 

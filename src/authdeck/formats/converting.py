@@ -8,7 +8,7 @@ from authdeck.account import Kind, Provider
 from authdeck.credential import Draft
 from authdeck.formats import id_tokens
 from authdeck.formats.attributes import lift
-from authdeck.formats.document import canonical
+from authdeck.formats.document import opened
 
 OTHER_PROGRAM = "other_program_logged_in"
 """The note that a sign-in belongs to a program which refreshes it too: hands off unless a person says otherwise."""
@@ -27,6 +27,7 @@ def converted(
     """``moved`` are the fields under our names, ``rest`` those that keep theirs. Both are sealed, as new JSON.
 
     Nulls are left out of ``moved``: a field nobody filled is no field. An unsafe id token is left out too, and said.
+    Raises like ``document.parse``: the new JSON may be longer and deeper than the file was, and has to be opened again.
     """
     plain = {name: value for name, value in moved.items() if value is not None}
     if id_tokens.is_unsafe(plain):
@@ -34,15 +35,15 @@ def converted(
         rest = {name: value for name, value in rest.items() if name != "id_token"}
         notes = (*notes, (id_tokens.DROPPED, {}))
     kept = {name: value for name, value in rest.items() if name not in plain and name != "type"}
-    document = {"type": provider.value, **plain, **kept}
-    found = canonical(document)
+    content = json.dumps({"type": provider.value, **plain, **kept}, ensure_ascii=False, indent=2).encode()
+    found = opened(content)
     lifted = lift(found)
     return Draft(
         provider=provider,
         kind=kind,
         file_name=file_name,
         source=source,
-        content=json.dumps(document, ensure_ascii=False, indent=2).encode(),
+        content=content,
         document=found,
         settings=lifted.settings,
         secret_settings=lifted.secret_settings,

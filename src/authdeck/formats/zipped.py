@@ -84,9 +84,9 @@ def _info(name: str) -> zipfile.ZipInfo:
 
 
 def _is_beside_the_point(info: zipfile.ZipInfo) -> bool:
-    """Folders, and what file managers leave in archives."""
+    """Folders, and what file managers leave in archives. (``is_dir`` breaks on a member without a name.)"""
     path = info.filename.replace("\\", "/")
-    return info.is_dir() or path.startswith("__MACOSX/") or path.rpartition("/")[2].startswith(".")
+    return path.endswith("/") or path.startswith("__MACOSX/") or path.rpartition("/")[2].startswith(".")
 
 
 def _members(archive: zipfile.ZipFile, infos: list[zipfile.ZipInfo]) -> Iterator[Member]:

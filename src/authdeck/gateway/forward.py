@@ -5,13 +5,13 @@ that nothing is repeated: an answer that breaks off breaks off at the client too
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from math import ceil
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
-from authdeck import models
+from authdeck import models, request_errors
 from authdeck.account import Account
 from authdeck.clock import Clock
 from authdeck.credential import Credential
@@ -48,6 +48,8 @@ _PAUSES: Final = {
 }
 """Seconds an account is passed over after a failure that names no time."""
 
+T = TypeVar("T")
+
 _IN_PATH: Final = frozenset({Route.GENERATE})
 _REDIRECTS: Final = range(300, 400)
 _UNAUTHORIZED: Final = frozenset({401, 407})
@@ -64,9 +66,9 @@ class Lender(Protocol):
 class Refresher(Protocol):
     """Keeps credentials usable. ``operations.refresh`` is the real one."""
 
-    async def usable(self, credential: Credential) -> Credential: ...
+    async def usable(self, credential: Credential, patience: float) -> Credential: ...
 
-    async def renewed(self, credential: Credential) -> Credential | None: ...
+    async def renewed(self, credential: Credential, patience: float) -> Credential | None: ...
 
     def can_refresh(self, credential: Credential) -> bool: ...
 
@@ -109,13 +111,17 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """An attempt that gave nothing to pass on: the provider's failed answer, or an error of ours."""
+    """An attempt that gave nothing to pass on: the provider's failed answer, or an error of ours.
+
+    ``stops``: a rule of the account says that no other one is tried.
+    """
 
     verdict: Verdict
     status: int | None = None
     headers: Raw = ()
     body: bytes = field(default=b"", repr=False)
     error: DeckError | None = None
+    stops: bool = False
     generation: int | None = None
     is_final: bool = True
 
@@ -144,6 +150,7 @@ class Forwarder:
         self._observer: Final = observer
         self._providers: Final = settings.providers
         self._gateway: Final = settings.gateway
+        self._patience: Final = settings.refresh.request_wait
         self._clock: Final = clock
         self._saw: Final = saw
 
@@ -196,7 +203,7 @@ class Forwarder:
                 return *last, False
             tried.add(picked.auth_index)
             outcome = await self._attempt(request, wanted, picked)
-            if not isinstance(outcome, Failed) or not outcome.verdict.elsewhere:
+            if not isinstance(outcome, Failed) or outcome.stops or not outcome.verdict.elsewhere:
                 return outcome, picked, False
             last = outcome, picked
         assert last is not None
@@ -216,7 +223,7 @@ class Forwarder:
         event, began = request.event, self._clock.monotonic()
         event.auth_index, event.file_name = account.auth_index, account.file_name
         event.provider = account.provider.value
-        outcome = await self._answered(wanted, account)
+        outcome = await self._answered(request, wanted, account)
         kind = outcome.verdict.kind.value if isinstance(outcome, Failed) else None
         elapsed = (self._clock.monotonic() - began) * 1000
         event.attempts.append(Attempt(account.auth_index, outcome.status, kind, elapsed))
@@ -227,16 +234,16 @@ class Forwarder:
             self._observer.answered(account, outcome.headers)
         return outcome
 
-    async def _answered(self, wanted: Wanted, account: Account) -> Stream | Failed:
+    async def _answered(self, request: Request, wanted: Wanted, account: Account) -> Stream | Failed:
         """One account's answer. A credential that was not accepted is renewed once."""
         renewed = None
         try:
             credential = self._lender.ready(account.auth_index) or await self._lender.credential(account.auth_index)
             if credential.expires_at is not None or credential.bearer is None:
-                credential = await self._refresher.usable(credential)
+                credential = await self._waited(request, self._refresher.usable, credential)
             outcome = await self._opened(wanted, account, credential)
             if isinstance(outcome, Failed) and outcome.verdict.refreshable:
-                renewed = await self._refresher.renewed(credential)
+                renewed = await self._waited(request, self._refresher.renewed, credential)
                 if renewed is not None:
                     credential = renewed
                     outcome = await self._opened(wanted, account, renewed)
@@ -250,8 +257,19 @@ class Forwarder:
         except DeckError as error:
             kind = FailureKind.REQUEST if error.status == 404 else FailureKind.AUTH  # noqa: PLR2004 - not found
             elsewhere = kind is FailureKind.AUTH and not error.code.startswith("storage_")
-            return Failed(Verdict(kind, error.code, elsewhere=elsewhere), error=error)
+            until = self._clock.now() + timedelta(seconds=error.retry_after) if error.retry_after else None
+            return Failed(Verdict(kind, error.code, elsewhere=elsewhere, until=until), error=error)
         return outcome
+
+    async def _waited(
+        self, request: Request, refresh: Callable[[Credential, float], Awaitable[T]], credential: Credential
+    ) -> T:
+        """What the refresher says. All waits of a request together last no longer than the setting allows."""
+        began = self._clock.monotonic()
+        try:
+            return await refresh(credential, max(0.0, self._patience - request.waited))
+        finally:
+            request.waited += self._clock.monotonic() - began
 
     async def _opened(self, wanted: Wanted, account: Account, credential: Credential) -> Stream | Failed:
         passed = self._passed(wanted, account)
@@ -278,8 +296,12 @@ class Forwarder:
             return Failed(unreached(error.kind, error.code, elsewhere=False), stream.status, error=error)
         read = PROVIDERS[account.provider].read_failure
         known = {name.decode("latin-1"): value.decode("latin-1") for name, value in stream.headers}
-        observed = read(stream.status, known, _readable(body, known), self._clock.now(), model)
-        return Failed(observed, stream.status, stream.headers, body)
+        readable = _readable(body, known)
+        observed = read(stream.status, known, readable, self._clock.now(), model)
+        action = request_errors.decided(account.settings.request_scoped_errors, stream.status, readable)
+        if action is not None:
+            observed = request_errors.ruled(observed, action)
+        return Failed(observed, stream.status, stream.headers, body, stops=request_errors.stops(action))
 
     def _pause(self, wanted: Wanted, account: Account, observed: Verdict) -> None:
         """Pass the account over for a moment, so that the next requests need not find out again."""

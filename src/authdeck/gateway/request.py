@@ -21,11 +21,14 @@ class ClientGone(Exception):
 
 
 class Request:
-    """A client's request. ``event`` grows as it goes on; ``id`` is what the client gets to name it by."""
+    """A client's request. ``event`` grows as it goes on; ``id`` is what the client gets to name it by.
+
+    ``waited`` are the seconds it spent waiting for new tokens.
+    """
 
     __slots__ = (
         "_clock", "_head", "_receive", "_send", "_watcher", "began", "event", "headers", "id", "is_gone", "is_over",
-        "is_recorded", "is_started", "method", "path", "query", "raw_path",
+        "is_recorded", "is_started", "method", "path", "query", "raw_path", "waited",
     )  # fmt: skip
 
     def __init__(self, scope: Message, receive: Receive, send: Send, clock: Clock) -> None:
@@ -43,6 +46,7 @@ class Request:
         at_ms = int(clock.now().timestamp() * 1000)
         self.event: Final = RequestEvent(new_request_id(at_ms), at_ms, self.path[:200])
         self.id: Final = self.event.id.hex()
+        self.waited = 0.0
         self.is_started = self.is_over = self.is_gone = self.is_recorded = False
 
     def header(self, name: bytes) -> bytes | None:

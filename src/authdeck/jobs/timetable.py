@@ -22,6 +22,8 @@ class Chores:
     reseal: Work
     thin_revisions: Work
     purge_trash: Work
+    keep_warm: Work
+    give_up_forgotten: Work
     flush_observations: Work
     reconcile: Work
     prune_evidence: Work
@@ -38,6 +40,8 @@ def timetable(chores: Chores) -> list[Job]:
         Job("reconcile", 5, chores.reconcile),  # a hold that ends by itself serves at its end; this tidies and tells
         Job("prune-evidence", 6 * 3600, chores.prune_evidence),  # what is kept is counted in days
         Job("flush-key-use", 30, chores.flush_key_use, at_close=True),
+        Job("keep-warm", 30, chores.keep_warm),  # well within every provider's lead
+        Job("give-up-forgotten", 60, chores.give_up_forgotten),  # a call may last 90 s; only a crash leaves one open
         Job("prune-changes", 600, chores.prune_changes),  # rows are kept for an hour
         Job("expire-sessions", 900, chores.expire_sessions),  # an ended session is refused anyway; this only tidies
         Job("reseal", 900, chores.reseal),  # what a crash interrupted goes on at start; this retires and forgets terms

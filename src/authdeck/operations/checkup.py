@@ -17,7 +17,7 @@ from authdeck.clock import to_micros
 from authdeck.errors import DeckError
 from authdeck.operations import keyring, seals, unreadable
 from authdeck.operations.desk import Desk
-from authdeck.operations.refresh import LEASE
+from authdeck.operations.token_calls import LEASE
 from authdeck.storage.database import Database, ReadConnection
 from authdeck.storage.reading import access, audit, sealed, soundness
 from authdeck.storage.reading.requests import known_gaps

@@ -21,7 +21,8 @@ from authdeck.formats import Refused
 from authdeck.identity import Identity
 from authdeck.import_plan import CHOICES, Decision, Outcome
 from authdeck.operations.desk import Desk
-from authdeck.operations.import_rows import Importing, find, store
+from authdeck.operations.import_finding import Seen, find, look_up, marks_of
+from authdeck.operations.import_rows import Importing, store
 from authdeck.operations.records import record
 from authdeck.secret import Secret
 from authdeck.storage.database import ReadConnection, WriteConnection
@@ -190,8 +191,9 @@ def _previewed(
     importing: Importing, offered: Sequence[Offered], chosen: Choices, first: int, connection: ReadConnection
 ) -> list[ImportRow]:
     rows = []
+    seen = look_up(importing.desk, connection, _offers_of(offered))
     for number, offer in enumerate(offered, first):
-        row, _, _ = _decided(importing, connection, offer, _choice(chosen, number))
+        row, _, _ = _decided(importing, connection, seen, offer, _choice(chosen, number))
         rows.append(row)
         if offer.draft is not None and offer.identity is not None:
             importing.remember(offer.draft, offer.identity)
@@ -201,14 +203,27 @@ def _previewed(
 def _stored(
     importing: Importing, offered: Sequence[Offered], chosen: Choices, first: int, connection: WriteConnection
 ) -> list[ImportRow]:
-    """One chunk, whole: its rows, and the batch's cursor behind them."""
+    """One chunk, whole: its rows, and the batch's cursor behind them.
+
+    Storage is asked for the whole chunk; again for a row that has something in common with one that was added
+    meanwhile, and for every row once a known account was changed.
+    """
     rows = []
     items: list[dict[str, Any]] = []
+    known: Seen | None = look_up(importing.desk, connection, _offers_of(offered))
+    added: set[str] = set()
     for number, offer in enumerate(offered, first):
-        row, draft, decision = _decided(importing, connection, offer, _choice(chosen, number))
+        marks = marks_of(importing.desk, offer.draft, offer.identity) if offer.draft and offer.identity else set()
+        is_apart = known is not None and not marks & added
+        seen = known if known and is_apart else look_up(importing.desk, connection, _offers_of([offer]))
+        row, draft, decision = _decided(importing, connection, seen, offer, _choice(chosen, number))
         key = None
         if draft is not None and decision is not None and offer.identity is not None:
-            stored = store(importing, connection, draft, offer.identity, decision, _refresh_by(draft, chosen))
+            if decision.outcome is Outcome.NEW:
+                added |= marks | {f"name:{(decision.stored_as or draft.file_name).casefold()}"}
+            if decision.outcome is Outcome.UPDATED or decision.trash_first is not None:
+                known = None
+            stored = store(importing, connection, seen, draft, offer.identity, decision, _refresh_by(draft, chosen))
             key = stored.account_key
             row = replace(row, auth_index=stored.auth_index or row.auth_index, notes=(*row.notes, *stored.notes))
         rows.append(row)
@@ -229,8 +244,12 @@ def _stored(
     return rows
 
 
+def _offers_of(offered: Sequence[Offered]) -> list[tuple[Draft, Identity]]:
+    return [(offer.draft, offer.identity) for offer in offered if offer.draft and offer.identity]
+
+
 def _decided(
-    importing: Importing, connection: ReadConnection, offer: Offered, choice: str
+    importing: Importing, connection: ReadConnection, seen: Seen, offer: Offered, choice: str
 ) -> tuple[ImportRow, Draft | None, Decision | None]:
     """The row as it will be reported, and, where there is something to store, the draft and what to do with it."""
     if offer.draft is None or offer.identity is None:
@@ -242,7 +261,7 @@ def _decided(
         outcome = Outcome.UNCHANGED if is_equal else Outcome.UPDATED
         reason = ("same_as_row", {"file_name": first})
         return ImportRow(draft.source, draft.file_name, outcome, reason=reason), None, None
-    found = find(importing, connection, draft, offer.identity)
+    found = find(importing.desk, connection, seen, draft, offer.identity)
     issued = providers.PROVIDERS[draft.provider].tokens(draft.document).issued_at
     decision = import_plan.decide(draft, found, choice, issued_at=issued)
     stored_as = decision.stored_as if decision.stored_as != draft.file_name else None

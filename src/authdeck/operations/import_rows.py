@@ -1,29 +1,24 @@
-"""One row of an import inside its transaction: what storage knows of the account offered; doing what was decided."""
+"""One row of an import inside its transaction: doing what was decided."""
 
-import json
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
-from typing import Any
 from urllib.parse import urlsplit
 
 from authdeck import formats, ids
 from authdeck.access import Actor, Role
-from authdeck.account import Account, Kind, RefreshBy
+from authdeck.account import Account, RefreshBy
 from authdeck.acts import Act
 from authdeck.credential import Draft
-from authdeck.errors import DeckError
 from authdeck.hold import Hold, Owner
 from authdeck.identity import Identity, Strength
-from authdeck.import_plan import Decision, Found, Match, Note, Outcome
+from authdeck.import_plan import Decision, Note, Outcome
 from authdeck.operations import seals, upstreams
 from authdeck.operations.desk import Desk
+from authdeck.operations.import_finding import Seen, fingerprints, identity_hash, secrets_of
 from authdeck.operations.records import changed, record
 from authdeck.providers import PROVIDERS
 from authdeck.storage.database import ReadConnection, WriteConnection
-from authdeck.storage.reading import accounts, revisions
-from authdeck.storage.reading.accounts import Named
-from authdeck.storage.reading.revisions import Fingerprint
+from authdeck.storage.reading import accounts
 from authdeck.storage.reading.upstreams import approved
 from authdeck.storage.writing import accounts as account_writes
 from authdeck.storage.writing import holds
@@ -44,12 +39,12 @@ class Importing:
 
     def remember(self, draft: Draft, who: Identity) -> None:
         if who.text is not None:
-            self._offered.setdefault(who.text, (draft.file_name, _secrets(draft)))
+            self._offered.setdefault(who.text, (draft.file_name, secrets_of(draft)))
 
     def twin(self, draft: Draft, who: Identity) -> tuple[str, bool] | None:
         """The earlier row of a preview that is the same account: its file name, and whether its secrets are too."""
         earlier = self._offered.get(who.text) if who.text is not None else None
-        return (earlier[0], earlier[1] == _secrets(draft)) if earlier else None
+        return (earlier[0], earlier[1] == secrets_of(draft)) if earlier else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,128 +56,31 @@ class Stored:
     notes: tuple[Note, ...] = ()
 
 
-def find(importing: Importing, connection: ReadConnection, draft: Draft, who: Identity) -> Found:
-    """All that storage knows of the account offered."""
-    desk = importing.desk
-    identity_hash = _identity_hash(desk, who)
-    by_identity = accounts.by_identity(connection, [identity_hash]) if identity_hash else {}
-    prints = _fingerprints(desk, draft)
-    known = revisions.known_fingerprints(connection, [value for _, value in prints])
-    holders = {seen.account for together in known.values() for seen in together}
-    candidates = {named.account.key: named for named in by_identity.values()}
-    candidates |= accounts.by_keys(connection, holders - candidates.keys()) if holders - candidates.keys() else {}
-    matches = [_match(desk, connection, draft, named, identity_hash, prints, known) for named in candidates.values()]
-    owner = accounts.by_file_name(connection, [draft.file_name.casefold()]).get(draft.file_name.casefold())
-    is_known = {match.auth_index for match in matches if match.same_identity or match.shares_token}
-    near = [auth_index for auth_index in _same_email(connection, draft) if auth_index not in is_known]
-    return Found(
-        matches=matches,
-        near=near,
-        name_owner=owner.account.auth_index if owner else None,
-        taken_names=accounts.names_like(connection, draft.file_name) if owner else frozenset(),
-    )
-
-
 def store(
     importing: Importing,
     connection: WriteConnection,
+    seen: Seen,
     draft: Draft,
     who: Identity,
     decision: Decision,
     refresh_by: RefreshBy,
 ) -> Stored:
-    """Do what was decided. Nothing is stored for conflicts."""
+    """Do what was decided, by what was seen. Nothing is stored for conflicts."""
     if decision.trash_first is not None:
         _trash(importing, connection, decision.trash_first)
     if decision.outcome is Outcome.NEW:
         return _add(importing, connection, draft, who, decision, refresh_by)
     if decision.outcome not in {Outcome.UPDATED, Outcome.UNCHANGED} or decision.auth_index is None:
         return Stored(None, decision.auth_index)
-    account = accounts.by_index(connection, decision.auth_index)
+    is_update = decision.outcome is Outcome.UPDATED
+    account = accounts.by_index(connection, decision.auth_index) if is_update else seen.account(decision.auth_index)
     _name(importing, connection, account.key, draft, known_as=account.file_name)
     notes: tuple[Note, ...] = ()
-    if decision.outcome is Outcome.UPDATED:
+    if is_update:
         notes = _update(importing, connection, account, draft, who, restore=decision.restore)
         for waiting in decision.waiting:
             _let_wait(importing, connection, waiting, account.auth_index)
     return Stored(account.key, account.auth_index, notes)
-
-
-# ---- finding ----
-
-
-def _match(
-    desk: Desk,
-    connection: ReadConnection,
-    draft: Draft,
-    named: Named,
-    identity_hash: str | None,
-    prints: Sequence[tuple[str, str]],
-    known: Mapping[str, Sequence[Fingerprint]],
-) -> Match:
-    account = named.account
-    current = _current_document(desk, connection, account)
-    held = frozenset(PROVIDERS[account.provider].secrets(current)) if current is not None else frozenset()
-    offered = _secrets(draft)
-    strongest = _strongest(prints, known, account.key)
-    in_current = bool(offered) and next(iter(PROVIDERS[draft.provider].secrets(draft.document)), None) in held
-    claims = PROVIDERS[account.provider].claims(current) if current is not None else None
-    return Match(
-        auth_index=account.auth_index,
-        same_identity=_same(identity_hash, named.identity_hash),
-        is_current=bool(offered) and offered <= held,
-        seen_in=None if strongest is None or in_current else strongest.revision,
-        shares_token=strongest is not None,
-        trashed=named.trashed,
-        last_refresh=claims.last_refresh if claims else None,
-        issued_at=PROVIDERS[account.provider].tokens(current).issued_at if current is not None else None,
-        settings=account.settings,
-    )
-
-
-def _current_document(desk: Desk, connection: ReadConnection, account: Account) -> Mapping[str, Any] | None:
-    """``None`` where the sealed auth file can't be opened: then any readable one is an improvement."""
-    try:
-        content = seals.open_file(desk.vault, revisions.current(connection, account.auth_index))
-        return formats.canonical(json.loads(content))
-    except DeckError:
-        return None
-
-
-def _strongest(
-    prints: Sequence[tuple[str, str]], known: Mapping[str, Sequence[Fingerprint]], account_key: int
-) -> Fingerprint | None:
-    """The account's trace of the draft's strongest secret, if it ever held it."""
-    if not prints:
-        return None
-    return next((seen for seen in known.get(prints[0][1], ()) if seen.account == account_key), None)
-
-
-def _same(offered: str | None, stored: str | None) -> bool | None:
-    return None if offered is None or stored is None else offered == stored
-
-
-def _same_email(connection: ReadConnection, draft: Draft) -> list[str]:
-    """Live accounts of the same provider and e-mail: near matches unless something stronger says more."""
-    email = draft.claims.email
-    if not email or draft.kind is Kind.API_KEY:
-        return []
-    same = accounts.by_email(connection, [email]).get(email, [])
-    return [named.account.auth_index for named in same if named.account.provider is draft.provider]
-
-
-def _secrets(draft: Draft) -> frozenset[tuple[str, str]]:
-    return frozenset(PROVIDERS[draft.provider].secrets(draft.document))
-
-
-def _fingerprints(desk: Desk, draft: Draft) -> list[tuple[str, str]]:
-    """(kind, keyed hash) of each secret, strongest first."""
-    secrets = PROVIDERS[draft.provider].secrets(draft.document)
-    return [(kind, desk.vault.keyed_hash("fingerprint", text)) for kind, text in secrets]
-
-
-def _identity_hash(desk: Desk, who: Identity) -> str | None:
-    return desk.vault.keyed_hash("identity", who.text) if who.text is not None else None
 
 
 # ---- storing ----
@@ -206,7 +104,7 @@ def _add(
         file_name=decision.stored_as or draft.file_name,
         settings=draft.settings,
         claims=draft.claims,
-        identity_hash=None if apart else _identity_hash(desk, who),
+        identity_hash=None if apart else identity_hash(desk, who),
         identity_strength=Strength.PARTIAL.value if apart else who.strength.value,
         identity_proven=False,
         refresh_by=refresh_by,
@@ -243,9 +141,9 @@ def _update(
     )
     labels = account_writes.labels(draft.claims)
     columns = {name: value for name, value in labels.items() if value or name == "expires_at"}
-    identity_hash = _identity_hash(desk, who)
-    if account.identity_strength != Strength.FULL.value and identity_hash is not None:
-        columns |= {"identity_hash": identity_hash, "identity_strength": who.strength.value}
+    known_as = identity_hash(desk, who)
+    if account.identity_strength != Strength.FULL.value and known_as is not None:
+        columns |= {"identity_hash": known_as, "identity_strength": who.strength.value}
     if importing.apply_settings:
         columns |= account_writes.setting_columns(draft.settings)
     account_writes.change(connection, account.key, columns, at=desk.now())
@@ -293,7 +191,7 @@ def _add_revision(
         expires_at=tokens.expires_at,
     )
     revision_writes.add(connection, revision)
-    revision_writes.add_fingerprints(connection, key, number, _fingerprints(desk, draft), is_new_account=parent is None)
+    revision_writes.add_fingerprints(connection, key, number, fingerprints(desk, draft), is_new_account=parent is None)
 
 
 def _name(importing: Importing, connection: WriteConnection, key: int, draft: Draft, *, known_as: str) -> None:

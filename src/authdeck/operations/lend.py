@@ -53,10 +53,13 @@ class Lender:
         Raises ``account_not_found`` (404) and ``credential_unreadable`` (503); the latter is a visible state of the
         account from then on, and ends when the file can be opened again.
         """
-        if (kept := self.ready(auth_index)) is not None:
-            return kept
+        return self.ready(auth_index) or await self.newest(auth_index)
+
+    async def newest(self, auth_index: str) -> Credential:
+        """The credential as it is stored now, whatever is in memory: another process may have renewed it."""
         changes = self._changes
         credential = (await self.opened(auth_index)).credential
+        self._kept.pop(auth_index, None)
         if changes == self._changes:  # else it may be an older one than what a change announced
             self._kept[auth_index] = credential
             if len(self._kept) > LIMIT:

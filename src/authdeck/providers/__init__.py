@@ -70,6 +70,10 @@ class ProviderModule(Protocol):
         """
         ...
 
+    def client_id(self, settings: Providers, /) -> str:
+        """The OAuth client that its sign-ins belong to; empty where nothing rotates."""
+        ...
+
     def refresh_request(self, credential: Credential, settings: Providers, now: datetime, /) -> Outgoing | None:
         """The token call, or ``None`` where this login has nothing to refresh. Raises ``client_secret_missing``."""
         ...

@@ -73,6 +73,10 @@ def prepare(passed: Passed, credential: Credential, settings: Providers) -> Outg
     return sending.passing(passed, credential, url, sending.authorization(credential), body)
 
 
+def client_id(settings: Providers) -> str:
+    return settings.antigravity.client_id or ""
+
+
 def refresh_request(credential: Credential, settings: Providers, now: datetime) -> Outgoing | None:
     """Google refreshes only with the client's secret, and we ship none: ``client_secret_missing`` says what to set."""
     del now

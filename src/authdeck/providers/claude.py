@@ -98,6 +98,10 @@ def prepare(passed: Passed, credential: Credential, settings: Providers) -> Outg
     return sending.passing(passed, credential, url, needed)
 
 
+def client_id(settings: Providers) -> str:
+    return settings.claude.client_id
+
+
 def refresh_request(credential: Credential, settings: Providers, now: datetime) -> Outgoing | None:
     """Setup tokens have no refresh token: there is nothing to ask for."""
     del now

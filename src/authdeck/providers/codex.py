@@ -148,6 +148,10 @@ def account_id(document: Mapping[str, Any]) -> str | None:
     return said
 
 
+def client_id(settings: Providers) -> str:
+    return settings.codex.client_id
+
+
 def refresh_request(credential: Credential, settings: Providers, now: datetime) -> Outgoing | None:
     del now
     if credential.kind is Kind.API_KEY or credential.refresh_token is None:

@@ -55,6 +55,11 @@ def prepare(passed: Passed, credential: Credential, settings: Providers) -> Outg
     return sending.passing(passed, credential, url, [("x-goog-api-key", sending.bearer(credential))])
 
 
+def client_id(settings: Providers) -> str:
+    del settings
+    return ""
+
+
 def refresh_request(credential: Credential, settings: Providers, now: datetime) -> Outgoing | None:
     """``None``: keys do not rotate."""
     del credential, settings, now

@@ -75,6 +75,10 @@ def prepare(passed: Passed, credential: Credential, settings: Providers) -> Outg
     return sending.passing(passed, credential, addresses.below(base, tail, passed.query), needed)
 
 
+def client_id(settings: Providers) -> str:
+    return settings.kimi.client_id
+
+
 def refresh_request(credential: Credential, settings: Providers, now: datetime) -> Outgoing | None:
     del now
     if credential.kind is Kind.API_KEY or credential.refresh_token is None:

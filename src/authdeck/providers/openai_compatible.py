@@ -53,6 +53,11 @@ def prepare(passed: Passed, credential: Credential, settings: Providers) -> Outg
     return sending.passing(passed, credential, url, sending.authorization(credential))
 
 
+def client_id(settings: Providers) -> str:
+    del settings
+    return ""
+
+
 def refresh_request(credential: Credential, settings: Providers, now: datetime) -> Outgoing | None:
     """``None``: keys do not rotate."""
     del credential, settings, now

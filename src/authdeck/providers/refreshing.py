@@ -28,6 +28,8 @@ _FORM: Final = "application/x-www-form-urlencoded"
 _CODE: Final = re.compile(r"[a-z0-9_.:-]{1,64}")
 _LONGEST: Final = 10**9
 _TOKENS: Final = ("access_token", "refresh_token", "id_token")
+_TOKEN: Final = re.compile(r"[\x21-\x7e]{1,65536}")
+"""Printable ASCII, as RFC 6749 has it: what can be stored in a file and sent in a header."""
 
 
 def by_form(url: str, values: Mapping[str, str], credential: Credential) -> Outgoing:
@@ -74,13 +76,18 @@ def error_code(answer: Mapping[str, Any] | None) -> str:
 
 
 def _rotated(answer: Mapping[str, Any] | None, document: Mapping[str, Any], now: datetime) -> Refreshed:
-    changes: dict[str, object] = {name: text for name in _TOKENS if answer and (text := fields.text(answer, name))}
+    changes: dict[str, object] = {name: text for name in _TOKENS if answer and (text := _token(answer, name))}
     if answer is None or not ("access_token" in changes or "refresh_token" in changes):
         return Refreshed(RefreshOutcome.UNKNOWN, "answer_without_tokens")
     if "access_token" in changes:
         changes |= _dates(answer, changes["access_token"], document, now)
     changes["last_refresh"] = rfc3339(now.replace(microsecond=0))
     return Refreshed(RefreshOutcome.OK, changes=changes)
+
+
+def _token(answer: Mapping[str, Any], name: str) -> str | None:
+    said = fields.text(answer, name)
+    return said if said is not None and _TOKEN.fullmatch(said) else None
 
 
 def _dates(answer: Mapping[str, Any], access: object, document: Mapping[str, Any], now: datetime) -> dict[str, object]:

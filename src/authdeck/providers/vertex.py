@@ -103,6 +103,11 @@ def prepare(passed: Passed, credential: Credential, settings: Providers) -> Outg
     return sending.passing(passed, credential, url, sending.authorization(credential))
 
 
+def client_id(settings: Providers) -> str:
+    del settings
+    return ""
+
+
 def refresh_request(credential: Credential, settings: Providers, now: datetime) -> Outgoing | None:
     """A signed assertion for the token endpoint of the settings; the file's own ``token_uri`` is not asked."""
     if credential.kind is Kind.API_KEY:

@@ -160,6 +160,10 @@ def prepare(passed: Passed, credential: Credential, settings: Providers) -> Outg
     return sending.passing(passed, credential, url, needed)
 
 
+def client_id(settings: Providers) -> str:
+    return settings.xai.client_id
+
+
 def refresh_request(credential: Credential, settings: Providers, now: datetime) -> Outgoing | None:
     """To the file's ``token_endpoint`` where that is on the configured origin, else to the origin's usual path."""
     del now

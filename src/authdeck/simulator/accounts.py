@@ -96,13 +96,17 @@ class Account:
 
 
 class Accounts:
-    """All of them. Used on the simulator's own thread and, between requests, by a test's."""
+    """All of them. Used on the simulator's own thread and, between requests, by a test's.
+
+    ``reused`` has an account for each time that a used refresh token of its was presented.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._numbers = count(1)
         self._accounts: list[Account] = []
         self._families: dict[str, tuple[Account, Family]] = {}
+        self.reused: list[Account] = []
 
     def __iter__(self) -> Iterator[Account]:
         return iter(tuple(self._accounts))
@@ -171,6 +175,7 @@ class Accounts:
             raise self._refused(provider, "refresh_token_expired")
         if refresh_token in family.used:
             family.revoked = True
+            self.reused.append(account)
             raise self._refused(provider, "refresh_token_reused")
         if family.revoked or account.revoked:
             raise self._refused(provider, "refresh_token_invalidated")

@@ -148,6 +148,7 @@ accounts = Table(
     Column("request_retry", Integer),
     Column("websockets", Boolean),
     Column("using_api", Boolean),
+    Column("request_scoped_errors", JSON),  # NULL in rows older than the column
     Column("refresh_by", String(16), nullable=False),
     Column("locked", Boolean, nullable=False),
     Column("current_revision", Integer, nullable=False),

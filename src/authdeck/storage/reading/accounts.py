@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, select
+from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, func, select
 
-from authdeck.account import Account, AccountSettings, Kind, ModelAlias, Provider, RefreshBy
+from authdeck.account import Account, AccountSettings, ErrorAction, ErrorRule, Kind, ModelAlias, Provider, RefreshBy
 from authdeck.clock import to_micros
 from authdeck.entry import Entry
 from authdeck.errors import Conflict, NotFound
@@ -40,7 +40,10 @@ def _among(column: ColumnElement[Any]) -> ColumnElement[bool]:
 _BY_IDENTITY = _select().where(_EXISTS, _among(accounts.c.identity_hash))
 _BY_KEY = _select().where(_EXISTS, _among(accounts.c.key))
 _BY_FILE_NAME = _select().where(_LIVE, _among(accounts.c.file_name_folded))
-_BY_EMAIL = _select().where(_LIVE, _among(accounts.c.email)).order_by(accounts.c.key).limit(20)
+_NEAR = 20
+_PLACE = func.row_number().over(partition_by=accounts.c.email, order_by=accounts.c.key).label("place")
+_FIRST = select(accounts.c.key, _PLACE).where(_LIVE, _among(accounts.c.email)).subquery()
+_BY_EMAIL = _select().join(_FIRST, _FIRST.c.key == accounts.c.key).where(_FIRST.c.place <= _NEAR)
 
 
 def live(connection: ReadConnection) -> list[Entry]:
@@ -240,6 +243,11 @@ _PROVIDERS = {provider.value: provider for provider in Provider}
 _KINDS = {kind.value: kind for kind in Kind}
 
 
+def _error_rule(kept: Mapping[str, Any]) -> ErrorRule:
+    lists = {name: tuple(kept[name]) for name in ("match", "match_regexr")}
+    return ErrorRule(kept["status"], **lists, action=ErrorAction(kept["action"]))
+
+
 def _account(row: Row[Any], names: tuple[str, ...]) -> Account:
     return Account(
         key=row.key,
@@ -259,6 +267,7 @@ def _account(row: Row[Any], names: tuple[str, ...]) -> Account:
             request_retry=row.request_retry,
             websockets=row.websockets,
             using_api=row.using_api,
+            request_scoped_errors=tuple(map(_error_rule, row.request_scoped_errors or ())),
         ),
         label=row.label,
         email=row.email,

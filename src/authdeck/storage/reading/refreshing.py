@@ -44,6 +44,26 @@ def open_entry(connection: ReadConnection, account_key: int) -> int | None:
     return connection.execute(statement).scalar_one_or_none()
 
 
+def new_revision_of(connection: ReadConnection, key: int) -> int | None:
+    """The revision that this call's answer was stored as, if it was."""
+    statement = select(refresh_journal.c.new_revision).where(refresh_journal.c.key == key)
+    return connection.execute(statement).scalar_one_or_none()
+
+
+def refusal_of(connection: ReadConnection, account_key: int, from_revision: int) -> str | None:
+    """The provider's word with which it refused this revision's refresh token, if it did."""
+    statement = (
+        select(refresh_journal.c.code)
+        .where(
+            refresh_journal.c.account == account_key,
+            refresh_journal.c.from_revision == from_revision,
+            refresh_journal.c.outcome == "refused",
+        )
+        .limit(1)
+    )
+    return connection.execute(statement).scalar_one_or_none()
+
+
 def unknown_calls(connection: ReadConnection, account_key: int, from_revision: int) -> list[datetime]:
     """When this revision's refresh token was sent without an answer that anybody read; oldest first."""
     statement = (

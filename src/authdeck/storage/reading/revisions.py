@@ -50,7 +50,9 @@ class Fingerprint:
 
 _WITH_INDEX = select(revisions, accounts.c.auth_index).join(accounts, accounts.c.key == revisions.c.account)
 
-
+_IN_FORCE = _WITH_INDEX.where(
+    accounts.c.key.in_(bindparam("wanted", expanding=True)), revisions.c.number == accounts.c.current_revision
+)
 _FINGERPRINTS = (
     select(fingerprints)
     .where(fingerprints.c.hash.in_(bindparam("wanted", expanding=True)))
@@ -67,6 +69,12 @@ def current(connection: ReadConnection, auth_index: str) -> StoredRevision:
     if row is None:
         raise NotFound("account_not_found", name=auth_index)
     return _revision(row)
+
+
+def current_of(connection: ReadConnection, keys: Iterable[int]) -> dict[int, StoredRevision]:
+    """The auth files in force of these accounts, by the accounts' keys."""
+    rows = connection.execute(_IN_FORCE, {"wanted": list(keys)})
+    return {row.account: _revision(row) for row in rows}
 
 
 def one(connection: ReadConnection, auth_index: str, number: int) -> StoredRevision:

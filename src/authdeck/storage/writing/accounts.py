@@ -79,6 +79,7 @@ def setting_columns(settings: AccountSettings) -> dict[str, Any]:
     columns = asdict(settings)
     columns["excluded_models"] = list(settings.excluded_models)
     columns["model_aliases"] = [asdict(alias) for alias in settings.model_aliases]
+    columns["request_scoped_errors"] = [asdict(rule) for rule in settings.request_scoped_errors]
     return columns
 
 

@@ -53,6 +53,7 @@ _EMPTY: Final[Mapping[str, Any]] = {
     "proxy": None,
     "excluded_models": [],
     "model_aliases": [],
+    "request_scoped_errors": [],
     "disable_cooling": None,
     "request_retry": None,
     "websockets": None,

@@ -3,26 +3,32 @@
 from datetime import datetime, timedelta
 
 from sqlalchemy import insert, select, text, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from authdeck.clock import from_micros
 from authdeck.storage.database import ReadConnection, WriteConnection
-from authdeck.storage.tables import leases, refresh_journal
+from authdeck.storage.tables import accounts, leases, refresh_journal
 
 
 def take_lease(connection: WriteConnection, name: str, owner: str, seconds: float) -> int | None:
-    """Take the lease by the database's clock. Its fencing number, larger than any before; ``None``: it is held."""
+    """Take the lease by the database's clock. Its fencing number, larger than any before; ``None``: it is held.
+
+    From here to the commit nobody else can take or release it: what is read afterwards is what the last holder left.
+    """
+    insert_ = sqlite.insert if connection.dialect == "sqlite" else postgresql.insert
+    first = insert_(leases).values(name=name, owner="", fence=0, until=from_micros(0))
+    connection.execute(first.on_conflict_do_nothing())
     now = database_now(connection)
-    until = now + timedelta(seconds=seconds)
-    held = connection.execute(select(leases).where(leases.c.name == name)).one_or_none()
-    if held is None:
-        connection.execute(insert(leases).values(name=name, owner=owner, fence=1, until=until))
-        return 1
-    if held.until > now:
-        return None
-    fence = int(held.fence) + 1
-    taken = update(leases).where(leases.c.name == name, leases.c.fence == held.fence)
-    moved = connection.execute(taken.values(owner=owner, fence=fence, until=until))
-    return fence if moved.rowcount else None
+    free = update(leases).where(leases.c.name == name, leases.c.until <= now)
+    taken = free.values(owner=owner, fence=leases.c.fence + 1, until=now + timedelta(seconds=seconds))
+    return connection.execute(taken.returning(leases.c.fence)).scalar_one_or_none()
+
+
+def renew_lease(connection: WriteConnection, name: str, owner: str, fence: int, seconds: float) -> bool:
+    """Hold the lease for so much longer. Whether it was still ours."""
+    until = database_now(connection) + timedelta(seconds=seconds)
+    ours = update(leases).where(leases.c.name == name, leases.c.owner == owner, leases.c.fence == fence)
+    return bool(connection.execute(ours.values(until=until)).rowcount)
 
 
 def holds_lease(connection: ReadConnection, name: str, owner: str, fence: int) -> bool:
@@ -72,6 +78,17 @@ def give_up_others(connection: WriteConnection, boot: str, at: datetime) -> int:
     connection.execute(update(leases).where(leases.c.owner != boot).values(until=from_micros(0)))
     left = update(refresh_journal).where(refresh_journal.c.outcome.is_(None), refresh_journal.c.boot != boot)
     return connection.execute(left.values(outcome="unknown", code="process_ended", ended_at=at)).rowcount
+
+
+def give_up_forgotten(connection: WriteConnection, at: datetime) -> list[int]:
+    """Open calls whose account's lease has run out are ``unknown``: who made them is gone. The accounts' keys."""
+    lease = select(leases.c.name).where(
+        leases.c.name == "refresh:" + accounts.c.auth_index, leases.c.until > database_now(connection)
+    )
+    held = select(accounts.c.key).where(accounts.c.key == refresh_journal.c.account, lease.exists()).exists()
+    left = update(refresh_journal).where(refresh_journal.c.outcome.is_(None), ~held)
+    given_up = left.values(outcome="unknown", code="process_ended", ended_at=at)
+    return list(connection.execute(given_up.returning(refresh_journal.c.account)).scalars())
 
 
 def database_now(connection: ReadConnection) -> datetime:

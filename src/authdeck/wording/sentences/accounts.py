@@ -18,6 +18,15 @@ SENTENCES: dict[str, str] = {
     "field_invalid:prefix": "A prefix takes 1 to 64 letters, digits, dots, dashes and underscores, and begins with a letter or digit.",
     "field_invalid:not_text_list": "{field} takes a list of texts, or one text with commas between.",
     "field_invalid:not_alias_list": "{field} takes a list of objects with model and alias, both not empty.",
+    "field_invalid:not_error_rules": (
+        "{field} takes a list of objects with status (100 to 599), action (stop, stop-and-cooldown, continue or "
+        "continue-and-cooldown), and lists of texts as match and match-regexr."
+    ),
+    "field_invalid:too_many_rules": "{field} takes at most {limit} rules, phrases or patterns, of 500 characters each.",
+    "field_invalid:pattern_refused": (
+        "The pattern {pattern} can't be used. Patterns are RE2's: without look-around and back-references, so that none "
+        "can hold up requests."
+    ),
     "field_invalid:alias_twice": "Two aliases are the same. Each alias may stand once.",
     "field_invalid:alias_same": "An alias must differ from its model's name.",
     "field_invalid:proxy_url": "A proxy is an http, https, socks5 or socks5h URL with a host, or the word direct.",
