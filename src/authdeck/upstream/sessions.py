@@ -1,4 +1,4 @@
-"""Connections to providers: one pool for direct ones, and one for each proxy."""
+"""Connections to providers for whole calls: one pool for direct ones, and one for each proxy."""
 
 import socket
 import ssl
@@ -12,6 +12,7 @@ from yarl import URL
 
 from authdeck.event import FailureKind
 from authdeck.secret import Secret
+from authdeck.upstream.connections import Connections
 from authdeck.upstream.failures import UpstreamFailure
 from authdeck.upstream.origins import Origins
 
@@ -30,6 +31,7 @@ class Sessions:
     def __init__(self, origins: Origins, *, connect_timeout: float = 10.0) -> None:
         self.origins: Final = origins
         self.connect_timeout: Final = connect_timeout
+        self.connections: Final = Connections(origins, connect_timeout=connect_timeout)
         self._direct: aiohttp.ClientSession | None = None
         self._by_proxy: dict[Secret, aiohttp.ClientSession] = {}
 
@@ -51,6 +53,7 @@ class Sessions:
         self._direct, self._by_proxy = None, {}
         for session in sessions:
             await session.close()
+        await self.connections.close()
 
 
 class CheckedResolver(AbstractResolver):
