@@ -16,6 +16,10 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 
+WATCH_AFTER: Final = 0.05
+"""Seconds before anybody looks whether the client is still there: an answer that is over by then needs no watch."""
+
+
 class ClientGone(Exception):
     """The client closed the connection before its request was complete."""
 
@@ -24,7 +28,7 @@ class Request:
     """A client's request. ``event`` grows as it goes on; ``id`` is what the client gets to name it by."""
 
     __slots__ = (
-        "_clock", "_head", "_receive", "_send", "_watcher", "began", "event", "headers", "id", "is_gone", "is_over",
+        "_clock", "_head", "_named", "_receive", "_send", "_watch_timer", "_watcher", "began", "event", "headers", "id", "is_gone", "is_over",
         "is_recorded", "is_started", "method", "path", "query", "raw_path",
     )  # fmt: skip
 
@@ -33,7 +37,9 @@ class Request:
         self._send: Final = send
         self._clock: Final = clock
         self._watcher: asyncio.Task[Message] | None = None
+        self._watch_timer: asyncio.TimerHandle | None = None
         self._head: Message | None = None
+        self._named: dict[bytes, bytes] | None = None
         self.method: Final[str] = scope["method"]
         self.path: Final[str] = scope["path"]
         self.raw_path: Final[bytes] = scope.get("raw_path") or self.path.encode()
@@ -47,7 +53,9 @@ class Request:
 
     def header(self, name: bytes) -> bytes | None:
         """Look up by lower-case name; the first where there are several."""
-        return next((value for found, value in self.headers if found == name), None)
+        if self._named is None:
+            self._named = dict(reversed(self.headers))
+        return self._named.get(name)
 
     def elapsed_ms(self) -> float:
         return (self._clock.monotonic() - self.began) * 1000
@@ -73,9 +81,12 @@ class Request:
     def watch(self) -> None:
         """Cancel the current task, with ``is_gone`` set, when the client leaves. Called after ``body``."""
         serving = asyncio.current_task()
+        assert serving is not None
+        self._watch_timer = asyncio.get_running_loop().call_later(WATCH_AFTER, self._begin_watch, serving)
 
+    def _begin_watch(self, serving: "asyncio.Task[object]") -> None:
         def left(_: "asyncio.Task[Message]") -> None:
-            if not self.is_over and serving is not None:
+            if not self.is_over:
                 self.is_gone = True
                 serving.cancel()
 
@@ -84,6 +95,8 @@ class Request:
 
     def unwatch(self) -> None:
         self.is_over = True
+        if self._watch_timer is not None:
+            self._watch_timer.cancel()
         if self._watcher is not None:
             self._watcher.cancel()
             self._watcher = None

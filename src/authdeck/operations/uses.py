@@ -17,20 +17,21 @@ class Uses:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._seen: dict[str, tuple[datetime, datetime | None]] = {}
+        self._seen: dict[str, tuple[int, int | None]] = {}  # unix milliseconds
 
     def saw(self, event: RequestEvent) -> None:
         if event.auth_index is None:
             return
-        at = from_micros(event.at_ms * 1000)
+        at = event.at_ms
         success = at if event.failure is None else self._seen.get(event.auth_index, (at, None))[1]
         self._seen[event.auth_index] = (at, success)
 
     async def flush(self) -> None:
         """Write what was seen since the last time; what can't be written now is kept for the next time."""
-        seen, self._seen = self._seen, {}
-        if not seen:
+        taken, self._seen = self._seen, {}
+        if not taken:
             return
+        seen = {index: (_moment(at), None if ok is None else _moment(ok)) for index, (at, ok) in taken.items()}
 
         def work(connection: WriteConnection) -> None:
             writing.remember_requests(connection, ((index, *times) for index, times in seen.items()))
@@ -38,13 +39,17 @@ class Uses:
         try:
             await self._desk.write(work)
         except BaseException:
-            self._seen = seen | self._seen
+            self._seen = taken | self._seen
             raise
         for index, times in seen.items():
             if (entry := self._desk.directory.get(index)) is not None:
                 self._desk.directory.apply(_used(entry, *times))
         succeeded = {index: success for index, (_, success) in seen.items() if success is not None}
         await verify_restored.saw_successes(self._desk, succeeded)
+
+
+def _moment(unix_ms: int) -> datetime:
+    return from_micros(unix_ms * 1000)
 
 
 def _used(entry: Entry, last_request: datetime, last_success: datetime | None) -> Entry:
