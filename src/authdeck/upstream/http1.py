@@ -22,6 +22,7 @@ INTERIM_LIMIT: Final = 8
 
 _INTERIM: Final = range(100, 200)
 _SWITCHING: Final = 101
+_VERSIONS: Final = frozenset({"1.1", "1.0"})
 _WITHOUT_BODY: Final = frozenset({204, 304})
 
 
@@ -243,6 +244,8 @@ class Connection(asyncio.Protocol):
             if status == _SWITCHING or self._interims > INTERIM_LIMIT:
                 raise HttpParserError
             return
+        if self._parser.get_http_version() not in _VERSIONS:
+            raise HttpParserError
         self._unread = 0
         answer.status = status
         answer.is_counted = status in _WITHOUT_BODY

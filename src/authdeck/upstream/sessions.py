@@ -25,13 +25,16 @@ _KEEP_ALIVE: Final = 30.0  # seconds; shorter than any provider's, so that few r
 class Sessions:
     """The only place that opens connections. No cookies, no redirects, no proxies from the environment.
 
-    Made before the loop runs; connections open when they are needed. ``close`` ends them all.
+    Made before the loop runs; connections open when they are needed. ``close`` ends them all. ``tls`` says whom to
+    trust, by default the system's authorities.
     """
 
-    def __init__(self, origins: Origins, *, connect_timeout: float = 10.0) -> None:
+    def __init__(
+        self, origins: Origins, *, connect_timeout: float = 10.0, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.origins: Final = origins
         self.connect_timeout: Final = connect_timeout
-        self.connections: Final = Connections(origins, connect_timeout=connect_timeout)
+        self.connections: Final = Connections(origins, connect_timeout=connect_timeout, tls=tls)
         self._direct: aiohttp.ClientSession | None = None
         self._by_proxy: dict[Secret, aiohttp.ClientSession] = {}
 
