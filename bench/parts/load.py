@@ -61,7 +61,7 @@ class Client(asyncio.Protocol):
 
 @dataclass
 class Delays:
-    """Seconds from an event's making to its arrival; those of the last piece, which waits for its event's commit, apart."""
+    """Seconds from an event's making to its arrival. The last piece waits for a commit, so it is told apart."""
 
     events: list[float] = field(default_factory=list)
     last: list[float] = field(default_factory=list)
@@ -112,7 +112,7 @@ async def steady(target: Target, rate: float, seconds: float) -> list[float]:
     began = time.monotonic()
     for number in range(int(rate * seconds)):
         await asyncio.sleep(max(0.0, began + number / rate - time.monotonic()))
-        while not idle:
+        while not idle:  # noqa: ASYNC110 - rare: all connections are busy
             await asyncio.sleep(0.001)
         client = idle.pop()
         answer = client.ask(request)
@@ -125,7 +125,7 @@ async def steady(target: Target, rate: float, seconds: float) -> list[float]:
 
 
 async def paced(target: Target, streams: int) -> Delays:
-    """How promptly the events of streams arrive that are all open at once, begun within one pause between two events."""
+    """How promptly the events of streams arrive that are all open at once."""
     clients, request = await connected(target.port, streams), written(target.key, stream=True)
     await asyncio.gather(*(client.ask(request) for client in clients))
     found = Delays([d for client in clients for d in client.delays], [d for c in clients for d in c.last_delays])

@@ -49,8 +49,8 @@ def running(upstream: int, core: int) -> Iterator[tuple[int, int] | None]:
         probe.close()
         configuration = Path(folder, "nginx.conf")
         configuration.write_text(CONFIGURATION.format(folder=folder, port=port, upstream=upstream))
-        command = [program, "-p", folder, "-c", str(configuration)]
-        process = subprocess.Popen(command, preexec_fn=lambda: os.sched_setaffinity(0, {core}))
+        process = subprocess.Popen([program, "-p", folder, "-c", str(configuration)])
+        os.sched_setaffinity(process.pid, {core})
         try:
             await_port(port)
             yield port, process.pid

@@ -1,4 +1,4 @@
-"""A provider that answers at once: 2 KB of JSON, or a stream with one event every ``PACE`` seconds, each with its time."""
+"""A provider that answers at once: 2 KB of JSON, or a stream with an event every ``PACE`` seconds, with its time."""
 
 import asyncio
 import json

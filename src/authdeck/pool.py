@@ -194,6 +194,15 @@ class Pool:
         member = self._members.get(auth_index)
         return member.account if member else None
 
+    def offers(self, route: Route) -> bool:
+        """Whether there is any account for it, ready or not."""
+        return any(offered is route for offered, _ in self._lanes)
+
+    def may_serve(self, auth_index: str, model: str | None, now: float) -> bool:
+        """Whether nothing keeps the account away now."""
+        member = self._members.get(auth_index)
+        return member is not None and member.opens_at(model) <= now
+
     def split(self, route: Route, model: str) -> tuple[str | None, str]:
         """``prefix/model`` in two, only if that prefix exists and no account offers the whole name."""
         prefix, slash, rest = model.partition("/")

@@ -16,6 +16,7 @@ from authdeck.access import AUTOMATION
 from authdeck.clock import SystemClock
 from authdeck.directory import Directory
 from authdeck.event import RequestEvent
+from authdeck.gateway import sockets
 from authdeck.gateway.app import Gateway
 from authdeck.operations import client_keys
 from authdeck.operations.changes import ChangeFeed
@@ -35,6 +36,7 @@ from authdeck.storage.reading.requests import RequestSearch, page
 from authdeck.upstream.calls import Calls
 from authdeck.upstream.origins import Origins
 from authdeck.upstream.sessions import Sessions
+from authdeck.upstream.sockets import Sockets
 from authdeck.upstream.streams import Streams
 from authdeck.vault.keys import MasterKey
 from authdeck.vault.vault import Vault
@@ -106,7 +108,9 @@ async def house(simulator: Simulator, tmp_path: Path) -> AsyncIterator[House]:
     sessions = Sessions(Origins(loaded.providers, own_host="127.0.0.1", own_port=1))
     vault = Vault.create(MasterKey.new()).vault
     desk = Desk(loaded, clock, "b" * 32, control, vault, ChangeFeed(), Directory(), Calls(sessions))
-    pool = Pool(lambda account: PROVIDERS[account.provider].routes(account.kind))
+    pool = Pool(
+        lambda account: PROVIDERS[account.provider].routes(account.kind) | sockets.routes(account, enabled=False)
+    )
     await Mirror(desk, pool).load()
     lender = Lender(desk)
     refresher = Refresher(desk, lender)
@@ -117,12 +121,14 @@ async def house(simulator: Simulator, tmp_path: Path) -> AsyncIterator[House]:
     key = await client_keys.create(desk, "ann's laptop", AUTOMATION)
     seen: list[RequestEvent] = []
     gateway = Gateway(
-        pool=pool, lender=lender, refresher=refresher, streams=Streams(sessions), recorder=recorder,
-        client_keys=keys, settings=loaded, clock=clock, saw=seen.append,
+        pool=pool, lender=lender, refresher=refresher, streams=Streams(sessions),
+        sockets=Sockets(sessions), recorder=recorder, client_keys=keys, settings=loaded, clock=clock, saw=seen.append,
     )  # fmt: skip
     listening = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(
-        uvicorn.Config(gateway, log_level="critical", access_log=False, lifespan="off", server_header=False, ws="none")
+        uvicorn.Config(
+            gateway, log_level="critical", access_log=False, lifespan="off", server_header=False, ws="websockets-sansio"
+        )
     )
     serving = tasks.start(server.serve(sockets=[listening]), name="gateway")
     client = aiohttp.ClientSession(auto_decompress=False)

@@ -55,7 +55,9 @@ def test_conditions_of_indexes_and_checks_are_the_tables_own(tmp_path: Path, clo
         with engine.connect() as connection:
             rows = connection.execute(text("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL")).all()
         engine.dispose()
-        told = {row.name: row.sql.replace(f'"{row.name}"', row.name) for row in rows}  # a renamed table stands in quotes
+        told = {
+            row.name: row.sql.replace(f'"{row.name}"', row.name) for row in rows
+        }  # a renamed table stands in quotes
         made = {name: sorted(line.strip(" \t,") for line in sql.splitlines()) for name, sql in told.items()}
         return {name: lines for name, lines in made.items() if name not in {"alembic_version", "sqlite_sequence"}}
 

@@ -61,7 +61,11 @@ async def net() -> AsyncIterator[Start]:
     servers, nets = [], list[Net]()
 
     async def start(
-        answer: Answer = ok, *, tls: ssl.SSLContext | None = None, trusted: ssl.SSLContext | None = None, **timeouts: float
+        answer: Answer = ok,
+        *,
+        tls: ssl.SSLContext | None = None,
+        trusted: ssl.SSLContext | None = None,
+        **timeouts: float,
     ) -> Net:
         origins = Origins(Providers(), own_host="127.0.0.1", own_port=1)
         sessions = Sessions(origins, connect_timeout=2, tls=trusted)
@@ -344,9 +348,7 @@ def authority(tmp_path: Path) -> Authority:
     file, keys = tmp_path / "certificate.pem", tmp_path / "key.pem"
     file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     keys.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(file, keys)
@@ -394,7 +396,9 @@ async def proxy() -> AsyncIterator[Proxy]:
 
     async def serving(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            await (_socks(made, reader, writer) if await reader.readexactly(1) == b"\5" else _connect(made, reader, writer))
+            await (
+                _socks(made, reader, writer) if await reader.readexactly(1) == b"\5" else _connect(made, reader, writer)
+            )
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:

@@ -6,6 +6,7 @@
 import asyncio
 import os
 from dataclasses import dataclass
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -249,7 +250,7 @@ def answers(draw: st.DrawFn) -> tuple[bytes, bytes, bool]:
 
 def cut(data: bytes, places: list[int]) -> list[bytes]:
     marks = sorted({0, len(data), *(place % (len(data) + 1) for place in places)})
-    return [data[start:end] for start, end in zip(marks, marks[1:], strict=False)]
+    return [data[start:end] for start, end in pairwise(marks)]
 
 
 places = st.lists(st.integers(0, 10_000), max_size=8)
@@ -276,7 +277,9 @@ def test_a_damaged_answer_is_an_answer_or_a_failure(
             break
     outcome = play(*cut(bytes(damaged), places))
     assert outcome.failure is None or outcome.failure in CODES
-    assert all(b"\r" not in text and b"\n" not in text and b"\0" not in text for pair in outcome.headers for text in pair)
+    assert all(
+        b"\r" not in text and b"\n" not in text and b"\0" not in text for pair in outcome.headers for text in pair
+    )
 
 
 @PROOF

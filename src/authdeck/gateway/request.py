@@ -28,8 +28,8 @@ class Request:
     """A client's request. ``event`` grows as it goes on; ``id`` is what the client gets to name it by."""
 
     __slots__ = (
-        "_clock", "_head", "_named", "_receive", "_send", "_watch_timer", "_watcher", "began", "event", "headers", "id", "is_gone", "is_over",
-        "is_recorded", "is_started", "method", "path", "query", "raw_path",
+        "_clock", "_head", "_named", "_receive", "_send", "_timers", "_watcher", "began", "event", "headers", "id",
+        "is_gone", "is_late", "is_over", "is_recorded", "is_started", "method", "path", "query", "raw_path",
     )  # fmt: skip
 
     def __init__(self, scope: Message, receive: Receive, send: Send, clock: Clock) -> None:
@@ -37,7 +37,7 @@ class Request:
         self._send: Final = send
         self._clock: Final = clock
         self._watcher: asyncio.Task[Message] | None = None
-        self._watch_timer: asyncio.TimerHandle | None = None
+        self._timers: tuple[asyncio.TimerHandle, ...] = ()
         self._head: Message | None = None
         self._named: dict[bytes, bytes] | None = None
         self.method: Final[str] = scope["method"]
@@ -49,7 +49,7 @@ class Request:
         at_ms = int(clock.now().timestamp() * 1000)
         self.event: Final = RequestEvent(new_request_id(at_ms), at_ms, self.path[:200])
         self.id: Final = self.event.id.hex()
-        self.is_started = self.is_over = self.is_gone = self.is_recorded = False
+        self.is_started = self.is_over = self.is_gone = self.is_late = self.is_recorded = False
 
     def header(self, name: bytes) -> bytes | None:
         """Look up by lower-case name; the first where there are several."""
@@ -78,11 +78,22 @@ class Request:
             message = await self._receive()
         raise ClientGone
 
-    def watch(self) -> None:
-        """Cancel the current task, with ``is_gone`` set, when the client leaves. Called after ``body``."""
-        serving = asyncio.current_task()
+    def watch(self, seconds: float) -> None:
+        """Cancel the current task when the client leaves (``is_gone``), or ``seconds`` are over (``is_late``).
+
+        Called after ``body``.
+        """
+        serving, loop = asyncio.current_task(), asyncio.get_running_loop()
         assert serving is not None
-        self._watch_timer = asyncio.get_running_loop().call_later(WATCH_AFTER, self._begin_watch, serving)
+        self._timers = (
+            loop.call_later(WATCH_AFTER, self._begin_watch, serving),
+            loop.call_later(seconds, self._too_late, serving),
+        )
+
+    def _too_late(self, serving: "asyncio.Task[object]") -> None:
+        if not self.is_over:
+            self.is_late = True
+            serving.cancel()
 
     def _begin_watch(self, serving: "asyncio.Task[object]") -> None:
         def left(_: "asyncio.Task[Message]") -> None:
@@ -95,8 +106,8 @@ class Request:
 
     def unwatch(self) -> None:
         self.is_over = True
-        if self._watch_timer is not None:
-            self._watch_timer.cancel()
+        for timer in self._timers:
+            timer.cancel()
         if self._watcher is not None:
             self._watcher.cancel()
             self._watcher = None

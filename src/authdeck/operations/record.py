@@ -239,9 +239,7 @@ class Recorder:
     def _refuse(self, group: list[_Waiting], error: Exception) -> None:
         self.counts.refused += len(group)
         problem = str(getattr(error, "orig", error))[:200]  # without SQLAlchemy's list of the values
-        _log.error(
-            "request event refused", request=group[0][0].id.hex(), error=type(error).__name__, problem=problem
-        )
+        _log.error("request event refused", request=group[0][0].id.hex(), error=type(error).__name__, problem=problem)
         self._settle(group)
 
     def _settle(self, group: list[_Waiting]) -> None:

@@ -8,7 +8,9 @@ import asyncio
 import socket
 import ssl
 from collections import defaultdict
+from math import inf
 from typing import Final, cast
+from weakref import WeakKeyDictionary
 
 import aiohappyeyeballs
 from python_socks import ProxyConnectionError, ProxyError, ProxyTimeoutError
@@ -18,7 +20,7 @@ from authdeck import tasks
 from authdeck.event import FailureKind
 from authdeck.secret import Secret
 from authdeck.upstream.failures import UpstreamFailure
-from authdeck.upstream.http1 import Connection
+from authdeck.upstream.http1 import Answer, Connection
 from authdeck.upstream.origins import Origin, Origins
 
 KEEP_ALIVE: Final = 30.0
@@ -31,6 +33,8 @@ LOOKS: Final = 4
 """How often within the shortest time-out connections are looked at."""
 
 _DELAY: Final = 0.25  # until the next address is tried beside the first: RFC 8305 §8
+
+# A proxy's library hands over a transport together with its writer, which would close it when nobody holds it any more.
 
 Place = tuple[Origin, Secret | None]
 _Found = list[tuple[int, int, int, str, tuple[str, int] | tuple[str, int, int, int]]]
@@ -46,6 +50,7 @@ class Connections:
         self._idle: Final[defaultdict[Place, list[Connection]]] = defaultdict(list)
         self._places: Final[dict[Connection, Place]] = {}
         self._names: Final[dict[tuple[str, int], tuple[float, asyncio.Task[_Found]]]] = {}
+        self._writers: Final[WeakKeyDictionary[asyncio.Protocol, asyncio.StreamWriter]] = WeakKeyDictionary()
         self._look: asyncio.TimerHandle | None = None
         self._first_byte = self._between = 300.0
 
@@ -111,41 +116,50 @@ class Connections:
             keeps = KEEP_ALIVE if connection.keeps is None else min(KEEP_ALIVE, connection.keeps - MARGIN)
             if silent >= keeps:
                 connection.end()
-        elif silent >= (self._between if answer.is_begun else self._first_byte):
-            if not connection.is_waiting_for_its_reader:
-                connection.end(UpstreamFailure(FailureKind.TIMEOUT, "upstream_timeout", sent=True, host=answer.host))
+        elif silent >= self._patience(connection, answer):
+            connection.end(UpstreamFailure(FailureKind.TIMEOUT, "upstream_timeout", sent=True, host=answer.host))
+
+    def _patience(self, connection: Connection, answer: Answer) -> float:
+        """Seconds. A provider that waits for our reader is not silent."""
+        if connection.is_waiting_for_its_reader:
+            return inf
+        return self._between if answer.is_begun else self._first_byte
 
     # ---- made ----
 
-    async def _made(self, place: Place) -> Connection:
+    async def connect(self, protocol: asyncio.Protocol, place: Place) -> None:
+        """Make a connection for ``protocol``, which is its own from then on. Raises ``UpstreamFailure``."""
         origin, proxy_url = place
-        connection = Connection(asyncio.get_running_loop(), self._freed, self._lost)
         try:
             async with asyncio.timeout(self._connect_timeout):
                 if proxy_url is None:
-                    await self._connect(connection, origin)
+                    await self._connect(protocol, origin)
                 else:
-                    await self._connect_through(connection, origin, proxy_url)
+                    await self._connect_through(protocol, origin, proxy_url)
         except (OSError, ProxyError, ProxyConnectionError, ProxyTimeoutError) as error:
             raise _not_made(error, origin.host, is_proxied=proxy_url is not None) from None
+
+    async def _made(self, place: Place) -> Connection:
+        connection = Connection(asyncio.get_running_loop(), self._freed, self._lost)
+        await self.connect(connection, place)
         self._places[connection] = place
         self._look_again()
         return connection
 
-    async def _connect(self, connection: Connection, origin: Origin) -> None:
+    async def _connect(self, protocol: asyncio.Protocol, origin: Origin) -> None:
         found = await self._addresses(origin.host, origin.port)
         reached = await aiohappyeyeballs.start_connection(found, happy_eyeballs_delay=_DELAY, interleave=1)
         try:
             reached.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             secure = self._context() if origin.scheme == "https" else None
             await asyncio.get_running_loop().create_connection(
-                lambda: connection, sock=reached, ssl=secure, server_hostname=origin.host if secure else None
+                lambda: protocol, sock=reached, ssl=secure, server_hostname=origin.host if secure else None
             )
         except BaseException:
             reached.close()
             raise
 
-    async def _connect_through(self, connection: Connection, origin: Origin, proxy_url: Secret) -> None:
+    async def _connect_through(self, protocol: asyncio.Protocol, origin: Origin, proxy_url: Secret) -> None:
         """By way of ``socks4``, ``socks5``, ``socks5h``, ``http`` or ``https``; names are resolved by the proxy."""
         scheme, _, rest = proxy_url.open().partition("://")
         spoken = {"socks5h": "socks5", "https": "http"}.get(scheme, scheme)
@@ -155,7 +169,10 @@ class Connections:
             raise UpstreamFailure(FailureKind.NETWORK, "proxy_invalid", sent=False) from None
         secure = self._context() if origin.scheme == "https" else None
         stream = await proxy.connect(origin.host, origin.port, dest_ssl=secure, timeout=self._connect_timeout)
-        connection.taken_over(cast("asyncio.Transport", stream.writer.transport), stream.writer)
+        transport = cast("asyncio.Transport", stream.writer.transport)
+        self._writers[protocol] = stream.writer
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)
 
     async def _addresses(self, host: str, port: int) -> _Found:
         """What the name stands for now, each address checked. Those who ask meanwhile wait for the same answer."""

@@ -54,8 +54,6 @@ class Answer:
         """Wait for status and headers. Raises ``UpstreamFailure``; the connection is over then, as when cancelled."""
         try:
             while not self.is_begun:
-                if self._failure is not None:
-                    raise self._failure
                 await self._something()
         except BaseException:
             self.close()
@@ -64,8 +62,6 @@ class Answer:
     async def read(self) -> bytes:
         """The next piece. Raises ``UpstreamFailure`` when the answer breaks off, or nothing comes for too long."""
         while not self._pieces:
-            if self._failure is not None:
-                raise self._failure
             if self.is_complete:
                 return b""
             await self._something()
@@ -76,6 +72,11 @@ class Answer:
             self._connection.resume()
         return piece
 
+    def must_be_whole(self) -> None:
+        """Raises ``UpstreamFailure`` where nobody can tell that nothing is missing."""
+        if not self.is_counted:
+            raise UpstreamFailure(FailureKind.UPSTREAM, "upstream_reset", sent=True, host=self.host)
+
     def close(self) -> None:
         """Stop: what has not been read is not wanted. A connection whose answer is complete is kept."""
         if not self.is_complete and self._failure is None:
@@ -83,6 +84,9 @@ class Answer:
             self._connection.end()
 
     async def _something(self) -> None:
+        """Wait for the next thing to happen. Raises what has failed."""
+        if self._failure is not None:
+            raise self._failure
         self._waiter = asyncio.get_running_loop().create_future()
         try:
             await self._waiter
@@ -115,8 +119,21 @@ class Connection(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_answer", "_freed", "_interims", "_is_interim", "_is_paused", "_is_spoiled", "_loop", "_lost", "_parser",
-        "_transport", "_unread", "_writer", "heard", "is_reused", "keeps",
+        "__weakref__",
+        "_answer",
+        "_freed",
+        "_interims",
+        "_is_interim",
+        "_is_paused",
+        "_is_spoiled",
+        "_loop",
+        "_lost",
+        "_parser",
+        "_transport",
+        "_unread",
+        "heard",
+        "is_reused",
+        "keeps",
     )  # fmt: skip
 
     def __init__(
@@ -130,7 +147,6 @@ class Connection(asyncio.Protocol):
         self._lost: Final = lost
         self._parser: Final = HttpResponseParser(self)
         self._transport: asyncio.Transport | None = None
-        self._writer: object = None
         self._answer: Answer | None = None
         self._interims = self._unread = 0
         self._is_interim = self._is_paused = self._is_spoiled = False
@@ -185,12 +201,6 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
 
-    def taken_over(self, transport: asyncio.Transport, writer: object) -> None:
-        """A transport that a proxy's library made. Its writer would close it when nobody holds it any more."""
-        self._writer = writer
-        transport.set_protocol(self)
-        self.connection_made(transport)
-
     def data_received(self, data: bytes) -> None:
         answer = self._answer
         if answer is None:  # nobody asked, and it must not become the answer to the next request
@@ -219,7 +229,6 @@ class Connection(asyncio.Protocol):
             else:
                 kind = FailureKind.UPSTREAM if answer.is_begun else FailureKind.NETWORK
                 answer.fail(UpstreamFailure(kind, "upstream_reset", sent=True, host=answer.host))
-        self._writer = None
         self._lost(self)
 
     # ---- called by the parser ----

@@ -29,9 +29,7 @@ class Sessions:
     trust, by default the system's authorities.
     """
 
-    def __init__(
-        self, origins: Origins, *, connect_timeout: float = 10.0, tls: ssl.SSLContext | None = None
-    ) -> None:
+    def __init__(self, origins: Origins, *, connect_timeout: float = 10.0, tls: ssl.SSLContext | None = None) -> None:
         self.origins: Final = origins
         self.connect_timeout: Final = connect_timeout
         self.connections: Final = Connections(origins, connect_timeout=connect_timeout, tls=tls)
