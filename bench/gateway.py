@@ -1,6 +1,6 @@
 """What the gateway costs on one core: CPU for each request and event, added latency, promptness, memory.
 
-    python bench/gateway.py [--seconds 4] [--only json steady streams open busy]
+    python bench/gateway.py [--seconds 4] [--only json steady streams open busy litellm]
 
 Processes: an upstream that answers at once (raw asyncio), the gateway with everything on (real databases, sealed auth
 files, client key, monitoring event durable before each answer ends), nginx's proxy_pass where it is installed
@@ -17,13 +17,13 @@ import os
 import socket
 import statistics
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import httpx2
 import uvloop
 
-from parts import deck, nginx, upstream
+from parts import deck, litellm, nginx, upstream
 from parts.load import Delays, Target, at, close, connected, flat_out, paced, steady, written
 from parts.machine import cores, cpu_of, memory_mb, pinned
 from parts.upstream import EVENTS
@@ -38,6 +38,7 @@ class Bench:
     nginx: Target | None
     seconds: float
     orders: Any
+    litellm: Target | None = None
 
     @property
     def proxies(self) -> list[Target]:
@@ -104,6 +105,23 @@ async def many_open(bench: Bench) -> None:
     close(clients)
 
 
+async def beside_litellm(bench: Bench) -> None:
+    """LiteLLM's proxy with one connection, where it is installed: it does more with each request."""
+    peer = bench.litellm
+    if peer is None:
+        print("  not installed: scripts/install-peers")
+        return
+    cost: dict[str, float] = {}
+    await flat_out(peer, 1, 1)
+    for target in (peer, bench.gateway):
+        with cpu_of(target.pid) as used:
+            rate, took = await flat_out(target, 1, bench.seconds)
+        cost[target.name] = used.seconds / len(took) * 1e6
+        print(
+            f"  {target.name:8} {rate:9,.0f} requests/s, p50 {at(took, 0.5):.2f} ms, {cost[target.name]:.0f} us CPU each"
+        )
+
+
 async def while_busy(bench: Bench) -> None:
     """The same while 10,000 auth files are imported and list pages are read, one after the other."""
     plain = await steady(bench.direct, 200, bench.seconds)
@@ -132,6 +150,7 @@ PARTS: Final[dict[str, Callable[[Bench], Coroutine[Any, Any, None]]]] = {
     "streams": streams,
     "open": many_open,
     "busy": while_busy,
+    "litellm": beside_litellm,
 }
 
 
@@ -178,11 +197,15 @@ def main() -> None:
         pinned(last)
         with nginx.running(ports[0], first) as peer:
             if peer is None:
-                print("nginx is not installed: no ratios to it (as root on Debian: scripts/install-peers)")
+                print("nginx is not installed: no ratios to it (scripts/install-peers fetches it on Debian)")
             beside = Target("nginx", peer[0], key, peer[1]) if peer else None
             through = Target("gateway", ports[1], key, gateway.pid)
             bench = Bench(Target("direct", ports[0], key), through, beside, options.seconds, ours)
-            uvloop.run(measure(bench, options.only))
+            uvloop.run(measure(bench, [name for name in options.only if name != "litellm"]))
+        if "litellm" in options.only:
+            with litellm.running(ports[0], first, f"sk-{key}") as peer:
+                other = Target("litellm", peer[0], f"sk-{key}", peer[1]) if peer else None
+                uvloop.run(measure(replace(bench, litellm=other), ["litellm"]))
     finally:
         for process in (provider, gateway):
             process.terminate()

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+UNPACKED = Path(__file__).parents[2] / ".make/nginx/usr/sbin"
 CONFIGURATION = """\
 daemon off; master_process off; pid {folder}/pid; error_log stderr error;
 events {{ worker_connections 4096; }}
@@ -33,7 +34,7 @@ http {{
 
 
 def found() -> str | None:
-    return shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+    return shutil.which("nginx", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin:{UNPACKED}")
 
 
 @contextmanager
@@ -43,10 +44,8 @@ def running(upstream: int, core: int) -> Iterator[tuple[int, int] | None]:
     if program is None:
         yield None
         return
-    with tempfile.TemporaryDirectory(prefix="bench-nginx-") as folder, socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-        probe.close()
+    with tempfile.TemporaryDirectory(prefix="bench-nginx-") as folder:
+        port = free_port()
         configuration = Path(folder, "nginx.conf")
         configuration.write_text(CONFIGURATION.format(folder=folder, port=port, upstream=upstream))
         process = subprocess.Popen([program, "-p", folder, "-c", str(configuration)])
@@ -57,6 +56,12 @@ def running(upstream: int, core: int) -> Iterator[tuple[int, int] | None]:
         finally:
             process.terminate()
             process.wait(10)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def await_port(port: int, seconds: float = 10) -> None:

@@ -29,7 +29,14 @@ def run(command: list[str | Path], home: Path, **environment: str) -> str:
     """What it says, with nothing of our own environment but what a process needs."""
     given = {"PATH": os.environ["PATH"], "HOME": str(home), "TERM": "dumb", **environment}
     done = subprocess.run(
-        command, env=given, cwd=home, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE, check=False
+        command,
+        env=given,
+        cwd=home,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
     )
     assert done.returncode == 0, f"{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
     return done.stdout + done.stderr
@@ -92,9 +99,7 @@ def test_codex_goes_on_with_another_account(open_deck: Deck, simulator: Simulato
 
 
 @pytest.mark.parametrize("enabled", [True, False])
-def test_codex_that_prefers_websockets(
-    open_deck: Deck, simulator: Simulator, tmp_path: Path, *, enabled: bool
-) -> None:
+def test_codex_that_prefers_websockets(open_deck: Deck, simulator: Simulator, tmp_path: Path, *, enabled: bool) -> None:
     """Where they are not enabled, it goes on by POST at once and without a word."""
     open_deck.add(simulator.account("codex", "ann@example.com"), **({"websockets": True} if enabled else {}))
     said = Codex(open_deck, tmp_path, "supports_websockets = true").ask()

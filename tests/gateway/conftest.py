@@ -56,6 +56,7 @@ class House:
     refresher: Refresher
     gateway: Gateway
     monitoring: Any
+    origins: Origins
     url: str
     client: aiohttp.ClientSession
     key: str
@@ -95,9 +96,17 @@ def simulator() -> Iterator[Simulator]:
         yield running
 
 
+@pytest.fixture
+def environment() -> dict[str, str]:
+    """More settings of the gateway; a test gives its own by ``parametrize``."""
+    return {}
+
+
 @pytest_asyncio.fixture
-async def house(simulator: Simulator, tmp_path: Path) -> AsyncIterator[House]:
-    environment = {**simulator.settings(), "AUTHDECK_GATEWAY__CORS_ORIGINS": "https://app.example.com"}
+async def house(simulator: Simulator, tmp_path: Path, environment: dict[str, str]) -> AsyncIterator[House]:
+    environment = {
+        **simulator.settings(), "AUTHDECK_GATEWAY__CORS_ORIGINS": "https://app.example.com", **environment,
+    }  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():
             patch.setenv(name, value)
@@ -134,7 +143,20 @@ async def house(simulator: Simulator, tmp_path: Path) -> AsyncIterator[House]:
     client = aiohttp.ClientSession(auto_decompress=False)
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     try:
-        yield House(simulator, desk, pool, lender, refresher, gateway, monitoring, url, client, key.key.open(), seen)
+        yield House(
+            simulator,
+            desk,
+            pool,
+            lender,
+            refresher,
+            gateway,
+            monitoring,
+            sessions.origins,
+            url,
+            client,
+            key.key.open(),
+            seen,
+        )
     finally:
         await client.close()
         server.should_exit = True
