@@ -106,7 +106,7 @@ async def many_open(bench: Bench) -> None:
 
 
 async def beside_litellm(bench: Bench) -> None:
-    """LiteLLM's proxy with one connection, where it is installed: it does more with each request."""
+    """LiteLLM's proxy with one connection, where it is installed: it does more with a request."""
     peer = bench.litellm
     if peer is None:
         print("  not installed: scripts/install-peers")

@@ -296,9 +296,10 @@ async def test_a_request_that_could_be_read_in_two_ways_is_refused(house: House,
 async def test_headers_of_one_hop_and_of_where_it_came_from_are_not_passed_on(house: House) -> None:
     await codex(house, "ann")
     sent = {
-        "connection": "keep-alive, x-hop", "x-hop": "1", "te": "trailers", "cookie": "a=b",
-        "origin": "https://example.com", "referer": "https://example.com/", "x-forwarded-for": "10.0.0.1", "forwarded": "for=10.0.0.1", "via": "1.1 proxy",
-        "proxy-authorization": "Basic FAKE", "expect": "100-continue", "x-authdeck-account": "eve", "x-passes": "1",
+        "connection": "keep-alive, x-hop", "x-hop": "1", "te": "trailers", "cookie": "a=b", "expect": "100-continue",
+        "origin": "https://example.com", "referer": "https://example.com/", "x-forwarded-for": "10.0.0.1",
+        "forwarded": "for=10.0.0.1", "via": "1.1 proxy", "proxy-authorization": "Basic FAKE",
+        "x-authdeck-account": "eve", "x-passes": "1",
     }  # fmt: skip
     async with house.client.post(
         f"{house.url}/v1/responses", json=RESPONSES, headers={"authorization": f"Bearer {house.key}", **sent}
