@@ -118,7 +118,8 @@ async def beside_litellm(bench: Bench) -> None:
             rate, took = await flat_out(target, 1, bench.seconds)
         cost[target.name] = used.seconds / len(took) * 1e6
         print(
-            f"  {target.name:8} {rate:9,.0f} requests/s, p50 {at(took, 0.5):.2f} ms, {cost[target.name]:.0f} us CPU each"
+            f"  {target.name:8} {rate:9,.0f} requests/s, p50 {at(took, 0.5):.2f} ms,"
+            f" {cost[target.name]:.0f} us CPU a request"
         )
 
 
