@@ -170,6 +170,22 @@ async def test_a_new_connection_that_breaks_is_not_a_stale_one(net: Start) -> No
     assert len(made.heads) == 1
 
 
+async def test_a_provider_that_closes_at_once_leaves_nothing_behind(net: Start) -> None:
+    made = await net()
+
+    async def slams(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async with await asyncio.start_server(slams, "127.0.0.1", 0) as server:
+        made.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        made.sessions.origins.replace([(made.url, Approval(private=True, plain_http=True))])
+        for _ in range(50):
+            with pytest.raises(UpstreamFailure) as failure:
+                await made.ask()
+            assert failure.value.code == "upstream_reset"
+    await until(lambda: len(made.sessions.connections) == 0)
+
+
 async def test_an_idle_connection_goes_before_the_provider_closes_it(net: Start) -> None:
     async def short(_head: bytes, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nkeep-alive: timeout=1, max=9\r\ncontent-length: 2\r\n\r\nok")

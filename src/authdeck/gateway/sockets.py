@@ -7,6 +7,7 @@ Before anything of a turn has been passed on, and where it refers to nothing, an
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 import msgspec
@@ -248,10 +249,14 @@ class Conversation:
 
     async def _pass_on(self, socket: Socket) -> None:
         """The provider's messages, until it closes; then the client's side closes too."""
-        while (message := await self._next(socket)) is not None:
-            if await self._moved(message):
-                return
-            await self._pass(message)
+        with suppress(OSError):  # the client has left, which ``run`` learns as well
+            while (message := await self._next(socket)) is not None:
+                if await self._moved(message):
+                    return
+                await self._pass(message)
+            await self._close_behind(socket)
+
+    async def _close_behind(self, socket: Socket) -> None:
         if self._turn is not None and not self._turn.is_recorded:
             if self._turn.event.failure is None:
                 self._turn.fails(Failure(FailureKind.UPSTREAM, "upstream_reset"))

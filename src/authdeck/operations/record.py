@@ -29,9 +29,9 @@ BOUND: Final = 100_000
 """Events kept while the store does not take them; later ones are dropped and counted."""
 GROUP: Final = 2_000
 """Events in one transaction: some 40 ms of work."""
-MANY: Final = 4
+SOME: Final = range(4, 64)
 PAUSE: Final = 0.002
-"""Seconds that the writer waits after a group of ``MANY``: under load the next one is larger, and commits are fewer."""
+"""Seconds that the writer waits after a group of ``SOME``: under load the next one is larger, and commits are fewer."""
 RETRY_AFTER: Final = 0.5
 CHECKPOINT_EVERY: Final = 1.0
 NAMES_KEPT: Final = 500_000
@@ -172,7 +172,7 @@ class Recorder:
             if not self._stored(group) and self._closing.wait(RETRY_AFTER):
                 _log.error("request events lost at the end", count=self.waiting)
                 return
-            if MANY <= len(group) < GROUP:
+            if len(group) in SOME:
                 self._closing.wait(PAUSE)
         self._close_run()
 

@@ -142,6 +142,8 @@ class Connections:
     async def _made(self, place: Place) -> Connection:
         connection = Connection(asyncio.get_running_loop(), self._freed, self._lost)
         await self.connect(connection, place)
+        if not connection.is_usable:  # closed before we came to it
+            raise UpstreamFailure(FailureKind.NETWORK, "upstream_reset", sent=False, host=place[0].host)
         self._places[connection] = place
         self._look_again()
         return connection
