@@ -31,7 +31,7 @@ demo: $(ready) ## The same on a temporary home, with simulated providers and mad
 ##@ Work on it
 
 .PHONY: test
-test: setup ## Set up what the tests need (Chromium included), check, and run all tests
+test: setup clients ## Set up what the tests need (Chromium and the real clients included), check, and run all tests
 	@$(checks) || { failed=1; echo "make test: a check failed, see above; the tests run all the same" >&2; }; \
 	$(python) -m pytest $(at_once) $(ARGS) && [ -z "$$failed" ]
 
@@ -43,7 +43,7 @@ checks = $(MAKE) --no-print-directory check
 
 .PHONY: proof
 proof: setup ## The long proofs: every parser with 100,000 inputs, ten minutes of storm over token rotation, kills at every step, every route with 200 requests
-	AUTHDECK_PROOF_INPUTS=100000 $(python) -m pytest --timeout 0 tests/formats/test_fuzz.py tests/operations/test_import_fuzz.py
+	AUTHDECK_PROOF_INPUTS=100000 $(python) -m pytest --timeout 0 tests/formats/test_fuzz.py tests/operations/test_import_fuzz.py tests/upstream/test_http1.py
 	AUTHDECK_PROOF_SECONDS=600 $(python) -m pytest --timeout 0 -s tests/end_to_end/test_rotation_storm.py
 	$(python) -m pytest tests/end_to_end/test_kills.py tests/storage/test_no_room.py tests/operations/test_nothing_is_lost.py
 	$(python) -m pytest tests/operations/test_batches_and_crashes.py tests/operations/test_batches_at_once.py tests/end_to_end/test_batches.py
@@ -57,6 +57,10 @@ coverage: setup ## Run all tests and say which lines they reach
 .PHONY: setup
 setup: $(dev_ready) ## Set up what the tests and checks need, and nothing else
 	@scripts/install-chromium
+
+.PHONY: clients
+clients: ## Fetch the real Codex CLI and Claude Code into .make/clients (some 800 MB), for the tests that run them
+	@scripts/install-clients
 
 .PHONY: check
 check: $(dev_ready) ## Formatting, lint, types, import contracts, message catalogues

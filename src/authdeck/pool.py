@@ -271,6 +271,15 @@ class Pool:
         lane = self._lanes.get((ask.route, ask.prefix))
         return Turns({}, {}) if lane is None else lane.line(ask).turns(ask, now)
 
+    def offers(self, route: Route) -> bool:
+        """Whether there is any account for it, ready or not."""
+        return any(offered is route for offered, _ in self._lanes)
+
+    def may_serve(self, auth_index: str, model: str | None, now: float) -> bool:
+        """Whether nothing keeps the account away now."""
+        member = self._members.get(auth_index)
+        return member is not None and member.opens_at(model) <= now
+
     def split(self, route: Route, model: str) -> tuple[str | None, str]:
         """``prefix/model`` in two, only if that prefix exists and no account offers the whole name."""
         prefix, slash, rest = model.partition("/")

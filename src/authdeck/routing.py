@@ -17,6 +17,7 @@ class Route(StrEnum):
     """A thing the gateway can be asked to do. Providers say which of them they serve."""
 
     RESPONSES = "responses"  # POST /v1/responses
+    WEBSOCKET = "websocket"  # GET /v1/responses, upgraded
     RESPONSES_COMPACT = "responses_compact"  # POST /v1/responses/compact
     CODEX = "codex"  # /backend-api/codex/* and /backend-api/wham/*
     CHAT = "chat"  # POST /v1/chat/completions

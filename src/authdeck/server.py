@@ -34,6 +34,7 @@ from authdeck.exchange import Refreshed, RefreshOutcome
 from authdeck.gate import local
 from authdeck.gate.authenticate import Gate
 from authdeck.gate.routes import guard
+from authdeck.gateway import sockets
 from authdeck.gateway.app import Gateway
 from authdeck.home import Home
 from authdeck.jobs import Chores, Runner, timetable
@@ -70,6 +71,7 @@ from authdeck.storage.reading.upstreams import approved
 from authdeck.upstream.calls import Calls
 from authdeck.upstream.origins import Approval, Origins
 from authdeck.upstream.sessions import Sessions
+from authdeck.upstream.sockets import Sockets
 from authdeck.upstream.streams import Streams
 from authdeck.web import console, error_page
 
@@ -124,7 +126,7 @@ class Built:
             Calls(self._sessions),
             catalogues.of_home(settings),
         )
-        self.pool: Final = Pool(_routes, self.desk.catalogue, _policy(settings))
+        self.pool: Final = Pool(partial(_routes, settings.gateway.websockets), self.desk.catalogue, _policy(settings))
         self._client_keys: Final = ClientKeys(self.desk)
         self._admin_keys: Final = AdminKeys(self.desk)
         self._mirror: Final = Mirror(self.desk, self.pool)
@@ -149,6 +151,7 @@ class Built:
                 first_byte_timeout=settings.gateway.first_byte_timeout,
                 idle_timeout=settings.gateway.idle_timeout,
             ),
+            sockets=Sockets(self._sessions),
             recorder=self._recorder,
             observer=self._observer,
             client_keys=self._client_keys,
@@ -296,8 +299,8 @@ def _policy(settings: Settings) -> Policy:
     return Policy(Strategy(routing.strategy), frozenset(routing.prefix_only), routing.session_ttl)
 
 
-def _routes(account: Account) -> frozenset[Route]:
-    return PROVIDERS[account.provider].routes(account.kind)
+def _routes(websockets: bool, account: Account) -> frozenset[Route]:
+    return PROVIDERS[account.provider].routes(account.kind) | sockets.routes(account, enabled=websockets)
 
 
 async def build(
@@ -363,7 +366,9 @@ async def _served(settings: Settings, app: ASGIApp, listening: socket.socket) ->
     config = uvicorn.Config(
         app,
         http="httptools",
-        ws="none",
+        ws="websockets-sansio",
+        ws_max_size=settings.gateway.body_limit,
+        ws_per_message_deflate=False,
         lifespan="off",
         log_config=None,
         access_log=False,

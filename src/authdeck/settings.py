@@ -101,8 +101,10 @@ class Gateway(_Part):
     connect_timeout: float = 10
     first_byte_timeout: float = 300
     idle_timeout: float = 300
+    total_timeout: float = 3600
     cors_origins: Words = ()
     account_header: bool = True
+    websockets: bool = False
     max_attempts: int = 3
 
 

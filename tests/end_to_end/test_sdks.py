@@ -1,4 +1,4 @@
-"""The real ``openai`` and ``anthropic`` SDKs, and the other protocols by hand, each served by its provider."""
+"""The real SDKs of OpenAI, Anthropic and Google, and the other protocols by hand, each served by its provider."""
 
 import pytest
 from anthropic import BadRequestError
@@ -104,6 +104,24 @@ class TestAnthropic:
 
 
 class TestGoogle:
+    @pytest.mark.parametrize("provider", ["gemini", "vertex"])
+    @pytest.mark.parametrize("stream", [False, True])
+    def test_sdk(self, open_deck, simulator, provider, stream):
+        """With a base of its own it uses ``/v1`` or ``/v1beta``, as it likes."""
+        (auth_index,) = open_deck.add(simulator.account(provider, "ann@example.com"))
+
+        with open_deck.google(open_deck.new_key()) as sdk:
+            asked = {"model": "gemini-3-flash", "contents": "hello"}
+            if stream:
+                text = "".join(piece.text or "" for piece in sdk.models.generate_content_stream(**asked))
+            else:
+                text = sdk.models.generate_content(**asked).text
+
+        (event,) = open_deck.requests()
+        assert text == HELLO.format(provider, "ann")
+        assert (event["auth_index"], event["streamed"]) == (auth_index, stream)
+        assert event["tokens"]["output"] is not None
+
     @pytest.mark.parametrize("provider", ["gemini", "vertex"])
     def test_generate(self, open_deck, simulator, provider):
         (auth_index,) = open_deck.add(simulator.account(provider, "ann@example.com"))

@@ -12,6 +12,7 @@ from typing import Any
 import anthropic
 import httpx2
 import openai
+from google import genai
 
 from authdeck.simulator import Account, Simulator
 from fakes.process import Command
@@ -164,6 +165,9 @@ class Deck:
 
     def anthropic(self, key: str) -> anthropic.Anthropic:
         return anthropic.Anthropic(api_key=key, base_url=self.url, max_retries=0, timeout=PATIENCE)
+
+    def google(self, key: str) -> genai.Client:
+        return genai.Client(api_key=key, http_options=genai.types.HttpOptions(base_url=self.url))
 
     def client(self, key: str) -> httpx2.Client:
         """curl, more or less."""

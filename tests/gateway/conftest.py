@@ -16,6 +16,7 @@ from authdeck.access import AUTOMATION
 from authdeck.clock import SystemClock
 from authdeck.directory import Directory
 from authdeck.event import RequestEvent
+from authdeck.gateway import sockets
 from authdeck.gateway.app import Gateway
 from authdeck.operations import client_keys
 from authdeck.operations.changes import ChangeFeed
@@ -36,6 +37,7 @@ from authdeck.storage.reading.requests import RequestSearch, page
 from authdeck.upstream.calls import Calls
 from authdeck.upstream.origins import Origins
 from authdeck.upstream.sessions import Sessions
+from authdeck.upstream.sockets import Sockets
 from authdeck.upstream.streams import Streams
 from authdeck.vault.keys import MasterKey
 from authdeck.vault.vault import Vault
@@ -55,6 +57,7 @@ class House:
     refresher: Refresher
     gateway: Gateway
     monitoring: Any
+    origins: Origins
     url: str
     client: aiohttp.ClientSession
     key: str
@@ -95,11 +98,21 @@ def simulator() -> Iterator[Simulator]:
         yield running
 
 
+@pytest.fixture
+def environment() -> dict[str, str]:
+    """More settings of the gateway; a test gives its own by ``parametrize``."""
+    return {}
+
+
 @pytest_asyncio.fixture
-async def house(request: pytest.FixtureRequest, simulator: Simulator, tmp_path: Path) -> AsyncIterator[House]:
-    """Settings may be given as the fixture's parameter."""
-    environment = {**simulator.settings(), "AUTHDECK_GATEWAY__CORS_ORIGINS": "https://app.example.com"}
-    environment |= getattr(request, "param", {})
+async def house(
+    request: pytest.FixtureRequest, simulator: Simulator, tmp_path: Path, environment: dict[str, str]
+) -> AsyncIterator[House]:
+    """Settings may be given as the fixture's parameter, too."""
+    environment = {
+        **simulator.settings(), "AUTHDECK_GATEWAY__CORS_ORIGINS": "https://app.example.com", **environment,
+        **getattr(request, "param", {}),
+    }  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():
             patch.setenv(name, value)
@@ -110,32 +123,48 @@ async def house(request: pytest.FixtureRequest, simulator: Simulator, tmp_path: 
     sessions = Sessions(Origins(loaded.providers, own_host="127.0.0.1", own_port=1))
     vault = Vault.create(MasterKey.new()).vault
     desk = Desk(loaded, clock, "b" * 32, control, vault, ChangeFeed(), Directory(), Calls(sessions))
-    pool = Pool(lambda account: PROVIDERS[account.provider].routes(account.kind))
+    pool = Pool(
+        lambda account: PROVIDERS[account.provider].routes(account.kind) | sockets.routes(account, enabled=False)
+    )
     await Mirror(desk, pool).load()
     lender = Lender(desk)
     refresher = Refresher(desk, lender)
     observer = Observer(desk)
     observer.start()
-    recorder = Recorder(monitoring, clock)
+    recorder = Recorder(monitoring, clock, wait=30)  # a busy machine is no reason to let go earlier
     recorder.start()
     keys = ClientKeys(desk)
     await keys.start()
     key = await client_keys.create(desk, "ann's laptop", AUTOMATION)
     seen: list[RequestEvent] = []
     gateway = Gateway(
-        pool=pool, lender=lender, refresher=refresher, streams=Streams(sessions), recorder=recorder,
-        observer=observer,        client_keys=keys, settings=loaded, clock=clock, saw=seen.append,
+        pool=pool, lender=lender, refresher=refresher, streams=Streams(sessions), sockets=Sockets(sessions),
+        recorder=recorder, observer=observer, client_keys=keys, settings=loaded, clock=clock, saw=seen.append,
     )  # fmt: skip
     listening = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(
-        uvicorn.Config(gateway, log_level="critical", access_log=False, lifespan="off", server_header=False, ws="none")
+        uvicorn.Config(
+            gateway, log_level="critical", access_log=False, lifespan="off", server_header=False, ws="websockets-sansio"
+        )
     )
     serving = tasks.start(server.serve(sockets=[listening]), name="gateway")
     client = aiohttp.ClientSession(auto_decompress=False)
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     try:
         yield House(
-            simulator, desk, pool, lender, refresher, gateway, monitoring, url, client, key.key.open(), observer, seen
+            simulator,
+            desk,
+            pool,
+            lender,
+            refresher,
+            gateway,
+            monitoring,
+            sessions.origins,
+            url,
+            client,
+            key.key.open(),
+            observer,
+            seen,
         )
     finally:
         await client.close()

@@ -167,7 +167,12 @@ async def test_a_body_that_is_no_object(house: House, body: bytes, code: str) ->
 
 
 async def test_a_websocket_is_asked_to_post(house: House) -> None:
-    upgrade = {"connection": "Upgrade", "upgrade": "websocket", "sec-websocket-version": "13", "sec-websocket-key": "x"}
+    upgrade = {
+        "connection": "Upgrade",
+        "upgrade": "websocket",
+        "sec-websocket-version": "13",
+        "sec-websocket-key": "x" * 22 + "==",
+    }
     async with house.get("/v1/responses", **upgrade) as answer:
         assert answer.status == 426
 

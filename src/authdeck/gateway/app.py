@@ -4,7 +4,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 from urllib.parse import parse_qsl
 
 import structlog
@@ -13,27 +13,23 @@ from authdeck import tasks
 from authdeck.clock import Clock
 from authdeck.errors import DeckError
 from authdeck.event import Failure, FailureKind, RequestEvent
-from authdeck.gateway import headers
+from authdeck.gateway import headers, refusals
 from authdeck.gateway.forward import Forwarder, Lender, Observer, Recorder, Refresher
 from authdeck.gateway.request import ClientGone, Message, Receive, Request, Send
+from authdeck.gateway.sockets import Client, Conversation
 from authdeck.operations.client_keys import ClientKey
 from authdeck.pool import Pool
-from authdeck.protocols import anthropic_messages, gemini_generate
-from authdeck.protocols.routes import ProtocolModule, Recognised, language, recognise
+from authdeck.protocols import anthropic_messages, gemini_generate, openai_responses
+from authdeck.protocols.routes import ProtocolModule, Recognised, language, recognise, recognise_websocket
 from authdeck.routing import Route
 from authdeck.settings import Settings
-from authdeck.upstream.failures import UpstreamFailure
+from authdeck.upstream.sockets import Sockets
 from authdeck.upstream.streams import Streams
-from authdeck.wording import has_sentence, sentence
 
 _log = structlog.get_logger(__name__)
 
 _CLIENT_CLOSED: Final = 499
 _MINUTE: Final = 60.0
-_KINDS: Final = {
-    "terms_not_acknowledged": FailureKind.TERMS,
-    "no_account_available": FailureKind.NO_ACCOUNT,
-}
 _ROUTES_OF: Final = {
     anthropic_messages: (Route.MESSAGES,),
     gemini_generate: (Route.GENERATE, Route.CODE_ASSIST),
@@ -71,6 +67,7 @@ class Gateway:
         lender: Lender,
         refresher: Refresher,
         streams: Streams,
+        sockets: Sockets,
         recorder: Recorder,
         observer: Observer,
         client_keys: ClientKeys,
@@ -83,17 +80,49 @@ class Gateway:
         self._keys: Final = client_keys
         self._clock: Final = clock
         self._cors: Final = frozenset(origin.encode() for origin in settings.gateway.cors_origins)
+        self._idle_timeout: Final = settings.gateway.idle_timeout
+        self._total_timeout: Final = settings.gateway.total_timeout
         self._rates: Final = Rates(clock)
         self._forwarder: Final = Forwarder(
-            pool=pool, lender=lender, refresher=refresher, streams=streams, recorder=recorder, observer=observer,
+            pool=pool, lender=lender, refresher=refresher, streams=streams, sockets=sockets,
+            recorder=recorder, observer=observer,
             settings=settings, clock=clock, saw=saw,
         )  # fmt: skip
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
-            await _refuse_websocket(scope, receive, send)
+            await self._converse(scope, receive, send)
         elif scope["type"] == "http":
             await self._serve(Request(scope, receive, self._allowing(scope, send), self._clock))
+
+    async def _converse(self, scope: Message, receive: Receive, send: Send) -> None:
+        """A websocket, where an account takes one. Else 426: Codex then goes on by POST at once, silently."""
+        await receive()
+        raw, query = scope["headers"], scope["query_string"].decode("latin-1")
+        self.counts.requests += 1
+        try:
+            call = self._recognise_websocket(scope)
+            _, passed = self._admitted(raw, query)
+        except DeckError as error:
+            await _refuse_upgrade(error, send)
+            return
+        client = Client(receive, send)
+        await client.accept()
+        conversation = Conversation(
+            self._forwarder, self._pool, self._clock, client, call, raw, passed,
+            admit=lambda: self._admitted(raw, query)[0], idle_timeout=self._idle_timeout,
+        )  # fmt: skip
+        self.counts.in_flight += 1
+        try:
+            await conversation.run()
+        finally:
+            self.counts.in_flight -= 1
+
+    def _recognise_websocket(self, scope: Message) -> Recognised:
+        call = recognise_websocket(scope["path"], scope.get("raw_path") or scope["path"].encode())
+        if not self._pool.offers(Route.WEBSOCKET):
+            raise DeckError("websocket_not_enabled", status=426)
+        return call
 
     async def _serve(self, request: Request) -> None:
         self.counts.requests += 1
@@ -101,14 +130,14 @@ class Gateway:
         try:
             await self._answer(request)
         except ClientGone:
-            self._gone(request)
+            await self._gone(request)
         except asyncio.CancelledError:
-            if not request.is_gone:
-                raise
             task = asyncio.current_task()
-            if task is not None:
-                task.uncancel()
-            self._gone(request)
+            if task is None or not (request.is_gone or request.is_late):
+                raise
+            task.uncancel()
+            request.unwatch()
+            await (self._late(request) if request.is_late else self._gone(request))
         finally:
             request.unwatch()
             self.counts.in_flight -= 1
@@ -120,7 +149,7 @@ class Gateway:
                 return
             call = recognise(request.method, request.path, request.raw_path, request.header)
             request.event.endpoint = call.endpoint
-            key, query = self._admitted(request)
+            key, query = self._admitted(request.headers, request.query)
             request.event.client_key = key.name
             if call.route is None:
                 await self._list_models(request, call, key)
@@ -136,10 +165,10 @@ class Gateway:
                 raise
             await self._refuse(request, DeckError("internal", status=500, request_id=request.id))
 
-    def _admitted(self, request: Request) -> tuple[ClientKey, str]:
+    def _admitted(self, raw: headers.Raw, query: str) -> tuple[ClientKey, str]:
         """The client's key, and the query without it. Raises ``client_key_invalid``, ``client_key_rate_limited``."""
-        query, in_query = _without_key(request.query)
-        for presented in (*_presented(request.headers), *in_query):
+        query, in_query = _without_key(query)
+        for presented in (*_presented(raw), *in_query):
             if (key := self._keys.find(presented)) is not None:
                 self._rates.take(key)
                 return key, query
@@ -163,12 +192,14 @@ class Gateway:
     async def _refuse(self, request: Request, error: DeckError) -> None:
         """Answer with an error of ours in the client's language; it is recorded, except that of an unknown key."""
         protocol = self._language(request)
-        body = protocol.error(error.status, error.code, _sentence(error), request.id)
-        added = [] if error.retry_after is None else [(b"retry-after", str(max(1, round(error.retry_after))).encode())]
+        body = protocol.error(error.status, error.code, refusals.sentence(error), request.id)
+        added = [] if error.retry_after is None else [headers.wait(error.retry_after)]
+        if error.retry_after is not None and error.retry_after > headers.LONGEST_WAIT:
+            added.append(headers.DONT_RETRY)
         if error.status == 426:  # noqa: PLR2004 - upgrade required: Codex goes on by POST at once
             added.append((b"upgrade", b"HTTP/1.1"))
         if request.event.failure is None:
-            request.fails(Failure(_kind(error), error.code))
+            request.fails(Failure(refusals.kind(error), error.code))
         if error.code == "client_key_invalid":
             self.counts.unknown_keys += 1
             request.is_recorded = True
@@ -183,7 +214,16 @@ class Gateway:
         await request.start(status, headers.own(_JSON, body, marks))
         await request.piece(body, more=False)
 
-    def _gone(self, request: Request) -> None:
+    async def _late(self, request: Request) -> None:
+        """Nothing more is waited for. An answer under way is left without its end, so that it does not look whole."""
+        error = DeckError("request_timed_out", status=504, seconds=self._total_timeout)
+        request.fails(Failure(FailureKind.TIMEOUT, error.code))
+        if request.is_started:
+            await self._forwarder.record(request)
+        else:
+            await self._refuse(request, error)
+
+    async def _gone(self, request: Request) -> None:
         self.counts.client_closed += 1
         if not request.is_recorded:
             request.event.status = _CLIENT_CLOSED
@@ -252,20 +292,6 @@ def _without_key(query: str) -> tuple[str, list[str]]:
     return "&".join(kept), keys
 
 
-def _sentence(error: DeckError) -> str:
-    particular = f"{error.code}:request"
-    return sentence(particular if has_sentence(particular) else error.code, error.params)
-
-
-def _kind(error: DeckError) -> FailureKind:
-    if isinstance(error, UpstreamFailure):
-        return error.kind
-    if error.code == "no_account_available" and error.status == 429:  # noqa: PLR2004 - too many requests
-        return FailureKind.QUOTA
-    fallback = FailureKind.INTERNAL if error.status >= 500 else FailureKind.REQUEST  # noqa: PLR2004 - server errors
-    return _KINDS.get(error.code, fallback)
-
-
 async def _answer_preflight(request: Request) -> None:
     allowed = [
         (b"access-control-allow-methods", b"GET, POST"),
@@ -276,13 +302,10 @@ async def _answer_preflight(request: Request) -> None:
     await request.piece(b"", more=False)
 
 
-async def _refuse_websocket(scope: Message, receive: Receive, send: Send) -> None:
-    """426 where the server can say so: Codex then goes on by POST at once, silently. Else the connection is closed."""
-    await receive()
-    extensions: dict[str, Any] = scope.get("extensions") or {}
-    if "websocket.http.response" not in extensions:
-        await send({"type": "websocket.close", "code": 1008})
-        return
-    refused = [(b"upgrade", b"HTTP/1.1"), (b"content-length", b"0")]
-    await send({"type": "websocket.http.response.start", "status": 426, "headers": refused})
-    await send({"type": "websocket.http.response.body", "body": b""})
+async def _refuse_upgrade(error: DeckError, send: Send) -> None:
+    """An answer in place of the handshake's."""
+    body = openai_responses.error(error.status, error.code, refusals.sentence(error), "")
+    added = [(b"upgrade", b"HTTP/1.1")] if error.status == 426 else []  # noqa: PLR2004 - upgrade required
+    own = headers.own(_JSON, body, added)
+    await send({"type": "websocket.http.response.start", "status": error.status, "headers": own})
+    await send({"type": "websocket.http.response.body", "body": body})

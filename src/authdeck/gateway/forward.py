@@ -6,7 +6,7 @@ that nothing is repeated: an answer that breaks off breaks off at the client too
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
 from math import ceil
 from typing import Final, Protocol, TypeVar
@@ -21,9 +21,10 @@ from authdeck.exchange import Passed
 from authdeck.gateway import coding, headers
 from authdeck.gateway.headers import Raw
 from authdeck.gateway.request import Request
+from authdeck.gateway.wanted import Failed, Underway, Wanted, check
 from authdeck.gateway.witness import Witness
 from authdeck.operations import observe
-from authdeck.operations.client_keys import ClientKey, Scope
+from authdeck.operations.client_keys import ClientKey
 from authdeck.pool import Pool, Shortage
 from authdeck.protocols import asking
 from authdeck.protocols.asking import NOTHING_NAMED
@@ -33,6 +34,7 @@ from authdeck.providers import PROVIDERS
 from authdeck.routing import Ask, Route
 from authdeck.settings import Settings
 from authdeck.upstream.failures import UpstreamFailure
+from authdeck.upstream.sockets import Socket, Sockets
 from authdeck.upstream.streams import Stream, Streams
 from authdeck.verdict import Verdict, unreached
 
@@ -50,7 +52,8 @@ _PAUSES: Final = {
 
 T = TypeVar("T")
 
-_IN_PATH: Final = frozenset({Route.GENERATE})
+_NOT_IN_BODY: Final = frozenset({Route.GENERATE, Route.WEBSOCKET})
+"""Where the model stands elsewhere: in the path, or in each message."""
 _REDIRECTS: Final = range(300, 400)
 _UNAUTHORIZED: Final = frozenset({401, 407})
 
@@ -87,45 +90,6 @@ class Recorder(Protocol):
     async def record(self, event: RequestEvent) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """A request as it will be passed on. ``body`` are the client's bytes, ``opened`` the same without compression."""
-
-    call: Recognised
-    method: str
-    query: str
-    headers: list[tuple[str, str]] = field(repr=False)
-    body: bytes = field(repr=False)
-    opened: bytes = field(repr=False)
-    asked: str | None
-    model: str | None
-    prefix: str | None
-    providers: frozenset[str] | None
-    session: str | None
-
-    @property
-    def route(self) -> Route:
-        assert self.call.route is not None
-        return self.call.route
-
-
-@dataclass(frozen=True, slots=True)
-class Failed:
-    """An attempt that gave nothing to pass on: the provider's failed answer, or an error of ours.
-
-    ``stops``: a rule of the account says that no other one is tried.
-    """
-
-    verdict: Verdict
-    status: int | None = None
-    headers: Raw = ()
-    body: bytes = field(default=b"", repr=False)
-    error: DeckError | None = None
-    stops: bool = False
-    generation: int | None = None
-    is_final: bool = True
-
-
 class Forwarder:
     """Serves requests of recognised routes. ``saw`` is told of each event as it is recorded."""
 
@@ -136,6 +100,7 @@ class Forwarder:
         lender: Lender,
         refresher: Refresher,
         streams: Streams,
+        sockets: Sockets,
         recorder: Recorder,
         observer: Observer,
         settings: Settings,
@@ -146,6 +111,7 @@ class Forwarder:
         self._lender: Final = lender
         self._refresher: Final = refresher
         self._streams: Final = streams
+        self._sockets: Final = sockets
         self._recorder: Final = recorder
         self._observer: Final = observer
         self._providers: Final = settings.providers
@@ -157,13 +123,14 @@ class Forwarder:
     async def serve(self, request: Request, call: Recognised, query: str, key: ClientKey) -> None:
         """Answer the request. Raises ``DeckError`` where nothing was passed on; the caller says so to the client."""
         body = await request.body(self._gateway.body_limit)
-        request.watch()
+        request.watch(self._gateway.total_timeout)
         wanted = self._wanted(request, call, query, body, key)
         request.event.model, request.event.prefix = wanted.model, wanted.prefix
-        outcome, account, more = await self._tried_in_turn(request, wanted)
+        outcome, account, more = await self.tried_in_turn(request, wanted, set())
         if isinstance(outcome, Failed):
             await self._pass_failure(request, outcome, account, more)
         else:
+            assert isinstance(outcome, Stream)
             await self._pass(request, wanted, account, outcome)
 
     def _wanted(self, request: Request, call: Recognised, query: str, body: bytes, key: ClientKey) -> Wanted:
@@ -180,7 +147,7 @@ class Forwarder:
         prefix, model = call.prefix, asked
         if prefix is None and asked and call.route is not None:
             prefix, model = self._pool.split(call.route, asked)
-        _check(key.scope, prefix, model)
+        check(key.scope, prefix, model)
         passed = headers.passed_on(request.headers)
         named = conversation(request.header, read.naming if read else NOTHING_NAMED)
         session = f"{key.id}:{named}" if named else None  # two callers may use one name
@@ -188,12 +155,14 @@ class Forwarder:
             call, request.method, query, passed, body, opened, asked, model, prefix, key.scope.providers, session
         )
 
-    async def _tried_in_turn(self, request: Request, wanted: Wanted) -> tuple[Stream | Failed, Account, bool]:
+    async def tried_in_turn(
+        self, request: Underway, wanted: Wanted, tried: set[str]
+    ) -> tuple[Stream | Socket | Failed, Account, bool]:
         """Try accounts until one answers. The last outcome, its account, and whether others were left untried.
 
-        Raises ``DeckError`` where no account can be tried at all.
+        Those in ``tried`` are passed over; it gains the ones tried here. Raises ``DeckError`` where no account can be
+        tried at all.
         """
-        tried: set[str] = set()
         last: tuple[Failed, Account] | None = None
         for _ in range(max(1, self._gateway.max_attempts)):
             picked = self._pick(wanted, tried)
@@ -219,7 +188,7 @@ class Forwarder:
             return next((account for account in picked.resting if account.auth_index not in tried), picked)
         return picked
 
-    async def _attempt(self, request: Request, wanted: Wanted, account: Account) -> Stream | Failed:
+    async def _attempt(self, request: Underway, wanted: Wanted, account: Account) -> Stream | Socket | Failed:
         event, began = request.event, self._clock.monotonic()
         event.auth_index, event.file_name = account.auth_index, account.file_name
         event.provider = account.provider.value
@@ -228,13 +197,13 @@ class Forwarder:
         elapsed = (self._clock.monotonic() - began) * 1000
         event.attempts.append(Attempt(account.auth_index, outcome.status, kind, elapsed))
         if isinstance(outcome, Failed):
-            self._pause(wanted, account, outcome.verdict)
-            self._observe(request, wanted, account, outcome)
+            self.pause(wanted, account, outcome.verdict)
+            self.observe(request, wanted, account, outcome)
         else:
             self._observer.answered(account, outcome.headers)
         return outcome
 
-    async def _answered(self, request: Request, wanted: Wanted, account: Account) -> Stream | Failed:
+    async def _answered(self, request: Underway, wanted: Wanted, account: Account) -> Stream | Socket | Failed:
         """One account's answer. A credential that was not accepted is renewed once."""
         renewed = None
         try:
@@ -262,7 +231,7 @@ class Forwarder:
         return outcome
 
     async def _waited(
-        self, request: Request, refresh: Callable[[Credential, float], Awaitable[T]], credential: Credential
+        self, request: Underway, refresh: Callable[[Credential, float], Awaitable[T]], credential: Credential
     ) -> T:
         """What the refresher says. All waits of a request together last no longer than the setting allows."""
         began = self._clock.monotonic()
@@ -271,9 +240,10 @@ class Forwarder:
         finally:
             request.waited += self._clock.monotonic() - began
 
-    async def _opened(self, wanted: Wanted, account: Account, credential: Credential) -> Stream | Failed:
+    async def _opened(self, wanted: Wanted, account: Account, credential: Credential) -> Stream | Socket | Failed:
         passed = self._passed(wanted, account)
-        stream = await self._streams.open(PROVIDERS[account.provider].prepare(passed, credential, self._providers))
+        opens: Streams | Sockets = self._sockets if wanted.route is Route.WEBSOCKET else self._streams
+        stream = await opens.open(PROVIDERS[account.provider].prepare(passed, credential, self._providers))
         if stream.status < 300:  # noqa: PLR2004 - success
             return stream
         return await self._read_failed(stream, account, wanted.model)
@@ -282,14 +252,14 @@ class Forwarder:
         """The request for this account: the model under the provider's name for it, all else as it came."""
         model = models.resolved(account, wanted.model) if wanted.model is not None else None
         body, sent = wanted.body, wanted.headers
-        is_renamed = model is not None and model != wanted.asked and wanted.route not in _IN_PATH
+        is_renamed = model is not None and model != wanted.asked and wanted.route not in _NOT_IN_BODY
         if is_renamed or wanted.route is Route.CODE_ASSIST:
             body = asking.renamed(wanted.opened, model) if is_renamed and model is not None else wanted.opened
             if wanted.body is not wanted.opened:
                 sent = [pair for pair in sent if pair[0] != "content-encoding"]
         return Passed(wanted.method, wanted.route, wanted.call.tail, wanted.query, sent, body, model)
 
-    async def _read_failed(self, stream: Stream, account: Account, model: str | None) -> Failed:
+    async def _read_failed(self, stream: Stream | Socket, account: Account, model: str | None) -> Failed:
         body = await _whole(stream)
         if stream.status in _REDIRECTS:
             error = UpstreamFailure(FailureKind.UPSTREAM, "upstream_redirected", sent=True)
@@ -303,7 +273,7 @@ class Forwarder:
             observed = request_errors.ruled(observed, action)
         return Failed(observed, stream.status, stream.headers, body, stops=request_errors.stops(action))
 
-    def _pause(self, wanted: Wanted, account: Account, observed: Verdict) -> None:
+    def pause(self, wanted: Wanted, account: Account, observed: Verdict) -> None:
         """Pass the account over for a moment, so that the next requests need not find out again."""
         now = self._clock.now()
         pause = _PAUSES.get(observed.kind)
@@ -321,7 +291,7 @@ class Forwarder:
             is_quota=observed.kind is FailureKind.QUOTA,
         )
 
-    def _observe(self, request: Request, wanted: Wanted, account: Account, failed: Failed) -> None:
+    def observe(self, request: Underway, wanted: Wanted, account: Account, failed: Failed) -> None:
         """Hand over what the provider said, or that it could not be reached. Errors of ours say nothing of it."""
         if failed.status is None and not isinstance(failed.error, UpstreamFailure):
             return
@@ -333,7 +303,7 @@ class Forwarder:
         )  # fmt: skip
         self._observer.failed(seen)
 
-    def _observe_inside(self, request: Request, wanted: Wanted, account: Account, code: str) -> None:
+    def _observe_inside(self, request: Underway, wanted: Wanted, account: Account, code: str) -> None:
         """An error inside a started answer, where its code is one that says something of the account."""
         body = json.dumps({"error": {"code": code}}).encode()
         verdict = PROVIDERS[account.provider].read_failure(200, {}, body, self._clock.now(), wanted.model)
@@ -363,6 +333,8 @@ class Forwarder:
                     return
                 await request.piece(piece, more=True)
             witness.ends()
+            if witness.streamed and not request.is_recorded:
+                stream.must_be_whole()
         except UpstreamFailure as error:
             if not request.is_recorded:
                 event.tokens = witness.tokens
@@ -400,8 +372,7 @@ class Forwarder:
         assert failed.status is not None
         if observed.kind is FailureKind.AUTH and failed.status in _UNAUTHORIZED:
             raise DeckError("no_account_available", status=503, reasons={observed.code: 1})
-        dropped = {b"content-length", b"retry-after"} if more else {b"content-length"}
-        raw = [pair for pair in failed.headers if pair[0] not in dropped]
+        raw = [pair for pair in headers.with_bounded_wait(failed.headers, more=more) if pair[0] != b"content-length"]
         length = (b"content-length", str(len(failed.body)).encode())
         sent = headers.passed_back(raw, [length, *self._marks(request, account)])
         request.event.status = failed.status
@@ -409,7 +380,7 @@ class Forwarder:
         await request.start(failed.status, sent)
         await request.piece(failed.body, more=False)
 
-    async def record(self, request: Request) -> None:
+    async def record(self, request: Underway) -> None:
         """Record the event, once, as it stands; returns when it is durable, or after the recorder's patience."""
         if request.is_recorded:
             return
@@ -439,15 +410,7 @@ class Forwarder:
         return marks
 
 
-def _check(scope: Scope, prefix: str | None, model: str | None) -> None:
-    """Raises ``DeckError('client_key_not_allowed')`` where the key is limited to other models or prefixes."""
-    if not scope.allows_prefix(prefix):
-        raise DeckError("client_key_not_allowed", status=403, what="prefix")
-    if scope.models is not None and not (model is not None and scope.allows_model(model)):
-        raise DeckError("client_key_not_allowed", status=403, what="model")
-
-
-async def _whole(stream: Stream) -> bytes:
+async def _whole(stream: Stream | Socket) -> bytes:
     body = bytearray()
     try:
         while len(body) < FAILED_BODY_LIMIT and (piece := await stream.read()):
@@ -463,6 +426,3 @@ def _readable(body: bytes, known: Mapping[str, str]) -> bytes:
         return reader.decode(body) if reader else body
     except coding.Undecodable:
         return b""
-
-
-__all__ = ("Failed", "Forwarder", "Scope", "Wanted")

@@ -24,6 +24,12 @@ _NOT_PASSED_BACK: Final = _HOP_BY_HOP | {
 }  # fmt: skip
 _OURS: Final = ((b"x-content-type-options", b"nosniff"), (b"content-security-policy", b"sandbox; default-src 'none'"))
 
+LONGEST_WAIT: Final = 120
+"""Seconds that a client is told to wait at most. Some wait as long as they are told, others give up above this."""
+_WAITS: Final = {b"retry-after": LONGEST_WAIT, b"retry-after-ms": LONGEST_WAIT * 1000}
+DONT_RETRY: Final = (b"x-should-retry", b"false")
+"""What the SDKs of OpenAI and Anthropic heed: they say what is wrong at once instead of waiting for nothing."""
+
 READABLE_CODINGS: Final = frozenset({"gzip", "x-gzip", "deflate", "br", "identity"})
 """Codings of an answer that the witness can read; no other is asked for."""
 
@@ -54,6 +60,24 @@ def passed_back(raw: Raw, added: Iterable[tuple[bytes, bytes]] = ()) -> list[tup
     kept += _OURS
     kept += added
     return kept
+
+
+def with_bounded_wait(raw: Raw, *, more: bool) -> list[tuple[bytes, bytes]]:
+    """A refusal's headers without a wait that no client should keep to.
+
+    None at all where there are ``more`` accounts: the next try may be served at once.
+    """
+    kept = [pair for pair in raw if pair[0] not in _WAITS]
+    waits = [(name, value.strip()) for name, value in raw if name in _WAITS and not more]
+    bounded = [(name, value) for name, value in waits if value.isdigit() and int(value[:12]) <= _WAITS[name]]
+    if len(bounded) < len(waits):
+        return [*kept, wait(LONGEST_WAIT), DONT_RETRY]
+    return kept + bounded
+
+
+def wait(seconds: float) -> tuple[bytes, bytes]:
+    """``Retry-After``, bounded."""
+    return b"retry-after", str(min(LONGEST_WAIT, max(1, round(seconds)))).encode()
 
 
 def own(content_type: bytes, body: bytes, added: Iterable[tuple[bytes, bytes]] = ()) -> list[tuple[bytes, bytes]]:

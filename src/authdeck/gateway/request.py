@@ -16,6 +16,10 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 
+WATCH_AFTER: Final = 0.05
+"""Seconds before anybody looks whether the client is still there: an answer that is over by then needs no watch."""
+
+
 class ClientGone(Exception):
     """The client closed the connection before its request was complete."""
 
@@ -27,8 +31,8 @@ class Request:
     """
 
     __slots__ = (
-        "_clock", "_head", "_receive", "_send", "_watcher", "began", "event", "headers", "id", "is_gone", "is_over",
-        "is_recorded", "is_started", "method", "path", "query", "raw_path", "waited",
+        "_clock", "_head", "_named", "_receive", "_send", "_timers", "_watcher", "began", "event", "headers", "id",
+        "is_gone", "is_late", "is_over", "is_recorded", "is_started", "method", "path", "query", "raw_path", "waited",
     )  # fmt: skip
 
     def __init__(self, scope: Message, receive: Receive, send: Send, clock: Clock) -> None:
@@ -36,7 +40,9 @@ class Request:
         self._send: Final = send
         self._clock: Final = clock
         self._watcher: asyncio.Task[Message] | None = None
+        self._timers: tuple[asyncio.TimerHandle, ...] = ()
         self._head: Message | None = None
+        self._named: dict[bytes, bytes] | None = None
         self.method: Final[str] = scope["method"]
         self.path: Final[str] = scope["path"]
         self.raw_path: Final[bytes] = scope.get("raw_path") or self.path.encode()
@@ -47,11 +53,13 @@ class Request:
         self.event: Final = RequestEvent(new_request_id(at_ms), at_ms, self.path[:200])
         self.id: Final = self.event.id.hex()
         self.waited = 0.0
-        self.is_started = self.is_over = self.is_gone = self.is_recorded = False
+        self.is_started = self.is_over = self.is_gone = self.is_late = self.is_recorded = False
 
     def header(self, name: bytes) -> bytes | None:
         """Look up by lower-case name; the first where there are several."""
-        return next((value for found, value in self.headers if found == name), None)
+        if self._named is None:
+            self._named = dict(reversed(self.headers))
+        return self._named.get(name)
 
     def elapsed_ms(self) -> float:
         return (self._clock.monotonic() - self.began) * 1000
@@ -74,12 +82,26 @@ class Request:
             message = await self._receive()
         raise ClientGone
 
-    def watch(self) -> None:
-        """Cancel the current task, with ``is_gone`` set, when the client leaves. Called after ``body``."""
-        serving = asyncio.current_task()
+    def watch(self, seconds: float) -> None:
+        """Cancel the current task when the client leaves (``is_gone``), or ``seconds`` are over (``is_late``).
 
+        Called after ``body``.
+        """
+        serving, loop = asyncio.current_task(), asyncio.get_running_loop()
+        assert serving is not None
+        self._timers = (
+            loop.call_later(WATCH_AFTER, self._begin_watch, serving),
+            loop.call_later(seconds, self._too_late, serving),
+        )
+
+    def _too_late(self, serving: "asyncio.Task[object]") -> None:
+        if not self.is_over:
+            self.is_late = True
+            serving.cancel()
+
+    def _begin_watch(self, serving: "asyncio.Task[object]") -> None:
         def left(_: "asyncio.Task[Message]") -> None:
-            if not self.is_over and serving is not None:
+            if not self.is_over:
                 self.is_gone = True
                 serving.cancel()
 
@@ -88,6 +110,8 @@ class Request:
 
     def unwatch(self) -> None:
         self.is_over = True
+        for timer in self._timers:
+            timer.cancel()
         if self._watcher is not None:
             self._watcher.cancel()
             self._watcher = None

@@ -2,13 +2,16 @@
 
 One thread writes. While it commits, the events that come in meanwhile gather; then it takes them all at once. So one
 commit serves as many requests as are waiting, and a quiet gateway waits for its own commit alone.
+
+Waking a thread costs more than writing an event: those of one turn of the event loop wake the writer once, at the
+turn's end, and not at all while it is at work.
 """
 
 import asyncio
 import threading
+from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
-from queue import Empty, SimpleQueue
 from typing import Final
 
 import structlog
@@ -26,6 +29,9 @@ BOUND: Final = 100_000
 """Events kept while the store does not take them; later ones are dropped and counted."""
 GROUP: Final = 2_000
 """Events in one transaction: some 40 ms of work."""
+SOME: Final = range(4, 64)
+PAUSE: Final = 0.002
+"""Seconds that the writer waits after a group of ``SOME``: under load the next one is larger, and commits are fewer."""
 RETRY_AFTER: Final = 0.5
 CHECKPOINT_EVERY: Final = 1.0
 NAMES_KEPT: Final = 500_000
@@ -51,10 +57,7 @@ class Counts:
     failures: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting:
-    event: RequestEvent
-    stored: asyncio.Future[None]
+_Waiting = tuple[RequestEvent, "asyncio.Future[None]"]
 
 
 class _Hole:
@@ -95,7 +98,9 @@ class Recorder:
         self._clock: Final = clock
         self._wait: Final = wait
         self._bound: Final = bound
-        self._queue: Final[SimpleQueue[_Waiting | None]] = SimpleQueue()
+        self._queue: Final[deque[_Waiting]] = deque()
+        self._some: Final = threading.Event()
+        self._turn: list[asyncio.Future[None]] = []
         self._taken: Final[list[_Waiting]] = []
         self._names: Final[dict[Name, int]] = {}
         self._hole: Final = _Hole()
@@ -113,7 +118,7 @@ class Recorder:
     @property
     def waiting(self) -> int:
         """Events that are not stored yet."""
-        return self._queue.qsize() + len(self._taken)
+        return len(self._queue) + len(self._taken)
 
     @property
     def works(self) -> bool:
@@ -130,25 +135,30 @@ class Recorder:
             return
         loop = asyncio.get_running_loop()
         stored = loop.create_future()
-        self._queue.put(_Waiting(event, stored))
-        timer = loop.call_later(self._wait, self._let_go, stored)
-        try:
-            await stored
-        finally:
-            timer.cancel()
+        self._queue.append((event, stored))
+        if not self._turn:
+            loop.call_soon(self._end_turn)
+            loop.call_later(self._wait, self._let_go, self._turn)
+        self._turn.append(stored)
+        await stored
 
     async def close(self) -> None:
         """Store what waits. Where the store fails now, give that up and say so in the log."""
         self._closing.set()
-        self._queue.put(None)
+        self._some.set()
         for thread in self._threads:
             if thread.ident is not None:  # it was started
                 await asyncio.to_thread(thread.join)
 
-    def _let_go(self, stored: asyncio.Future[None]) -> None:
-        if not stored.done():
-            self.counts.late += 1
-            stored.set_result(None)
+    def _end_turn(self) -> None:
+        self._turn = []
+        self._some.set()
+
+    def _let_go(self, turn: "list[asyncio.Future[None]]") -> None:
+        for stored in turn:
+            if not stored.done():
+                self.counts.late += 1
+                stored.set_result(None)
 
     def _drop(self, event: RequestEvent) -> None:
         self.counts.dropped += 1
@@ -158,9 +168,12 @@ class Recorder:
 
     def _write_all(self) -> None:
         while self._take():
-            if not self._stored(self._taken[:]) and self._closing.wait(RETRY_AFTER):
+            group = self._taken[:]
+            if not self._stored(group) and self._closing.wait(RETRY_AFTER):
                 _log.error("request events lost at the end", count=self.waiting)
                 return
+            if len(group) in SOME:
+                self._closing.wait(PAUSE)
         self._close_run()
 
     def _close_run(self) -> None:
@@ -177,12 +190,12 @@ class Recorder:
 
     def _take(self) -> int:
         """Wait for an event, then take whatever has gathered, up to one group; 0 when closing and nothing is left."""
-        if not self._taken and not self._closing.is_set() and (first := self._queue.get()) is not None:
-            self._taken.append(first)
-        with suppress(Empty):
+        while not self._taken and not self._queue and not self._closing.is_set():
+            self._some.wait()
+            self._some.clear()  # before looking: what comes in from here on sets it again
+        with suppress(IndexError):
             while len(self._taken) < GROUP:
-                if (further := self._queue.get_nowait()) is not None:
-                    self._taken.append(further)
+                self._taken.append(self._queue.popleft())
         return len(self._taken)
 
     def _stored(self, group: list[_Waiting]) -> bool:
@@ -207,12 +220,12 @@ class Recorder:
         def work(c: WriteConnection) -> None:
             if not self._run_is_open:
                 open_run(c, to_micros(self._clock.now()) // 1000)
-            store(c, [waiting.event for waiting in group], self._names)
+            store(c, [event for event, _ in group], self._names)
             if hole is not None:
                 mark_gap(c, *hole)
 
         try:
-            self._database.write_now(work)
+            self._database.write_often(work)
         except BaseException:
             self._names.clear()  # some may name rows that were rolled back
             self._hole.give_back(hole)
@@ -226,16 +239,14 @@ class Recorder:
     def _refuse(self, group: list[_Waiting], error: Exception) -> None:
         self.counts.refused += len(group)
         problem = str(getattr(error, "orig", error))[:200]  # without SQLAlchemy's list of the values
-        _log.error(
-            "request event refused", request=group[0].event.id.hex(), error=type(error).__name__, problem=problem
-        )
+        _log.error("request event refused", request=group[0][0].id.hex(), error=type(error).__name__, problem=problem)
         self._settle(group)
 
     def _settle(self, group: list[_Waiting]) -> None:
         """Take the group off, and wake those who wait for it by one call."""
         del self._taken[: len(group)]
         with suppress(RuntimeError):  # the loop has ended: nobody waits
-            group[0].stored.get_loop().call_soon_threadsafe(_wake, group)
+            group[0][1].get_loop().call_soon_threadsafe(_wake, group)
 
     def _failed(self, error: DeckError) -> None:
         self.counts.failures += 1
@@ -263,6 +274,6 @@ class Recorder:
 
 
 def _wake(group: list[_Waiting]) -> None:
-    for waiting in group:
-        if not waiting.stored.done():
-            waiting.stored.set_result(None)
+    for _, stored in group:
+        if not stored.done():
+            stored.set_result(None)

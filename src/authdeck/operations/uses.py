@@ -28,20 +28,21 @@ class Uses:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._seen: dict[str, tuple[datetime, datetime | None]] = {}
+        self._seen: dict[str, tuple[int, int | None]] = {}  # unix milliseconds
 
     def saw(self, event: RequestEvent) -> None:
         if event.auth_index is None:
             return
-        at = from_micros(event.at_ms * 1000)
+        at = event.at_ms
         success = at if event.failure is None else self._seen.get(event.auth_index, (at, None))[1]
         self._seen[event.auth_index] = (at, success)
 
     async def flush(self) -> None:
         """Write what was seen since the last time; what can't be written now is kept for the next time."""
-        seen, self._seen = self._seen, {}
-        if not seen:
+        taken, self._seen = self._seen, {}
+        if not taken:
             return
+        seen = {index: (_moment(at), None if ok is None else _moment(ok)) for index, (at, ok) in taken.items()}
 
         def work(connection: WriteConnection) -> None:
             writing.remember_requests(connection, ((index, *times) for index, times in seen.items()))
@@ -51,7 +52,7 @@ class Uses:
         try:
             await self._desk.write(work)
         except BaseException:
-            self._seen = seen | self._seen
+            self._seen = taken | self._seen
             raise
         succeeded = {index: success for index, (_, success) in seen.items() if success is not None}
         await verify_restored.saw_successes(self._desk, succeeded)
@@ -74,6 +75,10 @@ def together(indexes: Sequence[str]) -> Iterator[str]:
     """A change's subject for so many accounts: a row of the feed for each would be the most of it by far."""
     for start in range(0, len(indexes), _TOGETHER):
         yield ",".join(indexes[start : start + _TOGETHER])
+
+
+def _moment(unix_ms: int) -> datetime:
+    return from_micros(unix_ms * 1000)
 
 
 def _used(entry: Entry, last_request: datetime | None, last_success: datetime | None) -> Entry:

@@ -34,6 +34,7 @@ class Snippet:
 
 _PATHS: Final[dict[Route, tuple[str, ...]]] = {
     Route.RESPONSES: ("/v1/responses",),
+    Route.WEBSOCKET: ("/v1/responses",),
     Route.RESPONSES_COMPACT: ("/v1/responses/compact",),
     Route.CODEX: ("/backend-api/codex/responses",),
     Route.CHAT: ("/v1/chat/completions",),
@@ -58,7 +59,12 @@ def base(origin: str, prefix: str | None = None) -> str:
 def endpoints(start: str, routes: Iterable[Route]) -> list[Endpoint]:
     """What can be asked below ``start``, in the order of ``Route``."""
     served = frozenset(routes)
-    return [Endpoint(route, "POST", start + path) for route in Route if route in served for path in _PATHS[route]]
+    return [
+        Endpoint(route, "GET" if route is Route.WEBSOCKET else "POST", start + path)
+        for route in Route
+        if route in served
+        for path in _PATHS[route]
+    ]
 
 
 def snippets(start: str, routes: Iterable[Route], *, key: str = KEY, model: str | None = None) -> list[Snippet]:

@@ -74,6 +74,7 @@ _CODE_ASSIST_ACTIONS: Final = frozenset(
         "retrieveUserQuota", "listExperiments",
     }
 )  # fmt: skip
+_WEBSOCKETS: Final = frozenset({"/v1/responses", "/backend-api/codex/responses"})
 _STARTS: Final = ("/v1/", "/v1beta/", "/v1internal:", "/backend-api/", "/p/")
 _SUSPICIOUS: Final = re.compile(rb"//|\\|%2[ef]|%5c|%00|/\.{1,2}(?:/|$)|[\x00-\x20\x7f-\xff]", re.IGNORECASE)
 
@@ -89,20 +90,21 @@ def recognise(method: str, path: str, raw_path: bytes, header: Callable[[bytes],
     Raises ``DeckError``: ``path_refused``, ``route_unknown`` (404), ``method_not_allowed`` (405),
     ``websocket_not_enabled`` (426).
     """
-    if _SUSPICIOUS.search(raw_path):
-        raise NotFound("path_refused", path=path[:200])
-    prefix = None
-    if path.startswith("/p/"):
-        prefix, slash, rest = path[3:].partition("/")
-        if not slash or not PREFIX.fullmatch(prefix):
-            raise NotFound("route_unknown", path=path[:200])
-        path = f"/{rest}"
+    prefix, path = _split(path, raw_path)
     found = _POSTS.get(path)
     if found is not None and method == "POST":
         route, protocol = found
         tail = path.removeprefix("/backend-api") if route is Route.CODEX else ""
         return Recognised(route, protocol, path, tail, prefix=prefix)
     return _other(method, path, prefix, header)
+
+
+def recognise_websocket(path: str, raw_path: bytes) -> Recognised:
+    """The same for an upgrade to a websocket. Raises ``path_refused``, ``route_unknown``."""
+    prefix, path = _split(path, raw_path)
+    if path not in _WEBSOCKETS:
+        raise NotFound("route_unknown", path=path[:200])
+    return Recognised(Route.WEBSOCKET, openai_responses, path, prefix=prefix)
 
 
 def language(path: str, header: Callable[[bytes], bytes | None]) -> ProtocolModule:
@@ -112,6 +114,18 @@ def language(path: str, header: Callable[[bytes], bytes | None]) -> ProtocolModu
     if "/messages" in path or header(b"anthropic-version") is not None:
         return anthropic_messages
     return openai_responses
+
+
+def _split(path: str, raw_path: bytes) -> tuple[str | None, str]:
+    """The prefix that the path names, and the path without it. Raises ``path_refused``, ``route_unknown``."""
+    if _SUSPICIOUS.search(raw_path):
+        raise NotFound("path_refused", path=path[:200])
+    if not path.startswith("/p/"):
+        return None, path
+    prefix, slash, rest = path[3:].partition("/")
+    if not slash or not PREFIX.fullmatch(prefix):
+        raise NotFound("route_unknown", path=path[:200])
+    return prefix, f"/{rest}"
 
 
 def _other(method: str, path: str, prefix: str | None, header: Callable[[bytes], bytes | None]) -> Recognised:

@@ -57,6 +57,7 @@ def origin(url: str) -> str | None:
     return f"{parts.scheme}://{host}" + (f":{port}" if port not in (None, _DEFAULT_PORTS[parts.scheme]) else "")
 
 
+@lru_cache(maxsize=4096)
 def below(url: str, tail: str, query: str = "") -> str:
     """``url`` + ``tail`` + query. Raises ``path_refused`` for dot segments, escapes, empty segments, odd characters."""
     if not _TAIL.fullmatch(tail):

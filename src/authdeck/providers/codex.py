@@ -26,9 +26,14 @@ _SCOPE: Final = "openid profile email"
 
 _OAUTH_ROUTES: Final = frozenset({Route.RESPONSES, Route.RESPONSES_COMPACT, Route.CODEX})
 _KEY_ROUTES: Final = frozenset({Route.RESPONSES, Route.RESPONSES_COMPACT, Route.CHAT})
-_OAUTH_TAILS: Final = {Route.RESPONSES: "/codex/responses", Route.RESPONSES_COMPACT: "/codex/responses/compact"}
+_OAUTH_TAILS: Final = {
+    Route.RESPONSES: "/codex/responses",
+    Route.WEBSOCKET: "/codex/responses",
+    Route.RESPONSES_COMPACT: "/codex/responses/compact",
+}
 _KEY_TAILS: Final = {
     Route.RESPONSES: "/responses",
+    Route.WEBSOCKET: "/responses",
     Route.RESPONSES_COMPACT: "/responses/compact",
     Route.CHAT: "/chat/completions",
 }

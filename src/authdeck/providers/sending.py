@@ -32,10 +32,11 @@ def passing(passed: Passed, credential: Credential, url: str, needed: Headers, b
     ``body`` replaces the client's where the provider needs a change in it.
     """
     own = _own_headers(credential)
-    dropped = _CREDENTIALS.union([name for name, _ in needed], [name for name, _ in own])
-    headers = [pair for pair in passed.headers if pair[0] not in dropped]
-    needed_names = {name for name, _ in needed}
-    headers += [pair for pair in own if pair[0] not in needed_names]
+    replaced = {name for name, _ in needed}
+    own = [pair for pair in own if pair[0] not in replaced]
+    replaced.update([name for name, _ in own])
+    headers = [pair for pair in passed.headers if pair[0] not in _CREDENTIALS and pair[0] not in replaced]
+    headers += own
     headers += needed
     return Outgoing(
         passed.method,

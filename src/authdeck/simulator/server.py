@@ -12,7 +12,7 @@ from typing import Any, Final
 from aiohttp import web
 
 from authdeck.clock import Clock, SystemClock
-from authdeck.simulator import documents
+from authdeck.simulator import documents, websockets
 from authdeck.simulator.accounts import Account
 from authdeck.simulator.exchange import Answer, Asked, Said
 from authdeck.simulator.faults import Fault
@@ -186,6 +186,9 @@ class Simulator:
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         asked = await _asked(request)
+        if websockets.is_upgrade(request):
+            assert self._released is not None
+            return await websockets.converse(request, asked, self.world, self._released, self._noted)
         answer, fault, account = play(self.world, asked)
         seen = Seen(asked, account, answer.status, answer.said)
         self._note(seen)
@@ -223,6 +226,9 @@ class Simulator:
         if number == fault.stall_after_events:
             assert self._released is not None
             await self._released.wait()
+
+    def _noted(self, asked: Asked, account: Account | None, status: int, said: Said | None) -> None:
+        self._note(Seen(asked, account, status, said, finished=True))
 
     def _note(self, seen: Seen) -> None:
         with self._changed:

@@ -24,7 +24,7 @@ from sqlalchemy import Connection, CursorResult, Engine, Executable, create_engi
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import Pool, QueuePool
 
 from authdeck.clock import from_micros
 from authdeck.errors import DeckError
@@ -96,6 +96,21 @@ class WriteConnection(ReadConnection):
             self._connection.exec_driver_sql(statement, [tuple(row) for row in rows])
 
 
+class PlainConnection(WriteConnection):
+    """A write connection to SQLite whose ``execute_many`` goes straight to the driver: the statement is compiled once.
+
+    What the driver raises there is not SQLAlchemy's.
+    """
+
+    def __init__(self, connection: Connection, cursor: sqlite3.Cursor) -> None:
+        super().__init__(connection)
+        self._cursor: Final = cursor
+
+    def execute_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+        if rows:
+            self._cursor.executemany(statement, rows)
+
+
 class Database:
     """One database, SQLite or PostgreSQL. Open it with ``storage.opening.control`` or ``storage.opening.monitoring``.
 
@@ -118,6 +133,7 @@ class Database:
         self._writer: Final = ThreadPoolExecutor(1, thread_name_prefix="write")
         self._write_lock: Final = threading.Lock()
         self._urgent: set[asyncio.Future[Any]] = set()
+        self._kept: _Kept | None = None
 
     async def read(self, work: Callable[[ReadConnection], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._readers, self.read_now, work)
@@ -149,6 +165,40 @@ class Database:
             _store(writing.changes, connection)
             return result
 
+    def write_often(self, work: Callable[[WriteConnection], T]) -> T:
+        """``write_now`` for the one thread that writes all the time, without changes to publish.
+
+        On SQLite its connection stays checked out: taking one, and Core's account of each statement, cost several times
+        what a small transaction itself does. After a failure the next call opens another.
+        """
+        if not self.is_sqlite:
+            return self.write_now(work)
+        with storage_errors(self._folder), self._write_lock:
+            kept = self._kept_connection()
+            try:
+                with kept.connection.begin():
+                    kept.cursor.execute("BEGIN IMMEDIATE")
+                    return work(PlainConnection(kept.connection, kept.cursor))
+            except BaseException:
+                self._let_go()
+                raise
+
+    def _kept_connection(self) -> "_Kept":
+        """The same until it failed or the engine was disposed of, as when the file is replaced."""
+        if self._kept is not None and self._kept.pool is not self._engine.pool:
+            self._let_go()
+        if self._kept is None:
+            connection = self._engine.connect().execution_options(begin="")
+            driver: Any = connection.connection.dbapi_connection
+            self._kept = _Kept(connection, driver.cursor(), self._engine.pool)
+        return self._kept
+
+    def _let_go(self) -> None:
+        if self._kept is not None:
+            kept, self._kept = self._kept, None
+            kept.connection.invalidate()
+            kept.connection.close()
+
     def checkpoint(self) -> None:
         """Move what the write-ahead log holds into the database file, as far as no reader stands in the way."""
         if self.is_sqlite:
@@ -169,7 +219,15 @@ class Database:
     def close(self) -> None:
         self._readers.shutdown()
         self._writer.shutdown()
+        self._let_go()
         self._engine.dispose()
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    connection: Connection
+    cursor: sqlite3.Cursor
+    pool: Pool
 
 
 def parse(url: str | URL) -> URL:
@@ -223,14 +281,15 @@ def storage_errors(folder: Path | None = None) -> Iterator[None]:
     """
     try:
         yield
-    except DBAPIError as error:
-        code = _code(error)
+    except (DBAPIError, sqlite3.Error) as error:
+        said = getattr(error, "orig", error)
+        code = _code(error, str(said).lower())
         if code is None:
             raise
         if code == "storage_failed" and folder is not None and not os.access(folder, os.W_OK):
             code = "storage_read_only"
         status = 422 if code == "storage_text_refused" else 503
-        raise DeckError(code, status=status, detail=str(error.orig)[:200]) from error
+        raise DeckError(code, status=status, detail=str(said)[:200]) from error
     except PoolTimeout as error:
         raise DeckError("storage_busy", status=503) from error
 
@@ -251,13 +310,12 @@ _SIGNS: Final = (
 """What SQLite and PostgreSQL say. SQLite's driver of Python 3.11 tells most of these apart by their words alone."""
 
 
-def _code(error: DBAPIError) -> str | None:
-    said = str(error.orig).lower()
+def _code(error: DBAPIError | sqlite3.Error, said: str) -> str | None:
     for sign, code in _SIGNS:
         if sign in said:
             return code
-    on_server = not isinstance(error.orig, sqlite3.Error)
-    return "storage_unreachable" if on_server and isinstance(error, OperationalError) else None
+    on_server = isinstance(error, OperationalError) and not isinstance(error.orig, sqlite3.Error)
+    return "storage_unreachable" if on_server else None
 
 
 def _sqlite(url: URL, synchronous: str, autocheckpoint: int) -> Engine:

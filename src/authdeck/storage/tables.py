@@ -674,6 +674,7 @@ hour_model = Table(
     Column("model", Integer, primary_key=True),  # 0: none was named
     Column("provider", Integer, primary_key=True),  # 0: none served
     *_sums(),
+    sqlite_with_rowid=False,
 )
 
 day_account = Table(
@@ -682,6 +683,7 @@ day_account = Table(
     Column("day", Integer, primary_key=True),  # days since 1970
     Column("account", Integer, primary_key=True),
     *_sums(),
+    sqlite_with_rowid=False,
 )
 
 latency_buckets = Table(
@@ -692,6 +694,7 @@ latency_buckets = Table(
     Column("kind", String(8), primary_key=True),  # latency | ttfb
     Column("bucket", Integer, primary_key=True),  # storage.latency says how wide
     Column("count", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 RUNNING: Final = "running"

@@ -106,8 +106,8 @@ class Origins:
 
     def _check(self, address: Address, port: int, approval: Approval, host: str) -> None:
         address = getattr(address, "ipv4_mapped", None) or address
-        never = address.is_link_local or address in _METADATA or address.is_multicast or address.is_unspecified
-        if never or self._is_ours(address, port) or not (address.is_global or approval.private):
+        reach = _reach(address)
+        if reach is None or self._is_ours(address, port) or not (reach or approval.private):
             raise _refused("upstream_address_refused", host)
 
     def _is_ours(self, address: Address, port: int) -> bool:
@@ -136,6 +136,13 @@ def _pattern(template: str) -> re.Pattern[str]:
     place = "[a-z0-9-]{1,40}"
     origin = re.escape(str(origin_of(template.replace("{location}", "location"))))
     return re.compile(origin.replace(r"location\-", f"(?:{place}-)?").replace("location", place))
+
+
+@lru_cache(1024)
+def _reach(address: Address) -> bool | None:
+    """Whether the address belongs to the public internet; ``None`` for one that is never connected to."""
+    never = address.is_link_local or address in _METADATA or address.is_multicast or address.is_unspecified
+    return None if never else address.is_global
 
 
 @lru_cache(1024)

@@ -1,4 +1,4 @@
-"""Connections to providers: one pool for direct ones, and one for each proxy."""
+"""Connections to providers for whole calls: one pool for direct ones, and one for each proxy."""
 
 import socket
 import ssl
@@ -12,6 +12,7 @@ from yarl import URL
 
 from authdeck.event import FailureKind
 from authdeck.secret import Secret
+from authdeck.upstream.connections import Connections
 from authdeck.upstream.failures import UpstreamFailure
 from authdeck.upstream.origins import Origins
 
@@ -24,12 +25,14 @@ _KEEP_ALIVE: Final = 30.0  # seconds; shorter than any provider's, so that few r
 class Sessions:
     """The only place that opens connections. No cookies, no redirects, no proxies from the environment.
 
-    Made before the loop runs; connections open when they are needed. ``close`` ends them all.
+    Made before the loop runs; connections open when they are needed. ``close`` ends them all. ``tls`` says whom to
+    trust, by default the system's authorities.
     """
 
-    def __init__(self, origins: Origins, *, connect_timeout: float = 10.0) -> None:
+    def __init__(self, origins: Origins, *, connect_timeout: float = 10.0, tls: ssl.SSLContext | None = None) -> None:
         self.origins: Final = origins
         self.connect_timeout: Final = connect_timeout
+        self.connections: Final = Connections(origins, connect_timeout=connect_timeout, tls=tls)
         self._direct: aiohttp.ClientSession | None = None
         self._by_proxy: dict[Secret, aiohttp.ClientSession] = {}
 
@@ -51,6 +54,7 @@ class Sessions:
         self._direct, self._by_proxy = None, {}
         for session in sessions:
             await session.close()
+        await self.connections.close()
 
 
 class CheckedResolver(AbstractResolver):

@@ -1,77 +1,75 @@
 """Requests whose answer is passed on while it arrives."""
 
-from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
+from urllib.parse import urlsplit
 
-import aiohttp
-
+from authdeck.errors import DeckError
 from authdeck.exchange import Outgoing
-from authdeck.upstream.failures import MAPPED, failure
-from authdeck.upstream.sessions import Sessions, parsed
+from authdeck.upstream.failures import UpstreamFailure
+from authdeck.upstream.http1 import Answer as Stream
+from authdeck.upstream.sessions import Sessions
 
-
-class Stream:
-    """An answer under way. ``headers`` are lower-case names and raw values in the order they came.
-
-    ``read`` gives what has arrived, as it was sent (never decompressed), and ``b""`` at the proper end. Either it is
-    read to its end or ``close`` is called; both give the connection back or end it.
-    """
-
-    __slots__ = ("_content", "_host", "_response", "headers", "status")
-
-    def __init__(self, response: aiohttp.ClientResponse, host: str) -> None:
-        self._response: Final = response
-        self._content: Final = response.content
-        self._host: Final = host
-        self.status: Final = response.status
-        self.headers: Final[Sequence[tuple[bytes, bytes]]] = [
-            (name.lower(), value) for name, value in response.raw_headers
-        ]
-
-    async def read(self) -> bytes:
-        """The next piece. Raises ``UpstreamFailure`` when the answer breaks off, or nothing comes for too long."""
-        try:
-            return await self._content.readany()
-        except MAPPED as error:
-            raise failure(error, self._host) from None
-
-    def close(self) -> None:
-        """Stop: what has not been read is not wanted. A connection whose answer is complete is kept."""
-        self._response.close()
+_REPEATABLE: Final = frozenset({"GET"})
 
 
 class Streams:
     """Opens answers. Timeouts are seconds: to the first byte, and between two pieces."""
 
     def __init__(self, sessions: Sessions, *, first_byte_timeout: float = 300.0, idle_timeout: float = 300.0) -> None:
-        self._sessions = sessions
-        self._idle: Final = idle_timeout
-        self._differ: Final = idle_timeout != first_byte_timeout
-        self._timeout: Final = aiohttp.ClientTimeout(
-            total=None, sock_connect=sessions.connect_timeout, sock_read=first_byte_timeout
-        )
+        self._origins: Final = sessions.origins
+        self._connections: Final = sessions.connections
+        self._connections.set_timeouts(first_byte_timeout, idle_timeout)
 
     async def open(self, outgoing: Outgoing) -> Stream:
-        """The answer's status and headers, whatever they are. Raises ``UpstreamFailure``.
+        """The answer's status and headers, whatever they are. Raises ``UpstreamFailure``; ``header_not_sendable``.
 
-        Nothing is sent twice: a request whose connection was lost may have been carried out all the same, and only the
-        client knows whether it may be repeated (RFC 9112 §9.3.1).
+        A POST is never sent twice: one whose connection was lost may have been carried out all the same, and only the
+        client knows whether it may be repeated (RFC 9112 §9.3.1). A GET that met a connection which the provider was
+        just closing is.
         """
-        host = self._sessions.origins.allows(outgoing.url).host
+        origin = self._origins.allows(outgoing.url)
+        proxy_url = outgoing.proxy_url
+        if proxy_url is not None and proxy_url.open() == "direct":
+            proxy_url = None
+        place = (origin, proxy_url)
+        head = written(outgoing)
+        connection = await self._connections.free(place)
+        answer = connection.ask(head, outgoing.body, origin.host)
         try:
-            return Stream(await self._request(self._sessions.through(outgoing.proxy_url), outgoing), host)
-        except MAPPED as error:
-            raise failure(error, host) from None
+            await answer.begun()
+        except UpstreamFailure as error:
+            was_stale = connection.is_reused and not answer.is_heard and error.code == "upstream_reset"
+            if not was_stale or outgoing.method not in _REPEATABLE:
+                raise
+            answer = (await self._connections.free(place, fresh=True)).ask(head, outgoing.body, origin.host)
+            await answer.begun()
+        return answer
 
-    async def _request(self, session: aiohttp.ClientSession, outgoing: Outgoing) -> aiohttp.ClientResponse:
-        response = await session.request(
-            outgoing.method,
-            parsed(outgoing.url),
-            headers=outgoing.headers,
-            data=outgoing.body,
-            allow_redirects=False,
-            timeout=self._timeout,
-        )
-        if self._differ and response.connection is not None and response.connection.protocol is not None:
-            response.connection.protocol.read_timeout = self._idle
-        return response
+
+def written(outgoing: Outgoing) -> bytes:
+    """The request's head. Nothing is added but the host and the body's length. Raises ``header_not_sendable``."""
+    host, target = _addressed(outgoing.url)
+    lines = [f"{outgoing.method} {target} HTTP/1.1", f"host: {host}"]
+    lines += [f"{name}: {value}" for name, value in outgoing.headers]
+    if outgoing.body or outgoing.method == "POST":
+        lines.append(f"content-length: {len(outgoing.body or b'')}")
+    text = "\r\n".join(lines)
+    # Each line was one header; one that holds a line break of its own would be several.
+    if text.count("\r") != len(lines) - 1 or text.count("\n") != len(lines) - 1 or "\0" in text:
+        raise DeckError("header_not_sendable", status=503)
+    try:
+        return f"{text}\r\n\r\n".encode("latin-1")
+    except UnicodeEncodeError:
+        raise DeckError("header_not_sendable", status=503) from None
+
+
+@lru_cache(4096)
+def _addressed(url: str) -> tuple[str, str]:
+    """Host header and target. Path and query stand as they are: nothing is decoded, re-encoded or normalised."""
+    parts = urlsplit(url)
+    target = parts.path or "/"
+    return parts.netloc, f"{target}?{parts.query}" if parts.query else target
+
+
+__all__ = ("Stream", "Streams")

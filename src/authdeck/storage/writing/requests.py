@@ -1,8 +1,9 @@
 """Request events and their roll-ups, written together: what one transaction adds to the rows it adds to the sums."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from operator import add
+from typing import Any, Final, TypeVar
 
 import msgspec
 from sqlalchemy import delete, func, insert, select, update
@@ -12,6 +13,8 @@ from authdeck.storage.database import WriteConnection
 from authdeck.storage.latency import bucket_of
 from authdeck.storage.reading import names as reading
 from authdeck.storage.tables import RUNNING, gaps, requests
+
+Key = TypeVar("Key")
 
 Name = tuple[str, str]
 """Kind and text, the text at most ``NAME_LENGTH`` long."""
@@ -25,6 +28,10 @@ _COLUMNS: Final = (
     "id, at_ms, account, file, model, provider, client_key, endpoint, prefix, project, failure, status, streamed,"
     " latency_us, ttfb_us, tokens_input, tokens_output, tokens_cached, tokens_reasoning, failure_summary, attempts"
 )
+_ACCOUNT, _MODEL, _PROVIDER, _LATENCY, _TTFB = (
+    _COLUMNS.split(", ").index(name) for name in ("account", "model", "provider", "latency_us", "ttfb_us")
+)
+_AFTER_TOKENS: Final = _TTFB + 5  # the four kinds of tokens stand after it
 _SUMS: Final = (
     "requests",
     "failures",
@@ -56,25 +63,30 @@ _ADD_NAMES: Final = "INSERT INTO names (kind, text) VALUES (?, ?) ON CONFLICT (k
 def store(c: WriteConnection, events: Sequence[RequestEvent], known: dict[Name, int]) -> None:
     """Add the events and what they add to the sums.
 
-    ``known`` holds numbers of names and gains new ones; clear it when the transaction fails. Raises
-    ``IntegrityError`` when one of the events is stored already.
+    ``known`` holds numbers of names and gains new ones; clear it when the transaction fails. Raises the driver's or
+    SQLAlchemy's ``IntegrityError`` when one of the events is stored already.
     """
-    _learn(c, events, known)
-    c.execute_many(_ADD_REQUESTS, [_row(event, known) for event in events])
-    hours: dict[tuple[int, int, int], list[int]] = defaultdict(lambda: [0] * len(_SUMS))
-    days: dict[tuple[int, int], list[int]] = defaultdict(lambda: [0] * len(_SUMS))
-    latencies: Counter[tuple[int, int, str, int]] = Counter()
-    for event in events:
+    try:
+        rows = [_row(event, known) for event in events]
+    except KeyError:  # a name that has no number yet: rare, so that nothing is asked beforehand
+        _learn(c, events, known)
+        rows = [_row(event, known) for event in events]
+    c.execute_many(_ADD_REQUESTS, rows)
+    hours: dict[tuple[int, int, int], list[int]] = {}
+    days: dict[tuple[int, int], list[int]] = {}
+    latencies: dict[tuple[int, int, str, int], int] = {}
+    for event, row in zip(events, rows, strict=True):
         hour, day = event.at_ms // MS_AN_HOUR, event.at_ms // MS_A_DAY
-        model = _number("model", event.model, known) or NOT_NAMED
-        provider = _number("provider", event.provider, known) or NOT_NAMED
-        amounts = _amounts(event)
-        _add(hours[hour, model, provider], amounts)
-        if (account := _number("account", event.auth_index, known)) is not None:
-            _add(days[day, account], amounts)
-        latencies[hour, model, "latency", bucket_of(_micros(event.latency_ms))] += 1
-        if event.ttfb_ms is not None:
-            latencies[hour, model, "ttfb", bucket_of(_micros(event.ttfb_ms))] += 1
+        model, latency, ttfb = row[_MODEL] or NOT_NAMED, row[_LATENCY], row[_TTFB]
+        amounts = _amounts(event, row)
+        _add(hours, (hour, model, row[_PROVIDER] or NOT_NAMED), amounts)
+        if row[_ACCOUNT] is not None:
+            _add(days, (day, row[_ACCOUNT]), amounts)
+        of_latency = hour, model, "latency", bucket_of(latency)
+        latencies[of_latency] = latencies.get(of_latency, 0) + 1
+        if ttfb is not None:
+            of_ttfb = hour, model, "ttfb", bucket_of(ttfb)
+            latencies[of_ttfb] = latencies.get(of_ttfb, 0) + 1
     # Sorted: two processes that add to the same sums take the rows' locks in one order.
     c.execute_many(_ADD_HOURS, [(*key, *sums) for key, sums in sorted(hours.items())])
     c.execute_many(_ADD_DAYS, [(*key, *sums) for key, sums in sorted(days.items())])
@@ -137,7 +149,7 @@ def _names(event: RequestEvent) -> Iterable[Name]:
     if event.failure is not None:
         yield "failure", f"{event.failure.kind}:{event.failure.code}"[:NAME_LENGTH]
     for attempt in event.attempts:
-        yield "account", attempt.auth_index
+        yield "account", attempt.auth_index[:NAME_LENGTH]
 
 
 def _storable(text: str) -> str:
@@ -145,59 +157,50 @@ def _storable(text: str) -> str:
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
-def _number(kind: str, text: str | None, known: dict[Name, int]) -> int | None:
-    return None if text is None else known[kind, text[:NAME_LENGTH]]
-
-
 def _row(event: RequestEvent, known: dict[Name, int]) -> tuple[Any, ...]:
+    """In the order of ``_COLUMNS``. Raises ``KeyError`` where a name has no number yet."""
     failure, tokens = event.failure, event.tokens
     return (
         event.id,
         event.at_ms,
-        _number("account", event.auth_index, known),
-        _number("file", event.file_name, known),
-        _number("model", event.model, known),
-        _number("provider", event.provider, known),
-        _number("client_key", event.client_key, known),
-        _number("endpoint", event.endpoint, known),
-        _number("prefix", event.prefix, known),
-        _number("project", event.project, known),
-        None if failure is None else _number("failure", f"{failure.kind}:{failure.code}", known),
+        None if event.auth_index is None else known["account", event.auth_index[:NAME_LENGTH]],
+        None if event.file_name is None else known["file", event.file_name[:NAME_LENGTH]],
+        None if event.model is None else known["model", event.model[:NAME_LENGTH]],
+        None if event.provider is None else known["provider", event.provider[:NAME_LENGTH]],
+        None if event.client_key is None else known["client_key", event.client_key[:NAME_LENGTH]],
+        known["endpoint", event.endpoint[:NAME_LENGTH]],
+        None if event.prefix is None else known["prefix", event.prefix[:NAME_LENGTH]],
+        None if event.project is None else known["project", event.project[:NAME_LENGTH]],
+        None if failure is None else known["failure", f"{failure.kind}:{failure.code}"[:NAME_LENGTH]],
         event.status,
         event.streamed,
-        _micros(event.latency_ms),
-        None if event.ttfb_ms is None else _micros(event.ttfb_ms),
+        round(event.latency_ms * 1000),
+        None if event.ttfb_ms is None else round(event.ttfb_ms * 1000),
         tokens.input,
         tokens.output,
         tokens.cached,
         tokens.reasoning,
         None if failure is None else _storable(failure.summary[:500]),
-        _attempts(event, known),
+        _attempts(event, known) if event.attempts else None,
     )
 
 
-def _attempts(event: RequestEvent, known: dict[Name, int]) -> bytes | None:
-    if not event.attempts:
-        return None
-    return msgspec.msgpack.encode(
+def _attempts(event: RequestEvent, known: dict[Name, int]) -> bytes:
+    return _packed(
         [
-            (known["account", attempt.auth_index], attempt.status, attempt.kind, _micros(attempt.ms))
+            (known["account", attempt.auth_index[:NAME_LENGTH]], attempt.status, attempt.kind, round(attempt.ms * 1000))
             for attempt in event.attempts
         ]
     )
 
 
-def _amounts(event: RequestEvent) -> tuple[int, ...]:
-    tokens = event.tokens
-    return (
-        1,
-        int(failed(event)),
-        tokens.input or 0,
-        tokens.output or 0,
-        tokens.cached or 0,
-        tokens.reasoning or 0,
-        _micros(event.latency_ms),
-    )
+_packed: Final = msgspec.msgpack.Encoder().encode
+
+
+def _amounts(event: RequestEvent, row: tuple[Any, ...]) -> tuple[int, ...]:
+    """In the order of ``_SUMS``."""
+    _, input_, output, cached, reasoning = row[_TTFB:_AFTER_TOKENS]
+    return 1, 1 if failed(event) else 0, input_ or 0, output or 0, cached or 0, reasoning or 0, row[_LATENCY]
 
 
 def failed(event: RequestEvent) -> bool:
@@ -205,10 +208,6 @@ def failed(event: RequestEvent) -> bool:
     return event.failure is not None or event.status >= 400  # noqa: PLR2004 - HTTP
 
 
-def _add(sums: list[int], amounts: Iterable[int]) -> None:
-    for place, amount in enumerate(amounts):
-        sums[place] += amount
-
-
-def _micros(milliseconds: float) -> int:
-    return round(milliseconds * 1000)
+def _add(sums: dict[Key, list[int]], key: Key, amounts: tuple[int, ...]) -> None:
+    found = sums.get(key)
+    sums[key] = list(amounts) if found is None else list(map(add, found, amounts))

@@ -47,6 +47,8 @@ SENTENCES: dict[str, str] = {
         "renew it."
     ),
     "refresh_not_possible": "This sign-in has nothing to renew. Import a new auth file or sign in again.",
+    "header_not_sendable": "A header of this account or request holds characters that can't be sent.",
+    "request_timed_out": "The request took longer than {seconds} seconds in all and was given up.",
     "upstream_needs_https": "Credentials go to {host} over https only. Use https, or have an admin approve plain http.",
     "upstream_address_refused": "{host} leads to an address that is never connected to without approval.",
     "upstream_name_unknown": "The name {host} can't be resolved. Check the address and the name server.",

@@ -1,0 +1,1 @@
+"""What the gateway's benchmark consists of: an upstream, the gateway, nginx and LiteLLM beside it, the load."""

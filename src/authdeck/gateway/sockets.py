@@ -1,0 +1,378 @@
+"""Websockets of Codex: a conversation on one account, message by message, with one event for each turn.
+
+A turn begins with the client's ``response.create`` and ends with the protocol's terminal event. The account is picked
+at the first one, when the model is known; the next ones stay on it, since they refer to what that connection holds.
+Before anything of a turn has been passed on, and where it refers to nothing, another account may take it over.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Final
+
+import msgspec
+
+from authdeck import models, tasks
+from authdeck.account import Account, Provider
+from authdeck.clock import Clock
+from authdeck.errors import DeckError
+from authdeck.event import Failure, FailureKind, RequestEvent
+from authdeck.gateway import headers, refusals
+from authdeck.gateway.forward import Forwarder
+from authdeck.gateway.request import Receive, Send
+from authdeck.gateway.wanted import Failed, Wanted, check
+from authdeck.ids import new_request_id
+from authdeck.operations.client_keys import ClientKey
+from authdeck.pool import Pool
+from authdeck.protocols import asking, openai_responses
+from authdeck.protocols.conversations import conversation
+from authdeck.protocols.reading import Reader
+from authdeck.protocols.routes import Recognised
+from authdeck.providers import PROVIDERS
+from authdeck.routing import Route
+from authdeck.upstream.sockets import Message, Socket
+
+ABNORMAL: Final = 1011
+POLICY: Final = 1008
+RESTART: Final = 1012
+
+_CREATE: Final = "response.create"
+_BEGINNING: Final = 4096
+_IN_ONE_LINE: Final = bytes.maketrans(b"\r\n", b"  ")
+_OK: Final = 200
+_CLIENT_CLOSED: Final = 499
+
+
+class _Create(msgspec.Struct):
+    type: str = ""
+    previous_response_id: Any = None
+
+
+class _Said(msgspec.Struct):
+    type: str = ""
+    status_code: Any = None
+    status: Any = None
+
+
+_create = msgspec.json.Decoder(_Create)
+_said = msgspec.json.Decoder(_Said)
+
+
+def routes(account: Account, *, enabled: bool) -> frozenset[Route]:
+    """The websocket's route, where it is enabled for the account: by its own field, else by the setting."""
+    own = account.settings.websockets
+    if account.provider is not Provider.CODEX or not (enabled if own is None else own):
+        return frozenset()
+    return frozenset({Route.WEBSOCKET})
+
+
+class Turn:
+    """One question on a websocket and its answer, as monitoring sees it."""
+
+    def __init__(self, clock: Clock, endpoint: str, key: ClientKey) -> None:
+        self._clock: Final = clock
+        self._began = self._heard = clock.monotonic()
+        at_ms = int(clock.now().timestamp() * 1000)
+        self.event: Final = RequestEvent(
+            new_request_id(at_ms), at_ms, endpoint, client_key=key.name, status=_OK, streamed=True
+        )
+        self.reader: Final[Reader] = openai_responses.reader(streamed=True)
+        self.id: Final = self.event.id.hex()
+        self.is_recorded = self.is_passed_on = False
+        self.waited = 0.0
+
+    def elapsed_ms(self) -> float:
+        return (self._clock.monotonic() - self._began) * 1000
+
+    def silent_ms(self) -> float:
+        return (self._clock.monotonic() - self._heard) * 1000
+
+    def serves(self, account: Account) -> None:
+        self.event.auth_index, self.event.file_name = account.auth_index, account.file_name
+        self.event.provider = account.provider.value
+
+    def hears(self, data: bytes) -> None:
+        """Take note of a message that is passed on."""
+        self._heard = self._clock.monotonic()
+        self.is_passed_on = True
+        if self.event.ttfb_ms is None:
+            self.event.ttfb_ms = self.elapsed_ms()
+        self.reader.feed(b"data: " + data.translate(_IN_ONE_LINE) + b"\n\n")
+        if self.reader.failure is not None and self.event.failure is None:
+            self.fails(Failure(FailureKind.UPSTREAM, self.reader.failure))
+
+    def fails(self, failure: Failure) -> None:
+        self.event.failure = failure
+
+    def goes_on(self) -> None:
+        """Another account has taken it over."""
+        self.event.failure, self.event.status = None, _OK
+
+
+class Client:
+    """The client's side, over ASGI."""
+
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive: Final = receive
+        self._send: Final = send
+
+    async def accept(self) -> None:
+        await self._send({"type": "websocket.accept"})
+
+    async def receive(self) -> Message | None:
+        """The next message; ``None`` when the client has left."""
+        message = await self._receive()
+        if message["type"] == "websocket.disconnect":
+            return None
+        text: str | None = message.get("text")
+        return text if text is not None else bytes(message["bytes"])
+
+    async def send(self, message: Message) -> None:
+        kind = "text" if isinstance(message, str) else "bytes"
+        await self._send({"type": "websocket.send", kind: message})
+
+    async def close(self, code: int) -> None:
+        await self._send({"type": "websocket.close", "code": code if _may_be_sent(code) else ABNORMAL})
+
+
+class Conversation:
+    """One client's websocket. ``admit`` gives the key as long as it counts, once for each turn, or raises."""
+
+    def __init__(
+        self,
+        forwarder: Forwarder,
+        pool: Pool,
+        clock: Clock,
+        client: Client,
+        call: Recognised,
+        raw: headers.Raw,
+        query: str,
+        *,
+        admit: Callable[[], ClientKey],
+        idle_timeout: float,
+    ) -> None:
+        self._forwarder: Final = forwarder
+        self._pool: Final = pool
+        self._clock: Final = clock
+        self._client: Final = client
+        self._call: Final = call
+        self._passed: Final = headers.passed_on(raw)
+        self._header: Final = dict(reversed(raw)).get
+        self._query: Final = query
+        self._admit: Final = admit
+        self._idle_timeout: Final = idle_timeout
+        self._turn: Turn | None = None
+        self._wanted: Wanted | None = None
+        self._account: Account | None = None
+        self._socket: Socket | None = None
+        self._movable: bytes | None = None  # the question, where another account could answer it too
+        self._tried: set[str] = set()
+        self._pump: asyncio.Task[None] | None = None
+
+    async def run(self) -> None:
+        """Until one side ends it. Whatever happens, what is under way is recorded and the provider's side closed."""
+        try:
+            while (message := await self._client.receive()) is not None:
+                await self._take(message)
+        finally:
+            await self._over()
+
+    async def _take(self, message: Message) -> None:
+        """One message of the client's. What is no question belongs to the turn under way."""
+        data = _bytes(message)
+        created = _decoded(_create, data)
+        try:
+            if created is not None and created.type == _CREATE:
+                await self._begin(data, created)
+            elif self._socket is not None:
+                await self._socket.send(message)
+        except DeckError as error:
+            await self._refuse(error)
+
+    # ---- a question ----
+
+    async def _begin(self, data: bytes, created: _Create) -> None:
+        """A turn. Each says which model it wants, and the key must still count and not be barred from it."""
+        key = self._admit()
+        await self._end_turn()
+        turn = self._turn = Turn(self._clock, self._call.endpoint, key)
+        wanted = self._wanted = self._asks(data, key)
+        turn.event.model, turn.event.prefix = wanted.model, wanted.prefix
+        self._tried.clear()
+        if self._account is None:
+            self._movable = data if created.previous_response_id is None else None
+            await self._ask_anew(turn, wanted, data)
+        elif self._pool.may_serve(self._account.auth_index, wanted.model, self._clock.now().timestamp()):
+            self._movable = None
+            turn.serves(self._account)
+            await self._ask(data)
+        else:  # somebody put the account away: the client begins anew, and gets another
+            turn.fails(Failure(FailureKind.NO_ACCOUNT, "account_put_away"))
+            await self._end_turn()
+            await self._client.close(RESTART)
+
+    async def _ask_anew(self, turn: Turn, wanted: Wanted, data: bytes) -> None:
+        """Find an account that takes the websocket, and ask it."""
+        outcome, account, _ = await self._forwarder.tried_in_turn(turn, wanted, self._tried)
+        if isinstance(outcome, Failed):
+            raise self._refused(turn, outcome)
+        assert isinstance(outcome, Socket)
+        self._account, self._socket = account, outcome
+        await self._ask(data)
+        self._pump = tasks.start(self._pass_on(outcome), name="websocket")
+
+    async def _ask(self, data: bytes) -> None:
+        assert self._socket is not None
+        await self._socket.send(self._for_account(data).decode(errors="replace"))
+
+    def _asks(self, data: bytes, key: ClientKey) -> Wanted:
+        read = asking.asked(data)
+        prefix, model = self._call.prefix, read.model
+        if prefix is None and model:
+            prefix, model = self._pool.split(Route.WEBSOCKET, model)
+        check(key.scope, prefix, model)
+        named = conversation(self._header, read.naming)
+        session = f"{key.id}:{named}" if named else None
+        return Wanted(
+            self._call, "GET", self._query, self._passed, b"", b"", read.model, model, prefix, key.scope.providers,
+            session,
+        )  # fmt: skip
+
+    def _for_account(self, data: bytes) -> bytes:
+        """The message with the model under the provider's name for it, all else as it came."""
+        wanted, account = self._wanted, self._account
+        assert wanted is not None
+        assert account is not None
+        if wanted.model is None or (model := models.resolved(account, wanted.model)) == wanted.asked:
+            return data
+        return asking.renamed(data, model)
+
+    # ---- the answer ----
+
+    async def _pass_on(self, socket: Socket) -> None:
+        """The provider's messages, until it closes; then the client's side closes too."""
+        with suppress(OSError):  # the client has left, which ``run`` learns as well
+            while (message := await self._next(socket)) is not None:
+                if await self._moved(message):
+                    return
+                await self._pass(message)
+            await self._close_behind(socket)
+
+    async def _close_behind(self, socket: Socket) -> None:
+        if self._turn is not None and not self._turn.is_recorded:
+            if self._turn.event.failure is None:
+                self._turn.fails(Failure(FailureKind.UPSTREAM, "upstream_reset"))
+            await self._end_turn()
+            await self._client.close(ABNORMAL)
+        else:
+            await self._client.close(socket.closed)
+
+    async def _next(self, socket: Socket) -> Message | None:
+        """A message; ``None`` when the provider has closed, or says nothing for too long in the midst of a turn."""
+        while True:
+            try:
+                async with asyncio.timeout(self._idle_timeout):
+                    return await socket.receive()
+            except TimeoutError:
+                turn = self._turn
+                if turn is not None and not turn.is_recorded and turn.silent_ms() >= self._idle_timeout * 1000:
+                    turn.fails(Failure(FailureKind.TIMEOUT, "upstream_timeout"))
+                    return None
+
+    async def _pass(self, message: Message) -> None:
+        """The message that ends a turn waits until the turn's event is durable; all others leave at once."""
+        turn = self._turn
+        if turn is not None and not turn.is_recorded:
+            turn.hears(_bytes(message))
+            if turn.reader.ended:
+                if turn.reader.failure is None and self._account is not None and self._wanted is not None:
+                    self._pool.unblock(self._account.auth_index, self._wanted.model)
+                await self._end_turn()
+        await self._client.send(message)
+
+    async def _moved(self, message: Message) -> bool:
+        """Whether a refusal that is the account's alone has led to another one, where nothing was passed on yet."""
+        turn, wanted, account = self._turn, self._wanted, self._account
+        status = _refused_with(message)
+        if status is None or turn is None or turn.is_recorded or wanted is None or account is None:
+            return False
+        now = self._clock.now()
+        observed = PROVIDERS[account.provider].read_failure(status, {}, _bytes(message), now, wanted.model)
+        self._forwarder.pause(wanted, account, observed)
+        self._forwarder.observe(turn, wanted, account, Failed(observed, status, body=_bytes(message)))
+        turn.event.status = status
+        turn.fails(Failure(observed.kind, observed.code, observed.summary))
+        if self._movable is None or turn.is_passed_on or not observed.elsewhere or self._socket is None:
+            return False
+        former = self._socket
+        try:
+            await self._ask_anew(turn, wanted, self._movable)
+        except DeckError:
+            return False  # then this account's own words are what the client gets
+        former.close()
+        turn.goes_on()
+        return True
+
+    # ---- refusals and ends ----
+
+    def _refused(self, turn: Turn, failed: Failed) -> DeckError:
+        """Why no account took the websocket."""
+        observed = failed.verdict
+        turn.fails(Failure(observed.kind, observed.code, observed.summary))
+        if failed.error is not None:
+            return failed.error
+        status = 429 if observed.kind is FailureKind.QUOTA else 503
+        return DeckError("no_account_available", status=status, reasons={observed.code: 1})
+
+    async def _refuse(self, error: DeckError) -> None:
+        """An error event in the protocol's shape. With ``status`` beside ``status_code`` Codex ignores it and waits."""
+        turn = self._turn
+        if turn is not None and not turn.is_recorded:
+            turn.event.status = error.status
+            if turn.event.failure is None:
+                turn.fails(Failure(refusals.kind(error), error.code))
+            await self._end_turn()
+        body = openai_responses.error(error.status, error.code, refusals.sentence(error), "")
+        said = {"type": "error", "status_code": error.status, **msgspec.json.decode(body)}
+        await self._client.send(msgspec.json.encode(said).decode())
+        await self._client.close(POLICY)
+
+    async def _end_turn(self) -> None:
+        if self._turn is not None and not self._turn.is_recorded:
+            self._turn.event.tokens = self._turn.reader.tokens
+            await self._forwarder.record(self._turn)
+
+    async def _over(self) -> None:
+        if self._pump is not None:
+            self._pump.cancel()
+        if self._socket is not None:
+            self._socket.close()
+        if self._turn is not None and not self._turn.is_recorded:
+            self._turn.event.status = _CLIENT_CLOSED
+            self._turn.fails(Failure(FailureKind.CLIENT_CLOSED, "client_closed"))
+            await self._end_turn()
+
+
+def _refused_with(message: Message) -> int | None:
+    """The status of an error event; ``None`` for any other message."""
+    data = _bytes(message)
+    said = _decoded(_said, data) if b'"error"' in data[:_BEGINNING] else None
+    if said is None or said.type != "error":
+        return None
+    return next((each for each in (said.status_code, said.status) if isinstance(each, int)), None)
+
+
+def _bytes(message: Message) -> bytes:
+    return message.encode() if isinstance(message, str) else message
+
+
+def _decoded(decoder: msgspec.json.Decoder[Any], message: Message) -> Any:
+    try:
+        return decoder.decode(message)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _may_be_sent(code: int) -> bool:
+    """RFC 6455 §7.4: some codes only say what was seen, and are never sent."""
+    return 1000 <= code <= 1003 or 1007 <= code <= 1014 or 3000 <= code <= 4999  # noqa: PLR2004 - the RFC's ranges
