@@ -14,6 +14,7 @@ from authdeck.clock import Clock
 from authdeck.errors import DeckError
 from authdeck.event import Failure, FailureKind, RequestEvent
 from authdeck.gateway import headers
+from authdeck.gateway.errand import CALLER
 from authdeck.gateway.forward import Forwarder, Lender, Observer, Recorder, Refresher
 from authdeck.gateway.request import ClientGone, Message, Receive, Request, Send
 from authdeck.operations.client_keys import ClientKey
@@ -138,6 +139,8 @@ class Gateway:
 
     def _admitted(self, request: Request) -> tuple[ClientKey, str]:
         """The client's key, and the query without it. Raises ``client_key_invalid``, ``client_key_rate_limited``."""
+        if request.errand is not None:
+            return CALLER, request.query
         query, in_query = _without_key(request.query)
         for presented in (*_presented(request.headers), *in_query):
             if (key := self._keys.find(presented)) is not None:

@@ -89,7 +89,10 @@ class Recorder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A request as it will be passed on. ``body`` are the client's bytes, ``opened`` the same without compression."""
+    """A request as it will be passed on. ``body`` are the client's bytes, ``opened`` the same without compression.
+
+    ``only`` is the one account that may serve it, where a person sent it to see how that one does.
+    """
 
     call: Recognised
     method: str
@@ -102,6 +105,7 @@ class Wanted:
     prefix: str | None
     providers: frozenset[str] | None
     session: str | None
+    only: str | None = None
 
     @property
     def route(self) -> Route:
@@ -185,8 +189,9 @@ class Forwarder:
         named = conversation(request.header, read.naming if read else NOTHING_NAMED)
         session = f"{key.id}:{named}" if named else None  # two callers may use one name
         return Wanted(
-            call, request.method, query, passed, body, opened, asked, model, prefix, key.scope.providers, session
-        )
+            call, request.method, query, passed, body, opened, asked, model, prefix, key.scope.providers, session,
+            request.errand.account if request.errand else None,
+        )  # fmt: skip
 
     async def _tried_in_turn(self, request: Request, wanted: Wanted) -> tuple[Stream | Failed, Account, bool]:
         """Try accounts until one answers. The last outcome, its account, and whether others were left untried.
@@ -210,6 +215,8 @@ class Forwarder:
         return *last, not isinstance(self._pick(wanted, tried), Shortage)
 
     def _pick(self, wanted: Wanted, tried: set[str]) -> Account | Shortage:
+        if wanted.only is not None:
+            return Shortage() if wanted.only in tried else self._pool.only(wanted.only)
         ask = Ask(wanted.route, wanted.model, wanted.prefix, frozenset(tried), wanted.providers, wanted.session)
         picked = self._pool.pick(ask, self._clock.now().timestamp())
         while self._pool.stale:
