@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "2026_11_25_batches_by_account"
-down_revision = "2026_11_25_batches"
+down_revision = "2026_11_25_request_scoped_errors"
 branch_labels = None
 depends_on = None
 
