@@ -20,6 +20,7 @@ from authdeck.storage.reading.requests import RequestSearch, page  # noqa: E402
 from fakes.browser import launched, sign_in  # noqa: E402 - the path comes first
 from fakes.house import House, serving  # noqa: E402
 
+TABS = ("quota", "settings", "models", "document", "history", "diagnostics")
 README = ROOT / "docs" / "images" / "auth-files-1440-light-en.png"
 PLACE = ROOT / "docs" / "screenshots"
 WIDTHS = {1440: 900, 390: 844}
@@ -84,11 +85,17 @@ def visit(page, name: str, path: str) -> None:  # noqa: ANN001 - playwright's Pa
         page.keyboard.press("/")
         page.keyboard.type("codex")
         page.wait_for_selector("#found a")
-    if name == "import-preview":
+    if name == "account-drawer":
+        page.locator("[data-rows] a[data-open]").first.click()
+        page.wait_for_selector("#drawer[open] .drawer__body")
+    if name in ("import-preview", "import-done"):
         page.fill("#pasted", '[{"type": "codex", "access_token": "at_FAKE"}, {"type": "codex"}]')
         page.set_input_files("input[type=file]", [_upload(name, **document) for name, document in UPLOADS.items()])
         page.locator("#main form button.button--primary").click()
         page.wait_for_selector(".import-list")
+    if name == "import-done":
+        page.locator(".save-bar button.button--primary").click()
+        page.wait_for_selector(".import-next")
     if name == "client-keys-new":
         page.fill("#name", "mia-desktop")
         page.locator("#main button.button--primary").click()
@@ -123,11 +130,21 @@ def pages(house: House) -> dict[str, str]:
         "display": "/preferences",
         "account-held": f"/auth-files/{failed}",
         "account-serving": f"/auth-files/{first}",
+        **{f"account-{tab}": f"/auth-files/{first}?tab={tab}" for tab in TABS},
+        "account-edit": f"/auth-files/{first}?tab=document&edit=yes",
+        "account-drawer": "/auth-files",
         "import": "/import",
         "import-preview": "/import",
         "monitoring": "/monitoring",
         "monitoring-failed": "/monitoring?status=failed",
         "request": f"/monitoring/{newest(house)}",
+        "import-done": "/import",
+        "export": f"/export?account={first}&account={failed}",
+        "trash": "/trash",
+        "audit": "/audit",
+        "upstreams": "/settings/upstreams",
+        "retention": "/settings/retention",
+        "automation": "/settings/automation",
         "client-keys": "/client-keys",
         "client-keys-new": "/client-keys",
         "terms": "/settings/terms",

@@ -244,6 +244,15 @@ class Pool:
         member = self._members.get(auth_index)
         return member.account if member else None
 
+    def only(self, auth_index: str) -> Account | Shortage:
+        """This very account, whatever holds it back but its provider's terms: a person wants to see how it does."""
+        member = self._members.get(auth_index)
+        if member is None:
+            return Shortage()
+        if self._lacks_terms(member.account):
+            return Shortage(1, Counter(("terms_not_acknowledged",)), {member.account.provider})
+        return member.account
+
     def standing(self, auth_index: str, ask: Ask, now: float) -> "Standing":
         """How an account stands to a request. Picks nothing.
 

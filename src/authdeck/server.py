@@ -15,12 +15,11 @@ from typing import Final, Protocol
 import structlog
 import uvicorn
 import uvloop
-from httpx2 import ASGITransport, AsyncClient
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from authdeck import __version__, ids, logs, metrics, tasks
-from authdeck.access import AUTOMATION, Actor
+from authdeck.access import Actor
 from authdeck.account import Account
 from authdeck.acts import Act
 from authdeck.api import management
@@ -36,10 +35,10 @@ from authdeck.gate.authenticate import Gate
 from authdeck.gate.routes import guard
 from authdeck.gateway import sockets
 from authdeck.gateway.app import Gateway
+from authdeck.gateway.errand import Errands
 from authdeck.home import Home
 from authdeck.jobs import Chores, Runner, timetable
 from authdeck.operations import catalogues, keyring, operators, sign_in, trash, unreadable
-from authdeck.operations import client_keys as keys
 from authdeck.operations.admin_keys import AdminKeys
 from authdeck.operations.batch_runner import BatchRunner
 from authdeck.operations.batches import Batches
@@ -74,6 +73,7 @@ from authdeck.upstream.sessions import Sessions
 from authdeck.upstream.sockets import Sockets
 from authdeck.upstream.streams import Streams
 from authdeck.web import console, error_page
+from authdeck.web.room import Reaching
 
 STOP_TIMEOUT: Final = 30
 """Seconds that open answers have to end in."""
@@ -159,6 +159,7 @@ class Built:
             clock=clock,
             saw=self._saw,
         )
+        self._errands: Final = Errands(self.gateway)
         self.gate: Final = Gate(self.desk, admin_keys=self._admin_keys, local_token=local_token, error_page=error_page)
         self.app: Final = _OneOrigin(self.gateway, self._management())
 
@@ -196,7 +197,8 @@ class Built:
 
     def _management(self) -> ASGIApp:
         """Console, API and status routes behind the gate."""
-        parts = Parts(self.desk, self._monitoring, self._refresh, self._resealer, self.pool, self._batches)
+        send = self._errands.send
+        parts = Parts(self.desk, self._monitoring, self._refresh, self._resealer, self.pool, self._batches, send)
         app = console(
             self.desk,
             self.gate,
@@ -205,6 +207,7 @@ class Built:
             self._batches,
             self._send_sample if self._sample else None,
             self.desk.settings,
+            Reaching(self._errands.send, self._refresh),
         )
         app.router.routes.extend(status_routes(self.desk, self._checks(), self._events))
         app.router.routes.append(Mount("/api/v1", management(parts)))
@@ -266,18 +269,9 @@ class Built:
         return asdict(self._recorder.counts)
 
     async def _send_sample(self) -> str:
-        """One request through the gateway, with a key of its own that is revoked again. Returns its request id."""
+        """The demo's request through the gateway. Returns its request id."""
         assert self._sample is not None
-        key = await keys.create(self.desk, "console sample", AUTOMATION)
-        own = {"authorization": f"Bearer {key.key.open()}", "content-type": "application/json"}
-        headers = {**self._sample.headers, **own}
-        try:
-            transport = ASGITransport(self.gateway)
-            async with AsyncClient(transport=transport, base_url="http://localhost") as client:
-                answer = await client.post(self._sample.path, content=self._sample.body, headers=headers)
-                return str(answer.headers["x-authdeck-request-id"])
-        finally:
-            await keys.revoke(self.desk, key.id, AUTOMATION)
+        return await self._errands.send(self._sample.path, self._sample.headers, self._sample.body)
 
 
 class _OneOrigin:

@@ -71,6 +71,10 @@ async def app(desk: Desk, monitoring: Database, pool: Pool) -> ASGIApp:
         del auth_index, actor
         return Refreshed(RefreshOutcome.FAILED, "does_not_rotate")
 
+    async def nothing_is_sent(*_asked: object) -> str:
+        """Sending is tested with the gateway."""
+        raise DeckError("request_not_possible", status=422, file_name="")
+
     async def unanswered() -> None:
         """A database that does not answer."""
         raise ConnectionError
@@ -80,11 +84,12 @@ async def app(desk: Desk, monitoring: Database, pool: Pool) -> ASGIApp:
         raise DeckError("refresh_not_possible", status=503)
 
     batches = Batches(desk, BatchRunner(desk, does_not_rotate))
+    parts = Parts(desk, monitoring, nothing_rotates, Resealer(desk), pool, batches, nothing_is_sent)
     routes = [
         *status_routes(
             desk, {"control": lambda: desk.read(bool), "lost": unanswered}, lambda: {"stored": 7, "late": 1}
         ),
-        Mount("/api/v1", management(Parts(desk, monitoring, nothing_rotates, Resealer(desk), pool, batches))),
+        Mount("/api/v1", management(parts)),
     ]
 
     async def at_once(_seconds: float) -> None: ...

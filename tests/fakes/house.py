@@ -7,7 +7,7 @@ import asyncio
 import json
 import socket
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -17,29 +17,33 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from authdeck import ids
+from authdeck.access import Actor
 from authdeck.clock import Clock, SystemClock, to_micros
 from authdeck.directory import Directory
 from authdeck.errors import DeckError
 from authdeck.event import Attempt, Failure, FailureKind, RequestEvent, Tokens
-from authdeck.evidence import Source
+from authdeck.evidence import Evidence, Signal, Source
+from authdeck.exchange import Refreshed
 from authdeck.gate.authenticate import Gate
 from authdeck.gate.routes import guard
 from authdeck.hold import Hold, Owner
-from authdeck.operations import admin_keys, client_keys, disable, operators, terms
+from authdeck.operations import admin_keys, client_keys, disable, documents, edit_accounts, operators, terms, trash
 from authdeck.operations.batch_runner import BatchRunner
 from authdeck.operations.batches import Batches
 from authdeck.operations.changes import ChangeFeed
 from authdeck.operations.client_keys import ClientKeys
 from authdeck.operations.desk import Desk
+from authdeck.operations.edit_document import edit_document
 from authdeck.operations.entries import Mirror
 from authdeck.operations.record import Recorder
 from authdeck.operations.records import changed
 from authdeck.pool import Pool
 from authdeck.providers import PROVIDERS
-from authdeck.quota import QuotaWindow
+from authdeck.quota import Accuracy, QuotaWindow
 from authdeck.settings import Settings
 from authdeck.storage import opening
 from authdeck.storage.database import Database, WriteConnection
+from authdeck.storage.reading import accounts
 from authdeck.storage.writing import accounts as account_writes
 from authdeck.storage.writing import evidence, holds
 from authdeck.upstream.calls import Calls
@@ -48,6 +52,7 @@ from authdeck.upstream.sessions import Sessions
 from authdeck.vault.keys import MasterKey
 from authdeck.vault.vault import Vault
 from authdeck.web import console, error_page
+from authdeck.web.room import Reaching
 from fakes.auth_files import codex, take_in
 from fakes.people import ANN, BOB
 
@@ -92,7 +97,7 @@ async def build(
         gate = Gate(desk, error_page=error_page)
         batches = Batches(desk, runner := BatchRunner(desk, _does_not_rotate))
         sample = _sampler(recorder, clock, samples) if filled else None
-        app = console(desk, gate, monitoring, keys, batches, sample, settings)
+        app = console(desk, gate, monitoring, keys, batches, sample, settings, _reaching(desk, recorder))
         yield House(guard(app, gate), desk, monitoring, made.key.open(), indexes, samples)
         await runner.close()
     finally:
@@ -211,7 +216,46 @@ async def _fill(desk: Desk, recorder: Recorder) -> dict[str, str]:
             changed(desk, connection, "account", index)
 
     await desk.write(work)
+    await _tell_more(desk, by_person)
     return indexes
+
+
+async def _tell_more(desk: Desk, by_person: list[str]) -> None:
+    """What an account's page has to tell: an edit, a second revision, quota windows, evidence; and one in the trash."""
+    ann, mia, now = by_person[0], by_person[3], desk.now()
+    await edit_accounts.edit(
+        desk, ann, BOB, {"note": "Team pool, Ann", "priority": 20, "prefix": "team-a"}, version=None
+    )
+    document = (await documents.redacted_document(desk, ann)).content
+    edited = json.dumps({**document, "organization_name": "Example team"}).encode()
+    await edit_document(desk, ann, edited, BOB, revision=None)
+    report = await take_in(desk, ("claude-old.json", _document("claude", api_key="sk-ant-FAKE-old", prefix="night")))
+    await trash.delete(desk, str(report.items[0].auth_index), BOB, version=None)
+    five, week = timedelta(hours=5), timedelta(days=7)
+    windows = (
+        QuotaWindow("five_hour", 42.0, now - timedelta(minutes=4), Source.HEADER, seconds=int(five.total_seconds()),
+                    resets_at=now + timedelta(hours=3)),
+        QuotaWindow("weekly", 59.0, now - timedelta(minutes=4), Source.HEADER, seconds=int(week.total_seconds()),
+                    resets_at=now + timedelta(days=2)),
+        QuotaWindow("image_generation", None, now - timedelta(hours=9), Source.QUOTA_QUERY, accuracy=Accuracy.UNKNOWN),
+    )  # fmt: skip
+    refused = Evidence(
+        1, Source.RESPONSE, Signal.TRANSIENT, "upstream_overloaded", now - timedelta(hours=2),
+        now - timedelta(minutes=50), count=3, detail={"status": 529, "summary": "Overloaded"},
+    )  # fmt: skip
+    used_up = Evidence(1, Source.RESPONSE, Signal.QUOTA, "usage_limit_reached", now, now, detail={"status": 429})
+
+    def work(connection: WriteConnection) -> None:
+        key = accounts.by_index(connection, ann).key
+        evidence.replace_windows(connection, key, windows)
+        for window in windows[:2]:
+            evidence.add_snapshot(connection, key, window, is_reset=False)
+        evidence.note(connection, key, refused)
+        evidence.note(connection, accounts.by_index(connection, mia).key, used_up)
+        for index in (ann, mia):
+            changed(desk, connection, "account", index)
+
+    await desk.write(work)
 
 
 def _document(kind: str, **fields: object) -> bytes:
@@ -295,6 +339,24 @@ def _sampler(recorder: Recorder, clock: Clock, samples: list[str]):
         return event.id.hex()
 
     return sample
+
+
+def _reaching(desk: Desk, recorder: Recorder) -> Reaching:
+    """What goes out is recorded and answered, and goes nowhere: sending is tested with the gateway."""
+
+    async def send(path: str, headers: Mapping[str, str], body: bytes, account: str | None = None) -> str:
+        del headers
+        at_ms = to_micros(desk.now()) // 1000
+        model = json.loads(body).get("model")
+        event = RequestEvent(ids.new_request_id(at_ms), at_ms, path, model, auth_index=account, status=200)
+        await recorder.record(event)
+        return event.id.hex()
+
+    async def refresh(auth_index: str, actor: Actor) -> Refreshed:
+        del actor
+        raise DeckError("refresh_refused", status=409, name=auth_index)
+
+    return Reaching(send, refresh)
 
 
 async def _does_not_rotate(auth_index: str) -> None:

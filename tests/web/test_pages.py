@@ -14,7 +14,7 @@ from fakes.house import House
 from fakes.people import VERA
 
 ANN = "codex-ann@example.com-plus.json"
-PAGES = ("/auth-files", "/import", "/monitoring", "/client-keys", "/settings/terms")
+PAGES = ("/auth-files", "/import", "/monitoring", "/client-keys", "/trash", "/audit", "/settings/terms")
 
 
 @pytest.mark.parametrize("path", PAGES)

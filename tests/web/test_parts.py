@@ -63,7 +63,7 @@ def test_a_waterfall_stays_within_its_width() -> None:
 def test_waiting_imports_are_their_owners_and_end() -> None:
     waiting = WaitingImports()
     ticket = waiting.keep("ann", [Source("a.json", b"{}")], NOON)
-    assert waiting.get(ticket, "ann", NOON)[0].file_name == "a.json"
+    assert waiting.get(ticket, "ann", NOON).sources[0].file_name == "a.json"
     with pytest.raises(NotFound):
         waiting.get(ticket, "eve", NOON)
     with pytest.raises(NotFound):

@@ -6,6 +6,7 @@ from starlette.responses import Response
 from authdeck import __version__
 from authdeck.access import Role
 from authdeck.api import (
+    account_acts,
     accounts,
     audit,
     backups,
@@ -33,6 +34,7 @@ from authdeck.gate.routes import needs
 
 ROUTERS = (
     accounts.router,
+    account_acts.router,
     evidence.router,
     revisions.router,
     reach.router,

@@ -17,6 +17,7 @@ from authdeck.gate.visits import actor_of
 from authdeck.operations.batches import Batches
 from authdeck.operations.desk import Desk
 from authdeck.operations.resealing import Resealer
+from authdeck.operations.send_one import Send
 from authdeck.pool import Pool
 from authdeck.storage.database import Database
 
@@ -29,7 +30,10 @@ class Refresh(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What ``management`` works with. ``refresh`` is how an account is refreshed because a person asked."""
+    """What ``management`` works with.
+
+    ``refresh`` and ``send`` go out because a person asked: an account's refresh, a request through our own gateway.
+    """
 
     desk: Desk
     monitoring: Database
@@ -37,6 +41,7 @@ class Parts:
     resealer: Resealer
     pool: Pool
     batches: Batches
+    send: Send
 
 
 def _parts(request: Request) -> Parts:

@@ -14,6 +14,7 @@ from authdeck.clock import Clock
 from authdeck.errors import DeckError
 from authdeck.event import Failure, FailureKind, RequestEvent
 from authdeck.gateway import headers, refusals
+from authdeck.gateway.errand import CALLER
 from authdeck.gateway.forward import Forwarder, Lender, Observer, Recorder, Refresher
 from authdeck.gateway.request import ClientGone, Message, Receive, Request, Send
 from authdeck.gateway.sockets import Client, Conversation
@@ -149,7 +150,7 @@ class Gateway:
                 return
             call = recognise(request.method, request.path, request.raw_path, request.header)
             request.event.endpoint = call.endpoint
-            key, query = self._admitted(request.headers, request.query)
+            key, query = self._caller(request)
             request.event.client_key = key.name
             if call.route is None:
                 await self._list_models(request, call, key)
@@ -164,6 +165,9 @@ class Gateway:
             if request.is_started:
                 raise
             await self._refuse(request, DeckError("internal", status=500, request_id=request.id))
+
+    def _caller(self, request: Request) -> tuple[ClientKey, str]:
+        return (CALLER, request.query) if request.errand else self._admitted(request.headers, request.query)
 
     def _admitted(self, raw: headers.Raw, query: str) -> tuple[ClientKey, str]:
         """The client's key, and the query without it. Raises ``client_key_invalid``, ``client_key_rate_limited``."""

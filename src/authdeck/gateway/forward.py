@@ -152,8 +152,9 @@ class Forwarder:
         named = conversation(request.header, read.naming if read else NOTHING_NAMED)
         session = f"{key.id}:{named}" if named else None  # two callers may use one name
         return Wanted(
-            call, request.method, query, passed, body, opened, asked, model, prefix, key.scope.providers, session
-        )
+            call, request.method, query, passed, body, opened, asked, model, prefix, key.scope.providers, session,
+            request.errand.account if request.errand else None,
+        )  # fmt: skip
 
     async def tried_in_turn(
         self, request: Underway, wanted: Wanted, tried: set[str]
@@ -179,6 +180,8 @@ class Forwarder:
         return *last, not isinstance(self._pick(wanted, tried), Shortage)
 
     def _pick(self, wanted: Wanted, tried: set[str]) -> Account | Shortage:
+        if wanted.only is not None:
+            return Shortage() if wanted.only in tried else self._pool.only(wanted.only)
         ask = Ask(wanted.route, wanted.model, wanted.prefix, frozenset(tried), wanted.providers, wanted.session)
         picked = self._pool.pick(ask, self._clock.now().timestamp())
         while self._pool.stale:

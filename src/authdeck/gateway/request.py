@@ -8,6 +8,7 @@ from authdeck import tasks
 from authdeck.clock import Clock
 from authdeck.errors import DeckError
 from authdeck.event import Failure, RequestEvent
+from authdeck.gateway.errand import errand_of
 from authdeck.gateway.headers import Raw
 from authdeck.ids import new_request_id
 
@@ -31,8 +32,9 @@ class Request:
     """
 
     __slots__ = (
-        "_clock", "_head", "_named", "_receive", "_send", "_timers", "_watcher", "began", "event", "headers", "id",
-        "is_gone", "is_late", "is_over", "is_recorded", "is_started", "method", "path", "query", "raw_path", "waited",
+        "_clock", "_head", "_named", "_receive", "_send", "_timers", "_watcher", "began", "errand", "event", "headers",
+        "id", "is_gone", "is_late", "is_over", "is_recorded", "is_started", "method", "path", "query", "raw_path",
+        "waited",
     )  # fmt: skip
 
     def __init__(self, scope: Message, receive: Receive, send: Send, clock: Clock) -> None:
@@ -48,6 +50,7 @@ class Request:
         self.raw_path: Final[bytes] = scope.get("raw_path") or self.path.encode()
         self.query: Final[str] = scope["query_string"].decode("latin-1")
         self.headers: Final[Raw] = scope["headers"]
+        self.errand: Final = errand_of(scope)
         self.began: Final = clock.monotonic()
         at_ms = int(clock.now().timestamp() * 1000)
         self.event: Final = RequestEvent(new_request_id(at_ms), at_ms, self.path[:200])

@@ -14,7 +14,10 @@ from authdeck.verdict import Verdict
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A request as it will be passed on. ``body`` are the client's bytes, ``opened`` the same without compression."""
+    """A request as it will be passed on. ``body`` are the client's bytes, ``opened`` the same without compression.
+
+    ``only`` is the one account that may serve it, where a person sent it to see how that one does.
+    """
 
     call: Recognised
     method: str
@@ -27,6 +30,7 @@ class Wanted:
     prefix: str | None
     providers: frozenset[str] | None
     session: str | None
+    only: str | None = None
 
     @property
     def route(self) -> Route:

@@ -3,18 +3,19 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from authdeck import formats
 from authdeck.access import Actor
 from authdeck.acts import Act
-from authdeck.formats import Difference
 from authdeck.formats.document import redacted
 from authdeck.operations import seals
 from authdeck.operations.desk import Desk
 from authdeck.operations.records import record
 from authdeck.storage.reading import accounts, revisions
 from authdeck.storage.reading.revisions import StoredRevision
+
+Difference: TypeAlias = formats.Difference
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 
 from authdeck import formats, identity, ids, import_plan, providers
 from authdeck.access import Actor
-from authdeck.account import RefreshBy
+from authdeck.account import Provider, RefreshBy
 from authdeck.acts import Act
 from authdeck.credential import Draft
 from authdeck.errors import DeckError
@@ -32,6 +32,9 @@ from authdeck.vault.age import Opener
 
 CHUNK: Final = 100
 """Rows of one transaction: short enough that a token's commit never waits long behind it."""
+
+SOURCES: Final = formats.SOURCES
+"""Formats that a caller may insist on."""
 
 OTHER_PROGRAM: Final = "other_program_logged_in"
 T = TypeVar("T")
@@ -79,6 +82,7 @@ class ImportRow:
     reason: import_plan.Note | None = None
     stored_as: str | None = None
     notes: tuple[import_plan.Note, ...] = ()
+    provider: Provider | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +271,14 @@ def _decided(
     stored_as = decision.stored_as if decision.stored_as != draft.file_name else None
     notes = (*draft.notes, *decision.notes)
     row = ImportRow(
-        draft.source, draft.file_name, decision.outcome, decision.auth_index, decision.reason, stored_as, notes
+        draft.source,
+        draft.file_name,
+        decision.outcome,
+        decision.auth_index,
+        decision.reason,
+        stored_as,
+        notes,
+        draft.provider,
     )
     return row, draft, decision
 

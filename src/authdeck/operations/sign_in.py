@@ -2,7 +2,7 @@
 
 import secrets
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final
 
@@ -25,10 +25,11 @@ _LINK_PREFIX: Final = "ads"
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A session that counts now. ``csrf`` is its one token for as long as it lives."""
+    """A session that counts now. ``csrf`` is its one token for as long as it lives, ``begun_at`` the sign-in."""
 
     actor: Actor
     csrf: str
+    begun_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ async def find(desk: Desk, cookie: str) -> Session | None:
     if now - stored.used_at >= TOUCH_EVERY:
         await desk.write(partial(writing.prolong_session, hash_=hash_, at=now, expires_at=now + _idle(desk)))
     role = Role[stored.operator_role.upper()]
-    return Session(Actor(stored.operator_name, role, stored.operator), stored.csrf)
+    return Session(Actor(stored.operator_name, role, stored.operator), stored.csrf, stored.created_at)
 
 
 async def end(desk: Desk, cookie: str, actor: Actor) -> None:

@@ -393,7 +393,7 @@ batch_items = Table(
     control,
     Column("batch", String(32), ForeignKey("batches.id"), primary_key=True),
     Column("row", Integer, primary_key=True),
-    Column("account", BigInteger, ForeignKey("accounts.key")),
+    Column("account", BigInteger, ForeignKey("accounts.key"), index=True),
     Column("subject", Text, nullable=False),  # file name, or what the row was about
     Column("before", JSON),
     Column("after", JSON),

@@ -10,7 +10,7 @@ from authdeck.account import Account, Kind, Provider
 from authdeck.directory import Directory
 from authdeck.entry import Entry
 from authdeck.health import Health
-from authdeck.hold import Reason
+from authdeck.hold import Hold, Reason
 from authdeck.quota import Window
 from authdeck.web import quota_lines
 from authdeck.web.activity import Activity
@@ -31,7 +31,7 @@ TONES: Final = {
     "cooling": "cooling", "low": "low", "unknown": "unknown", "available": "available", "disabled": "disabled",
 }  # fmt: skip
 GLYPHS: Final = {**TONES, "unreadable": "bad"}
-_OWNER_TONES: Final = {
+OWNER_TONES: Final = {
     "operator": "disabled", "inspection": "review", "credential": "reauth", "cooldown": "cooling",
     "incident": "exhausted", "terms": "low", "vault": "reauth",
 }  # fmt: skip
@@ -139,8 +139,13 @@ def shown(reason: Reason, locale: str) -> ShownReason:
         reason,
         wording.sentence(reason.code, params, locale),
         wording.sentence(f"clear.{reason.clear}", params, locale),
-        _OWNER_TONES.get(reason.owner, "neutral"),
+        OWNER_TONES.get(reason.owner, "neutral"),
     )
+
+
+def hold_sentence(hold: Hold, locale: str) -> str:
+    """Why it was placed, whether it still applies or not."""
+    return wording.sentence(hold.code, {"note": hold.note, "actor": hold.actor, **hold.detail}, locale)
 
 
 def plan_of(account: Account, locale: str) -> str:

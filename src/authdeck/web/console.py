@@ -17,8 +17,11 @@ from authdeck.search import AccountSearch
 from authdeck.settings import Settings
 from authdeck.storage.database import Database
 from authdeck.web.pages import (
+    account,
+    audit,
     auth_files,
     client_keys,
+    exports,
     find,
     imports,
     monitoring,
@@ -26,15 +29,21 @@ from authdeck.web.pages import (
     sign_in,
     storybook,
     terms,
+    trash,
+    upstreams,
 )
 from authdeck.web.pages import batches as batches_pages
+from authdeck.web.pages import settings as settings_pages
 from authdeck.web.rendering import Pages
-from authdeck.web.room import Room, Sample
+from authdeck.web.room import Reaching, Room, Sample
 from authdeck.web.statics import Statics
 from authdeck.web.waiting import WaitingImports
 from authdeck.web.zipping import ZippedPages
 
-_PAGES: Final = (sign_in, saved_views, batches_pages, auth_files, find, imports, monitoring, client_keys, terms)
+_PAGES: Final = (
+    sign_in, saved_views, batches_pages, auth_files, account, find, imports, exports, trash, monitoring, client_keys,
+    settings_pages, terms, upstreams, audit,
+)  # fmt: skip
 
 
 _PROBLEMS: Final = AccountSearch(problem=True, page_size=1)
@@ -48,6 +57,7 @@ def console(
     batches: Batches,
     sample: Sample | None,
     settings: Settings,
+    reaching: Reaching,
 ) -> Starlette:
     """The app, not yet behind its gate: ``gate.routes.guard`` puts it there when all routes are added.
 
@@ -61,7 +71,9 @@ def console(
     pages = Pages(statics, desk.clock)
     pages.lead_to(route.path for route in routes if "GET" in (route.methods or ()))
     pages.warn_of(lambda: desk.directory.find(_PROBLEMS, desk.now()).total)
-    app.state.room = Room(desk, gate, monitoring, client_keys, batches, sample, settings, pages, WaitingImports())
+    app.state.room = Room(
+        desk, gate, monitoring, client_keys, batches, sample, settings, pages, WaitingImports(), reaching
+    )
     return app
 
 

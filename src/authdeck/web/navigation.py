@@ -31,9 +31,8 @@ MANAGE: Final = (
     Place("trash", "/trash", "trash"),
     Place("client-keys", "/client-keys", "key", Role.OPERATOR),
     Place("operators", "/operators", "people", Role.ADMIN),
-    Place("audit", "/audit", "audit"),
-    Place("terms", "/settings/terms", "check"),
-    Place("settings", "/settings/server", "settings"),
+    Place("audit", "/audit", "audit", Role.ADMIN),
+    Place("settings", "/settings/terms", "settings"),
 )
 
 

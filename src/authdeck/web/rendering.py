@@ -28,10 +28,11 @@ from authdeck.web.toasts import Toast
 FOLDER: Final = Path(__file__).parent / "templates"
 STYLESHEETS: Final = (
     "tokens", "base", "frame", "nav", "button", "form", "badge", "table", "bars", "cards", "chips", "batch-bar",
-    "reasons", "dialog", "toast", "notice", "empty", "timeline", "code-snippet", "chart", "pages", "chinese",
+    "reasons", "dialog", "drawer", "toast", "notice", "empty", "timeline", "code-snippet", "chart", "pages", "chinese",
 )  # fmt: skip
 SCRIPTS: Final = (
     "copy", "dismiss", "keys", "list-cursor", "pick", "pick-more", "find", "filter-form", "busy", "drop", "zone",
+    "drawer", "drawer-keys",
 )  # fmt: skip
 
 
@@ -66,10 +67,10 @@ class Pages:
     ) -> HTMLResponse:
         """The whole page, or just the part inside ``<main>`` when htmx asks for that."""
         toast = self._toast(request)
-        layout = "fragment.html" if wants_fragment(request) else "base.html"
+        layout = _layout(request)
         text = self.text(request, template, layout=layout, section=section, toast=toast, **context)
-        response = HTMLResponse(text, status, headers={"Vary": "HX-Request, Cookie, Accept-Language"})
-        if toast is not None and layout == "base.html":
+        response = HTMLResponse(text, status, headers={"Vary": "HX-Request, HX-Target, Cookie, Accept-Language"})
+        if toast is not None and layout != "fragment.html":
             response.delete_cookie(toasts.COOKIE)
         return response
 
@@ -109,7 +110,17 @@ class Pages:
 
 
 def wants_fragment(request: Request) -> bool:
-    return request.headers.get("hx-request") == "true" and request.headers.get("hx-target") == "main#main"
+    return _layout(request) == "fragment.html"
+
+
+def wants_drawer(request: Request) -> bool:
+    return _layout(request) == "drawer.html"
+
+
+def _layout(request: Request) -> str:
+    """The whole page, or what htmx asks for: the inside of ``<main>`` or of the drawer."""
+    target = request.headers.get("hx-target", "") if request.headers.get("hx-request") == "true" else ""
+    return {"main#main": "fragment.html", "dialog#drawer": "drawer.html"}.get(target, "base.html")
 
 
 def _actor(request: Request) -> Actor | None:

@@ -2,13 +2,17 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from starlette.requests import Request
 
+from authdeck.access import Actor
+from authdeck.exchange import Refreshed
 from authdeck.gate.authenticate import Gate
 from authdeck.operations.batches import Batches
 from authdeck.operations.client_keys import ClientKeys
 from authdeck.operations.desk import Desk
+from authdeck.operations.send_one import Send
 from authdeck.settings import Settings
 from authdeck.storage.database import Database
 from authdeck.web.rendering import Pages
@@ -16,6 +20,20 @@ from authdeck.web.waiting import WaitingImports
 
 Sample = Callable[[], Awaitable[str]]
 """Sends one request through the gateway, as the demo's button does, and returns its request id in hex."""
+
+
+class Refresh(Protocol):
+    """Exchanges an account's refresh token now."""
+
+    async def __call__(self, auth_index: str, actor: Actor) -> Refreshed: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reaching:
+    """What goes out because a person asked: a request through the gateway, a refresh."""
+
+    send: Send
+    refresh: Refresh
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +47,7 @@ class Room:
     settings: Settings
     pages: Pages
     waiting: WaitingImports
+    reaching: Reaching
 
 
 def room_of(request: Request) -> Room:

@@ -9,6 +9,7 @@ from typing import Final
 
 from authdeck.errors import NotFound
 from authdeck.operations.import_files import Source
+from authdeck.secret import Secret
 
 KEPT: Final = timedelta(minutes=15)
 ROOM: Final = 64 * 1024 * 1024
@@ -20,6 +21,7 @@ class Waiting:
     owner: str
     sources: Sequence[Source] = field(repr=False)
     until: datetime
+    passphrase: Secret | None = None
 
     @property
     def size(self) -> int:
@@ -32,18 +34,18 @@ class WaitingImports:
     def __init__(self) -> None:
         self._waiting: OrderedDict[str, Waiting] = OrderedDict()
 
-    def keep(self, owner: str, sources: Sequence[Source], now: datetime) -> str:
+    def keep(self, owner: str, sources: Sequence[Source], now: datetime, passphrase: Secret | None = None) -> str:
         ticket = secrets.token_urlsafe(24)
-        self._waiting[ticket] = Waiting(owner, sources, now + KEPT)
+        self._waiting[ticket] = Waiting(owner, sources, now + KEPT, passphrase)
         self._make_room(now)
         return ticket
 
-    def get(self, ticket: str, owner: str, now: datetime) -> Sequence[Source]:
+    def get(self, ticket: str, owner: str, now: datetime) -> Waiting:
         """Raises ``NotFound('preview_expired')``; another person's ticket does not exist."""
         waiting = self._waiting.get(ticket)
         if waiting is None or waiting.owner != owner or now >= waiting.until:
             raise NotFound("preview_expired")
-        return waiting.sources
+        return waiting
 
     def drop(self, ticket: str) -> None:
         self._waiting.pop(ticket, None)

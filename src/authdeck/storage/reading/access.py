@@ -71,6 +71,7 @@ class StoredSession:
     operator_name: str
     operator_role: str
     csrf: str
+    created_at: datetime
     used_at: datetime
     expires_at: datetime
 
@@ -167,7 +168,9 @@ def usable_session(connection: ReadConnection, hash_: str, now: datetime) -> Sto
     row = connection.execute(query).one_or_none()
     if row is None:
         return None
-    return StoredSession(row.operator, row.operator_name, row.operator_role, row.csrf, row.used_at, row.expires_at)
+    return StoredSession(
+        row.operator, row.operator_name, row.operator_role, row.csrf, row.created_at, row.used_at, row.expires_at
+    )
 
 
 def all_client_keys(connection: ReadConnection) -> list[StoredClientKey]:

@@ -1,12 +1,15 @@
 """Named reads of the audit."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, select, tuple_
 
+from authdeck.clock import from_micros, to_micros
+from authdeck.errors import DeckError
 from authdeck.storage.database import ReadConnection
 from authdeck.storage.tables import audit
 
@@ -32,6 +35,59 @@ def newest(connection: ReadConnection, *, limit: int = 100, target: str | None =
     if target is not None:
         statement = statement.where(audit.c.target == target)
     return [_entry(row) for row in connection.execute(statement)]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditSearch:
+    """Which entries. ``target`` is part of it or all, ``what`` how the machine name begins; ``cursor`` a page's end."""
+
+    actor: str | None = None
+    what: str | None = None
+    target: str | None = None
+    page_size: int = 50
+    cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditPage:
+    items: list[AuditEntry]
+    next: str | None
+
+
+def page(connection: ReadConnection, search: AuditSearch) -> AuditPage:
+    """Newest first. Raises ``DeckError('cursor_invalid')``."""
+    statement = select(audit).order_by(*_NEWEST_FIRST).limit(search.page_size + 1)
+    if search.actor is not None:
+        statement = statement.where(audit.c.actor == search.actor)
+    if search.what is not None:
+        statement = statement.where(audit.c.what.startswith(search.what, autoescape=True))
+    if search.target is not None:
+        statement = statement.where(audit.c.target.contains(search.target, autoescape=True))
+    if search.cursor is not None:
+        statement = statement.where(tuple_(*_PLACE) < tuple_(*_place(search.cursor)))
+    found = [_entry(row) for row in connection.execute(statement)]
+    more = len(found) > search.page_size
+    return AuditPage(found[: search.page_size], _cursor(found[search.page_size - 1]) if more else None)
+
+
+def actors(connection: ReadConnection) -> list[str]:
+    """Everyone who ever did something, by name."""
+    return list(connection.execute(select(audit.c.actor).distinct().order_by(audit.c.actor)).scalars())
+
+
+_PLACE: Final = (audit.c.at, audit.c.seq, audit.c.writer)
+_NEWEST_FIRST: Final = tuple(column.desc() for column in _PLACE)
+_CURSOR: Final = re.compile(r"([0-9]{1,18})-([0-9]{1,18})-([0-9a-zA-Z_-]{1,32})")
+
+
+def _cursor(entry: AuditEntry) -> str:
+    return f"{to_micros(entry.at)}-{entry.seq}-{entry.writer}"
+
+
+def _place(cursor: str) -> tuple[datetime, int, str]:
+    if (found := _CURSOR.fullmatch(cursor)) is None:
+        raise DeckError("cursor_invalid")
+    return from_micros(int(found[1])), int(found[2]), found[3]
 
 
 def chain(connection: ReadConnection, writer: str) -> list[AuditEntry]:

@@ -130,6 +130,24 @@ def items(
     return [_item(row) for row in connection.execute(asked)]
 
 
+def of_account(connection: ReadConnection, account_key: int, limit: int = 100) -> list[tuple[StoredBatch, StoredItem]]:
+    """Changes of many accounts that changed this one, and their undoings: newest first, with its row."""
+    asked = (
+        select(batch_items, accounts.c.auth_index, *(column.label(f"of_{column.name}") for column in _SHOWN))
+        .join(batches, batches.c.id == batch_items.c.batch)
+        .join(accounts, accounts.c.key == batch_items.c.account)
+        .where(
+            batch_items.c.account == account_key,
+            batch_items.c.outcome == "done",
+            batches.c.kind.in_(("change", "undo")),
+            batches.c.expires_at.is_(None),
+        )
+        .order_by(batches.c.created_at.desc(), batches.c.id)
+        .limit(limit)
+    )
+    return [(_batch(row, "of_"), _item(row)) for row in connection.execute(asked)]
+
+
 def items_between(connection: ReadConnection, batch_id: str, start: int, end: int) -> dict[int, StoredItem]:
     """Rows from ``start`` to before ``end``, by number."""
     asked = (
@@ -177,9 +195,9 @@ def _place(cursor: str) -> tuple[datetime, str]:
         raise DeckError("cursor_invalid") from None
 
 
-def _batch(row: Row[Any]) -> StoredBatch:
-    values = {column.name: getattr(row, column.name) for column in _SHOWN if column.name != "idempotency_key"}
-    return StoredBatch(**{**values, "counts": row.counts or {}})
+def _batch(row: Row[Any], prefix: str = "") -> StoredBatch:
+    values = {column.name: getattr(row, prefix + column.name) for column in _SHOWN if column.name != "idempotency_key"}
+    return StoredBatch(**{**values, "counts": values["counts"] or {}})
 
 
 def _item(row: Row[Any]) -> StoredItem:

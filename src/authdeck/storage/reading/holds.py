@@ -2,6 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Row, select
 
@@ -22,6 +24,26 @@ def open_holds(connection: ReadConnection, account_keys: Sequence[int] | None = 
     for row in connection.execute(statement):
         found[row.account].append(_hold(row))
     return {account: tuple(together) for account, together in found.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class PastHold:
+    """A hold as it once was, and who released it when; ``None`` while it is open."""
+
+    hold: Hold
+    released_at: datetime | None
+    released_by: str | None
+
+
+def history(connection: ReadConnection, account_key: int, limit: int = 200) -> list[PastHold]:
+    """Open and released ones, the newest first."""
+    statement = (
+        select(holds)
+        .where(holds.c.account == account_key)
+        .order_by(holds.c.since.desc(), holds.c.key.desc())
+        .limit(limit)
+    )
+    return [PastHold(_hold(row), row.released_at, row.released_by) for row in connection.execute(statement)]
 
 
 def _hold(row: Row[tuple[object, ...]]) -> Hold:

@@ -1,7 +1,6 @@
 """Auth Files: the list with its filters, one account, and switching an account off and on."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import Final
 
 from starlette.datastructures import FormData
@@ -16,22 +15,21 @@ from authdeck.entry import Entry
 from authdeck.errors import DeckError
 from authdeck.gate.routes import needs
 from authdeck.gate.visits import actor_of
-from authdeck.operations import disable, entries
+from authdeck.operations import disable
 from authdeck.operations.find_accounts import find_accounts
 from authdeck.storage.database import ReadConnection
-from authdeck.storage.reading import batches, requests, revisions
+from authdeck.storage.reading import batches, requests
 from authdeck.storage.reading.batches import StoredBatch
-from authdeck.web import account_rows, filter_bar, request_rows, toasts
+from authdeck.web import account_rows, filter_bar, toasts
 from authdeck.web.account_rows import AccountRow
 from authdeck.web.activity import Activity, activity
 from authdeck.web.addresses import here, inside
 from authdeck.web.list_state import PATH, ListState
 from authdeck.web.masking import masked
 from authdeck.web.pages import saved_views
+from authdeck.web.rendering import wants_drawer
 from authdeck.web.room import Room, room_of
 from authdeck.web.toasts import Toast, Undo
-
-_RECENT: Final = 8
 
 
 @needs(Role.VIEWER)
@@ -63,38 +61,6 @@ def _running(connection: ReadConnection) -> list[StoredBatch]:
     return [batch for batch in found if not batch.is_preview]
 
 
-@needs(Role.VIEWER)
-async def account(request: Request) -> Response:
-    """One account by its auth_index; any other name of it leads there."""
-    room, name = room_of(request), request.path_params["auth_index"]
-    entry = entries.by_name(room.desk, name)
-    auth_index = entry.account.auth_index
-    if name != auth_index:
-        return RedirectResponse(f"{PATH}/{auth_index}", 307)
-    prefs = room.pages.preferences(request)
-    stored = await room.desk.read(lambda connection: revisions.of_account(connection, auth_index))
-    search = requests.RequestSearch(auth_index=auth_index, page_size=_RECENT)
-    recent = await room.monitoring.read(lambda connection: requests.page(connection, search))
-    (row,) = await listed(request, [entry])
-    settings = entry.account.settings
-    return room.pages.answer(
-        request,
-        "auth_files/account.html",
-        section="auth-files",
-        row=row,
-        account=entry.account,
-        organization=account_rows.identifier(entry.account.organization, prefs),
-        subject=account_rows.identifier(entry.account.subject, prefs),
-        aliases=[masked(alias) if prefs.masked else alias for alias in entry.account.aliases],
-        sharing=_sharing(room, settings.prefix),
-        revisions=stored,
-        windows=entry.windows,
-        window_name=partial(account_rows.window_name, locale=prefs.locale),
-        recent=[request_rows.row(event, prefs) for event in recent.items],
-        next_url=request.url.path,
-    )
-
-
 @needs(Role.OPERATOR)
 async def disablement(request: Request) -> Response:
     """Switch off (``want=disabled``) or on. htmx gets the row back, a plain form the page it came from."""
@@ -105,7 +71,7 @@ async def disablement(request: Request) -> Response:
     code, opposite = ("did_disable", "enabled") if wish == "disabled" else ("did_enable", "disabled")
     undo = Undo(f"{PATH}/{auth_index}/disablement", opposite, back, f"row-{auth_index}")
     named = {"file_name": entry.account.file_name}
-    if request.headers.get("hx-request") == "true":
+    if request.headers.get("hx-request") == "true" and not wants_drawer(request):
         return await _switched(request, entry, back, code, named, undo)
     response = RedirectResponse(back, 303)
     toasts.leave(response, code, named, undo)
@@ -166,13 +132,6 @@ async def _rows(request: Request, found: Sequence[Entry]) -> tuple[list[AccountR
     return rows, partial
 
 
-def _sharing(room: Room, prefix: str | None) -> int:
-    """How many accounts a prefix reaches."""
-    if prefix is None:
-        return 0
-    return sum(entry.account.settings.prefix == prefix for entry in room.desk.directory.entries())
-
-
 async def _activities(room: Room, auth_indexes: Sequence[str]) -> dict[str, Activity]:
     now_ms = to_micros(room.desk.now()) // 1000
     buckets = await room.monitoring.read(lambda connection: requests.recent_buckets(connection, auth_indexes, now_ms))
@@ -181,6 +140,5 @@ async def _activities(room: Room, auth_indexes: Sequence[str]) -> dict[str, Acti
 
 ROUTES: Final = (
     Route(PATH, index, name="auth-files"),
-    Route(f"{PATH}/{{auth_index}}", account),
     Route(f"{PATH}/{{auth_index}}/disablement", disablement, methods=["POST"]),
 )

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from authdeck.gate.visits import visit_of
+from authdeck.web.rendering import wants_drawer
 from authdeck.web.room import Room
 
 
@@ -22,6 +23,7 @@ def error_page(request: Request, status: int, headers: dict[str, str], error: di
         "error_id": _error_id(error),
     }
     if request.headers.get("hx-request") == "true":
+        said["toasts_at"] = "#drawer-toasts" if wants_drawer(request) else "#toasts"
         return HTMLResponse(room.pages.text(request, "error_toast.html", **said), status, headers)
     template = "error_bare.html" if visit_of(request).caller is None else "error.html"
     response = room.pages.answer(request, template, status=status, **said)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from starlette.datastructures import FormData, UploadFile
@@ -17,13 +17,15 @@ from authdeck.errors import DeckError
 from authdeck.gate.routes import needs
 from authdeck.gate.visits import actor_of
 from authdeck.import_plan import CHOICES, Outcome
-from authdeck.operations.import_files import Choices, ImportReport, ImportRow, Source, import_files
+from authdeck.operations.import_files import SOURCES, Choices, ImportReport, ImportRow, Source, import_files
+from authdeck.secret import Secret
 from authdeck.web.masking import masked
 from authdeck.web.preferences import Preferences
 from authdeck.web.room import Room, room_of
 
 PATH: Final = "/import"
 MOST_FILES: Final = 1000
+_OFFERED: Final = (".json", ".zip", ".age")
 _TONES: Final = {
     Outcome.NEW: "available", Outcome.UPDATED: "cooling", Outcome.UNCHANGED: "neutral", Outcome.CONFLICT: "low",
     Outcome.REJECTED: "reauth",
@@ -40,14 +42,34 @@ async def form(request: Request) -> Response:
 @needs(Role.OPERATOR)
 async def preview(request: Request) -> Response:
     """Say what would happen, and keep the files for the import. What can't be read at all comes back with the form."""
-    room, actor = room_of(request), actor_of(request)
+    room = room_of(request)
     try:
-        sources = await _sources(request, room)
+        sources, passphrase = await _sources(request, room)
     except DeckError as error:
         return _form(request, error)
-    report = await import_files(room.desk, sources, actor, preview=True)
-    ticket = room.waiting.keep(actor.name, sources, room.desk.now())
-    return _report(request, report, ticket)
+    return await _previewed(request, sources, passphrase)
+
+
+@needs(Role.OPERATOR)
+async def again(request: Request) -> Response:
+    """The same preview with the pasted text read as another form."""
+    room, actor, said = room_of(request), actor_of(request), await request.form()
+    try:
+        waiting = room.waiting.get(str(said.get("ticket", "")), actor.name, room.desk.now())
+    except DeckError as error:
+        return _form(request, error)
+    format_ = _format(said)
+    sources = [replace(source, format=format_) if source.pasted else source for source in waiting.sources]
+    room.waiting.drop(str(said.get("ticket", "")))
+    return await _previewed(request, sources, waiting.passphrase)
+
+
+async def _previewed(request: Request, sources: list[Source], passphrase: Secret | None) -> Response:
+    room, actor = room_of(request), actor_of(request)
+    report = await import_files(room.desk, sources, actor, preview=True, choices=Choices(passphrase=passphrase))
+    ticket = room.waiting.keep(actor.name, sources, room.desk.now(), passphrase)
+    pasted = next((source for source in sources if source.pasted), None)
+    return _report(request, report, ticket, pasted)
 
 
 @needs(Role.OPERATOR)
@@ -56,10 +78,11 @@ async def run(request: Request) -> Response:
     room, actor, said = room_of(request), actor_of(request), await request.form()
     ticket = str(said.get("ticket", ""))
     try:
-        sources = room.waiting.get(ticket, actor.name, room.desk.now())
+        waiting = room.waiting.get(ticket, actor.name, room.desk.now())
     except DeckError as error:
         return _form(request, error)
-    report = await import_files(room.desk, sources, actor, choices=_choices(said))
+    choices = replace(_choices(said), passphrase=waiting.passphrase)
+    report = await import_files(room.desk, waiting.sources, actor, choices=choices)
     room.waiting.drop(ticket)
     return _report(request, report, None)
 
@@ -75,14 +98,20 @@ def _choices(said: FormData) -> Choices:
     return Choices(by_row=by_row, refresh_by=RefreshBy(wish) if wish in list(RefreshBy) else None)
 
 
-async def _sources(request: Request, room: Room) -> list[Source]:
-    """The files sent and the text pasted. Raises ``upload_empty``, ``upload_too_big``, ``upload_too_many``."""
+async def _sources(request: Request, room: Room) -> tuple[list[Source], Secret | None]:
+    """The files sent and the text pasted, and what opens archives among them.
+
+    Raises ``upload_empty``, ``upload_too_big``, ``upload_too_many``.
+    """
     async with request.form(max_files=MOST_FILES + 1, max_part_size=room.settings.upload_limit) as said:
-        return await _sent(said, room)
+        passphrase = str(said.get("passphrase", ""))
+        return await _sent(said, room), Secret(passphrase) if passphrase else None
 
 
 async def _sent(said: FormData, room: Room) -> list[Source]:
+    """A folder's other files (a README, hidden ones) are left out without a word; files chosen one by one are not."""
     uploads = [part for part in said.getlist("file") if isinstance(part, UploadFile) and part.filename]
+    uploads += [part for part in said.getlist("folder") if isinstance(part, UploadFile) and _is_offered(part)]
     if len(uploads) > MOST_FILES:
         raise DeckError("upload_too_many", status=413, most=MOST_FILES)
     sources, size = [], 0
@@ -90,22 +119,37 @@ async def _sent(said: FormData, room: Room) -> list[Source]:
         size += upload.size or 0
         if size > room.settings.upload_limit:
             raise DeckError("upload_too_big", status=413, most=room.settings.upload_limit // (1024 * 1024))
-        sources.append(Source(str(upload.filename).replace("\\", "/").rpartition("/")[2], await upload.read()))
+        sources.append(Source(_base_name(upload), await upload.read()))
     if pasted := str(said.get("pasted", "")).strip():
-        sources.append(_pasted(pasted, str(said.get("name", "")).strip()))
+        sources.append(_pasted(pasted, str(said.get("name", "")).strip(), _format(said)))
     if not sources:
         raise DeckError("upload_empty", status=422)
     return sources
 
 
-def _pasted(text: str, name: str) -> Source:
+def _base_name(upload: UploadFile) -> str:
+    return str(upload.filename).replace("\\", "/").rpartition("/")[2]
+
+
+def _is_offered(upload: UploadFile) -> bool:
+    name = _base_name(upload)
+    return bool(name) and not name.startswith(".") and name.lower().endswith(_OFFERED)
+
+
+def _format(said: FormData) -> str | None:
+    """The form that a person insists on; ``None`` detects it."""
+    wish = str(said.get("source", ""))
+    return wish if wish in SOURCES else None
+
+
+def _pasted(text: str, name: str, format_: str | None) -> Source:
     """Pasted text under the name given, else the name of what it says it is."""
     if not name:
         try:
             name = str(json.loads(text).get("type") or "pasted")
         except (ValueError, AttributeError):
             name = "pasted"
-    return Source(name if name.endswith(".json") else f"{name}.json", text.encode(), pasted=True)
+    return Source(name if name.endswith(".json") else f"{name}.json", text.encode(), format_, pasted=True)
 
 
 def _form(request: Request, error: DeckError | None = None) -> Response:
@@ -120,12 +164,21 @@ def _form(request: Request, error: DeckError | None = None) -> Response:
         error=said,
         most_megabytes=room.settings.upload_limit // (1024 * 1024),
         most_files=MOST_FILES,
+        sources=_source_options(locale),
     )
+
+
+def _source_options(locale: str) -> list[tuple[str, str]]:
+    named = [(source, wording.sentence(f"source.{source}", {}, locale)) for source in SOURCES]
+    return [("", wording.sentence("source.detect", {}, locale)), *named]
 
 
 @dataclass(frozen=True, slots=True)
 class ShownRow:
-    """One row of the report in words. ``open`` rows wait for a choice."""
+    """One row of the report in words. ``choices`` are what a person may decide: (value, code of its sentence).
+
+    ``other`` is the account that stands in the way or was written: its auth_index and its name, where it is live.
+    """
 
     number: int
     row: ImportRow
@@ -134,13 +187,11 @@ class ShownRow:
     tone: str
     glyph: str
     texts: Sequence[str]
-
-    @property
-    def open(self) -> bool:
-        return self.row.outcome is Outcome.CONFLICT
+    choices: Sequence[tuple[str, str]]
+    other: tuple[str, str] | None
 
 
-def _report(request: Request, report: ImportReport, ticket: str | None) -> Response:
+def _report(request: Request, report: ImportReport, ticket: str | None, pasted: Source | None = None) -> Response:
     room = room_of(request)
     prefs = room.pages.preferences(request)
     shown = [_shown(number, row, prefs, room) for number, row in enumerate(report.items)]
@@ -154,6 +205,8 @@ def _report(request: Request, report: ImportReport, ticket: str | None) -> Respo
         groups=[(outcome.value, rows) for outcome, rows in groups if rows],
         counts=[(outcome.value, _TONES[outcome], report.count(outcome)) for outcome in Outcome],
         written=report.count(Outcome.NEW) + report.count(Outcome.UPDATED),
+        pasted=pasted,
+        sources=_source_options(prefs.locale),
     )
 
 
@@ -163,20 +216,41 @@ def _shown(number: int, row: ImportRow, prefs: Preferences, room: Room) -> Shown
     if row.stored_as:
         texts.append(wording.sentence("stored_as", {"file_name": row.stored_as}, prefs.locale))
     entry = room.desk.directory.get(row.auth_index) if row.auth_index else None
-    provider = entry.account.provider.value if entry else row.file_name.partition("-")[0]
+    named = entry.account.provider if entry else row.provider
+    hide = masked if prefs.masked else str
     return ShownRow(
         number,
         row,
-        masked(row.file_name) if prefs.masked else row.file_name,
-        provider,
+        hide(row.file_name),
+        named.value if named else "",
         _TONES[row.outcome],
         _GLYPHS[row.outcome],
-        [masked(text) for text in texts] if prefs.masked else texts,
+        [hide(text) for text in texts],
+        _choices_of(row),
+        None
+        if entry is None
+        else (entry.account.auth_index, masked(entry.account.file_name) if prefs.masked else entry.account.file_name),
     )
+
+
+def _choices_of(row: ImportRow) -> Sequence[tuple[str, str]]:
+    """None where no choice of the person's would help."""
+    if row.outcome is not Outcome.CONFLICT or row.reason is None:
+        return ()
+    return _CHOICES_OF.get(row.reason[0], ())
+
+
+_CHOICES_OF: Final = {
+    "file_name_taken": (("skip", "choice.skip"), ("keep_both", "choice.keep_both"), ("replace", "choice.replace")),
+    "in_trash": (
+        ("skip", "choice.skip"), ("replace", "choice.in_trash.replace"), ("keep_both", "choice.in_trash.keep_both"),
+    ),
+}  # fmt: skip
 
 
 ROUTES: Final = (
     Route(PATH, form),
     Route(PATH, preview, methods=["POST"]),
+    Route(f"{PATH}/again", again, methods=["POST"]),
     Route(f"{PATH}/run", run, methods=["POST"]),
 )

@@ -16,6 +16,7 @@ from authdeck.operations import terms
 from authdeck.storage.reading.terms import Acknowledgement, decisions
 from authdeck.web import toasts
 from authdeck.web.account_rows import NAMES
+from authdeck.web.pages.settings import SECTIONS
 from authdeck.web.room import Room, room_of
 
 PATH: Final = "/settings/terms"
@@ -36,11 +37,6 @@ class TermsRow:
 
 
 @needs(Role.VIEWER)
-async def settings(_request: Request) -> Response:
-    return RedirectResponse(PATH, 307)
-
-
-@needs(Role.VIEWER)
 async def index(request: Request) -> Response:
     room = room_of(request)
     decided = await room.desk.read(decisions)
@@ -52,7 +48,13 @@ async def index(request: Request) -> Response:
     ]
     rows.sort(key=lambda row: (row.acknowledged, -row.accounts))
     return room.pages.answer(
-        request, "settings/terms.html", section="terms", rows=rows, may_decide=actor_of(request).role >= Role.ADMIN
+        request,
+        "settings/terms.html",
+        section="settings",
+        part="terms",
+        parts=SECTIONS,
+        rows=rows,
+        may_decide=actor_of(request).role >= Role.ADMIN,
     )
 
 
@@ -85,7 +87,6 @@ def _accounts(room: Room, provider: str) -> int:
 
 
 ROUTES: Final = (
-    Route("/settings", settings),
     Route(PATH, index),
     Route(f"{PATH}/{{provider}}/acknowledgement", acknowledgement, methods=["POST"]),
 )

@@ -40,8 +40,8 @@ SENTENCES: dict[str, str] = {
     "older_than_revision": "Not newer: these tokens are those of revision {revision}, and the account has newer ones.",
     "older_than_current": "Not newer: the file's tokens were made before those the account has.",
     "token_of_two_identities": "The same token belongs to other accounts already ({auth_indexes}). Check which of them it is, and remove the wrong one.",
-    "in_trash": "The account {auth_index} is in the trash. Choose replace to restore and update it, or keep_both to add this one apart.",
-    "file_name_taken": "Another account, {auth_index}, has the name {file_name}. Choose keep_both to add this one under a name with a number, or replace to put the other into the trash.",
+    "in_trash": "This account is in the trash as {auth_index}. It can be restored and updated, or this one be added apart from it.",
+    "file_name_taken": "Another account, {auth_index}, has the name {file_name}. This one needs another name, or the other has to give way.",
     # what a person should know about an imported file
     "setting_ignored": "{setting} in the file was left out: its value can't be used.",
     "header_ignored": "The header {header} in the file was left out: it may not be set by an account.",

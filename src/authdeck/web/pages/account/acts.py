@@ -1,0 +1,111 @@
+"""What a person does about one account from its page: lock, release a hold, refresh, send one request, delete."""
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from authdeck.access import Role
+from authdeck.errors import DeckError
+from authdeck.exchange import RefreshOutcome
+from authdeck.gate.routes import needs
+from authdeck.gate.visits import actor_of
+from authdeck.hold import Owner
+from authdeck.operations import disable, trash, upstreams, verify_restored
+from authdeck.operations.release_hold import release_hold
+from authdeck.operations.send_one import send_one
+from authdeck.web import toasts
+from authdeck.web.pages.account import diagnostics, overview
+from authdeck.web.pages.account.frame import PATH, at, done, entry_of, show
+from authdeck.web.room import room_of
+from authdeck.web.toasts import Undo
+
+MONITORING = "/monitoring"
+
+
+@needs(Role.OPERATOR)
+async def lock(request: Request) -> Response:
+    """``want`` is locked or unlocked."""
+    room, entry, said = room_of(request), entry_of(request), await request.form()
+    want = str(said.get("want", ""))
+    if want not in ("locked", "unlocked"):
+        raise DeckError("wish_unknown", status=422, wish=want[:48])
+    index = entry.account.auth_index
+    after = await disable.set_lock(room.desk, index, actor_of(request), locked=want == "locked")
+    opposite = "unlocked" if want == "locked" else "locked"
+    return done(after, "overview", f"did_{want}", undo=Undo(f"{PATH}/{index}/lock", opposite, at(index)))
+
+
+@needs(Role.OPERATOR)
+async def release(request: Request) -> Response:
+    """End the hold named by ``owner`` and ``code``; a restored account's by saying that its tokens are the newest."""
+    room, entry, said = room_of(request), entry_of(request), await request.form()
+    owner, code = str(said.get("owner", "")), str(said.get("code", ""))
+    index, actor = entry.account.auth_index, actor_of(request)
+    if code == verify_restored.CODE:
+        after = await verify_restored.confirm(room.desk, index, actor)
+    else:
+        after = await release_hold(room.desk, index, _owner(owner), code, actor)
+    return done(after, "overview", "did_release")
+
+
+def _owner(word: str) -> Owner:
+    try:
+        return Owner(word)
+    except ValueError:
+        raise DeckError("wish_unknown", status=422, wish=word[:48]) from None
+
+
+@needs(Role.ADMIN)
+async def approve(request: Request) -> Response:
+    """Approve where the account's requests go, and so release what waited for it."""
+    room, entry, said = room_of(request), entry_of(request), await request.form()
+    url = entry.account.base_url or ""
+    origin = await upstreams.approve(room.desk, url, actor_of(request), private=said.get("private") == "yes")
+    return done(entry, "overview", "did_approve", {"origin": origin})
+
+
+@needs(Role.OPERATOR)
+async def refresh(request: Request) -> Response:
+    """Exchange the refresh token now. A refusal is no error of this page: the page says what came of it."""
+    room, entry = room_of(request), entry_of(request)
+    try:
+        made = await room.reaching.refresh(entry.account.auth_index, actor_of(request))
+    except DeckError as error:
+        entry = entry_of(request)
+        return await show(request, entry, diagnostics.TAB, await diagnostics.content(request, entry), error)
+    code = "did_refresh" if made.outcome is RefreshOutcome.OK else "did_not_refresh"
+    return done(entry, "diagnostics", code, {"code": made.code})
+
+
+@needs(Role.OPERATOR)
+async def request_one(request: Request) -> Response:
+    """Send one small request through exactly this account; then its own page, which says how it went."""
+    room, entry, said = room_of(request), entry_of(request), await request.form()
+    model = str(said.get("model", ""))
+    try:
+        sent = await send_one(room.desk, room.reaching.send, entry.account.auth_index, actor_of(request), model)
+    except DeckError as error:
+        return await show(request, entry, "overview", await overview.content(request, entry), error)
+    return RedirectResponse(f"{MONITORING}/{sent}", 303)
+
+
+@needs(Role.OPERATOR)
+async def delete(request: Request) -> Response:
+    """Into the trash, whole; the next page offers to take it back."""
+    room, entry, said = room_of(request), entry_of(request), await request.form()
+    index, given = entry.account.auth_index, str(said.get("version", ""))
+    version = int(given) if given.isdecimal() and len(given) < 10 else None  # noqa: PLR2004 - as for settings
+    await trash.delete(room.desk, index, actor_of(request), version=version)
+    response = RedirectResponse(PATH, 303)
+    undo = Undo(f"/trash/{index}/restoration", "restored", at(index))
+    toasts.leave(response, "did_delete", {"file_name": entry.account.file_name}, undo)
+    return response
+
+
+ROUTES = tuple(
+    Route(f"{PATH}/{{auth_index}}/{name}", handler, methods=["POST"])
+    for name, handler in {
+        "lock": lock, "release": release, "approval": approve, "refresh": refresh, "request": request_one,
+        "deletion": delete,
+    }.items()
+)  # fmt: skip

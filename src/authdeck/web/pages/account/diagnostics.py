@@ -1,0 +1,51 @@
+"""Diagnostics: what was seen of the account and by whom, what the provider's headers said, and its refreshes."""
+
+from typing import Any
+
+from starlette.requests import Request
+
+from authdeck import wording
+from authdeck.account import Kind
+from authdeck.entry import Entry
+from authdeck.evidence import Evidence, Source
+from authdeck.operations import kin
+from authdeck.storage.database import ReadConnection
+from authdeck.storage.reading import evidence, refreshing
+from authdeck.storage.reading.refreshing import JournalEntry
+from authdeck.web.masking import masked
+from authdeck.web.pages.account.quota import windows_of
+from authdeck.web.room import room_of
+
+TAB = "diagnostics"
+_MOST = 20
+
+
+async def content(request: Request, entry: Entry) -> dict[str, Any]:
+    room, account = room_of(request), entry.account
+    prefs = room.pages.preferences(request)
+
+    def work(connection: ReadConnection) -> tuple[list[Evidence], list[JournalEntry]]:
+        seen = evidence.history(connection, account.key, _MOST)
+        return seen.items, refreshing.of_account(connection, account.key, _MOST)
+
+    seen, journal = await room.desk.read(work)
+    near = await kin.near(room.desk, account.auth_index)
+    return {
+        "seen": [(one, _detail(one)) for one in seen],
+        "told": [window for window in windows_of(request, entry) if window.window.source is Source.HEADER],
+        "journal": journal,
+        "refreshes": account.kind is not Kind.API_KEY,
+        "near": [
+            (
+                one.account.auth_index,
+                masked(one.account.file_name) if prefs.masked else one.account.file_name,
+                ", ".join(wording.sentence(f"near.{why}", {}, prefs.locale) for why in one.why),
+            )
+            for one in near
+        ],
+    }
+
+
+def _detail(one: Evidence) -> str:
+    """What else the evidence says, sanitised already."""
+    return ", ".join(f"{key}: {value}" for key, value in one.detail.items())
