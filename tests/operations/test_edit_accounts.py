@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
+from authdeck.account_fields import FIELDS
 from authdeck.errors import Conflict, DeckError, NotFound
 from authdeck.operations import edit_accounts, seals, trash
 from authdeck.operations.desk import Desk
-from authdeck.storage.reading import audit, revisions
+from authdeck.storage.reading import accounts, audit, revisions
 from authdeck.storage.writing.audit import covered
 from fakes.auth_files import codex, take_in
 from fakes.people import ANN
@@ -145,3 +146,22 @@ async def test_every_act_is_in_the_chain_of_the_audit(desk: Desk) -> None:
     for entry in entries:
         assert entry.mac == desk.vault.keyed_hash("audit", covered(previous, entry))
         previous = entry.mac
+
+
+async def test_all_accounts_read_at_once_are_what_each_is_by_itself(desk: Desk) -> None:
+    """Every setting, so that a column that one of the two ways forgets shows."""
+    changed = {
+        "note": "n", "priority": 3, "weight": 4, "project_id": "p", "prefix": "team", "excluded_models": ["x*"],
+        "model_aliases": [{"model": "m", "alias": "a"}], "disable_cooling": True, "request_retry": 2,
+        "websockets": True, "using_api": True, "proxy_url": "http://127.0.0.1:3128", "headers": {"x-a": "b"},
+        "request_scoped_errors": [{"status": 400, "match": ["words"], "action": "continue"}], "label": "l",
+        "refresh_by": "other",
+    }  # fmt: skip
+    assert set(changed) == set(FIELDS)
+    index = await ann(desk)
+    await edit(desk, index, **changed)
+    await take_in(desk, ("bob.json", codex("bob@example.com", "acc-fake-bob")))
+    at_once = {entry.account.auth_index: entry for entry in await desk.read(accounts.live)}
+    assert len(at_once) == 2
+    for found, entry in at_once.items():
+        assert (await desk.read(lambda connection, name=found: accounts.entries(connection, [name])))[found] == entry

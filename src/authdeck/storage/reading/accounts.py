@@ -8,14 +8,14 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, func, select
 
-from authdeck.account import Account, AccountSettings, ErrorAction, ErrorRule, Kind, ModelAlias, Provider, RefreshBy
+from authdeck.account import Account, AccountSettings, Kind, ModelAlias, Provider, RefreshBy
 from authdeck.clock import to_micros
 from authdeck.entry import Entry
 from authdeck.errors import Conflict, NotFound
 from authdeck.hold import Hold
 from authdeck.storage.database import ReadConnection
 from authdeck.storage.reading import evidence
-from authdeck.storage.reading.all_accounts import all_live
+from authdeck.storage.reading.all_accounts import all_live, error_rule
 from authdeck.storage.reading.holds import open_holds
 from authdeck.storage.tables import accounts, aliases, proxies
 
@@ -243,11 +243,6 @@ _PROVIDERS = {provider.value: provider for provider in Provider}
 _KINDS = {kind.value: kind for kind in Kind}
 
 
-def _error_rule(kept: Mapping[str, Any]) -> ErrorRule:
-    lists = {name: tuple(kept[name]) for name in ("match", "match_regexr")}
-    return ErrorRule(kept["status"], **lists, action=ErrorAction(kept["action"]))
-
-
 def _account(row: Row[Any], names: tuple[str, ...]) -> Account:
     return Account(
         key=row.key,
@@ -267,7 +262,7 @@ def _account(row: Row[Any], names: tuple[str, ...]) -> Account:
             request_retry=row.request_retry,
             websockets=row.websockets,
             using_api=row.using_api,
-            request_scoped_errors=tuple(map(_error_rule, row.request_scoped_errors or ())),
+            request_scoped_errors=tuple(map(error_rule, row.request_scoped_errors or ())),
         ),
         label=row.label,
         email=row.email,

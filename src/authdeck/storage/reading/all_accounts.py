@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from sqlalchemy import BigInteger, ColumnElement, Text, and_, cast, select, type_coerce
 
-from authdeck.account import Account, AccountSettings, Kind, ModelAlias, Provider, RefreshBy
+from authdeck.account import Account, AccountSettings, ErrorAction, ErrorRule, Kind, ModelAlias, Provider, RefreshBy
 from authdeck.clock import from_micros
 from authdeck.storage.database import ReadConnection
 from authdeck.storage.tables import accounts, proxies
@@ -43,6 +43,11 @@ def all_live(connection: ReadConnection, aliases: Mapping[int, tuple[str, ...]])
         )  # fmt: skip
 
 
+def error_rule(kept: Mapping[str, Any]) -> ErrorRule:
+    lists = {name: tuple(kept[name]) for name in ("match", "match_regexr")}
+    return ErrorRule(kept["status"], **lists, action=ErrorAction(kept["action"]))
+
+
 def _settings(
     shared: dict[str, str],
     note: str,
@@ -52,11 +57,12 @@ def _settings(
     prefix: str | None,
     excluded: str,
     model_aliases: str,
+    errors: str | None,
     *rest: bool | int | None,
 ) -> AccountSettings:
     made = _Settings(
         shared.setdefault(note, note), priority, weight, _shared(shared, project_id), _shared(shared, prefix),
-        _texts(excluded), _model_aliases(model_aliases), *rest,
+        _texts(excluded), _model_aliases(model_aliases), *rest, _error_rules(errors),
     )  # fmt: skip
     found: AccountSettings = _frozen(made, AccountSettings)
     return found
@@ -84,6 +90,11 @@ def _texts(stored: str) -> tuple[str, ...]:
 @lru_cache(maxsize=4096)
 def _model_aliases(stored: str) -> tuple[ModelAlias, ...]:
     return tuple(ModelAlias(**alias) for alias in json.loads(stored))
+
+
+@lru_cache(maxsize=4096)
+def _error_rules(stored: str | None) -> tuple[ErrorRule, ...]:
+    return tuple(map(error_rule, json.loads(stored or "[]") or ()))
 
 
 def _frozen(made: Any, kind: type) -> Any:
@@ -118,8 +129,8 @@ _STATEMENT: Final = (
         _A.current_revision, _A.generation, _raw(_A.expires_at), _A.unreadable, _raw(_A.last_request_at),
         _raw(_A.last_success_at), _raw(_A.created_at), _raw(_A.updated_at), proxies.c.display,
         _A.headers_sealed.is_not(None), _A.note, _A.priority, _A.weight, _A.project_id, _A.prefix,
-        cast(_A.excluded_models, Text), cast(_A.model_aliases, Text), _A.disable_cooling, _A.request_retry,
-        _A.websockets, _A.using_api,
+        cast(_A.excluded_models, Text), cast(_A.model_aliases, Text), cast(_A.request_scoped_errors, Text),
+        _A.disable_cooling, _A.request_retry, _A.websockets, _A.using_api,
     )
     .outerjoin(proxies, _A.proxy == proxies.c.key)
     .where(and_(_A.trashed_at.is_(None), _A.purged_at.is_(None), _A.merged_into.is_(None)))
