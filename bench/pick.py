@@ -11,8 +11,8 @@ from time import process_time
 
 from authdeck.account import Account, AccountSettings, Kind, Provider
 from authdeck.entry import Entry
-from authdeck.pool import Policy, Pool
-from authdeck.routing import Ask, Route, Strategy
+from authdeck.pool import Pool
+from authdeck.routing import Ask, Policy, Route, Strategy
 
 PICKS = 20_000
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC).timestamp()

@@ -11,9 +11,9 @@ from authdeck.account import Account, AccountSettings, Kind, ModelAlias, Provide
 from authdeck.entry import Entry
 from authdeck.explanation import Explained
 from authdeck.hold import Hold, Owner
-from authdeck.pool import DEFAULT, Policy, Pool
+from authdeck.pool import Pool
 from authdeck.providers import PROVIDERS
-from authdeck.routing import Ask, Route, Strategy
+from authdeck.routing import DEFAULT, Ask, Policy, Route, Strategy
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 ACKNOWLEDGED = frozenset({Provider.CODEX})

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from authdeck.account import Account, AccountSettings, Kind, ModelAlias, Provider
 from authdeck.entry import Entry
 from authdeck.hold import Hold, Owner
-from authdeck.pool import Policy, Pool, Shortage
-from authdeck.routing import Ask, Route, Strategy
+from authdeck.pool import Pool
+from authdeck.routing import Ask, Policy, Route, Strategy
+from authdeck.standing import Shortage
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 NOW = NOON.timestamp()

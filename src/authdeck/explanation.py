@@ -8,8 +8,9 @@ from authdeck.account import RefreshBy
 from authdeck.entry import Entry
 from authdeck.hold import Reason
 from authdeck.models import Support
-from authdeck.pool import Pool, Standing
+from authdeck.pool import Pool
 from authdeck.routing import Ask
+from authdeck.standing import Standing
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+
+from authdeck.account import Account
 
 
 class Strategy(StrEnum):
@@ -42,3 +45,25 @@ class Ask:
     tried: frozenset[str] = frozenset()
     providers: frozenset[str] | None = None
     session: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How the operator wants accounts to be picked.
+
+    ``prefix_only``: accounts with one of these prefixes (``*``: with any) serve only who names the prefix.
+    ``session_ttl``: seconds that a conversation stays on its account after its last request; 0: not at all.
+    """
+
+    strategy: Strategy = Strategy.ROUND_ROBIN
+    prefix_only: frozenset[str] = frozenset()
+    session_ttl: float = 3600.0
+
+    def prefixes(self, account: Account) -> set[str | None]:
+        """The prefixes under which the account is reached; ``None``: without one."""
+        prefix = account.settings.prefix or None
+        is_apart = prefix is not None and not self.prefix_only.isdisjoint((prefix, "*"))
+        return {prefix} if is_apart else {None, prefix}
+
+
+DEFAULT: Final = Policy()

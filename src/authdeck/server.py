@@ -57,10 +57,10 @@ from authdeck.operations.refresh import Refresher
 from authdeck.operations.resealing import Resealer
 from authdeck.operations.thin_revisions import thin_revisions
 from authdeck.operations.uses import Uses
-from authdeck.pool import Policy, Pool
+from authdeck.pool import Pool
 from authdeck.protocols.routes import is_gateway
 from authdeck.providers import PROVIDERS
-from authdeck.routing import Route, Strategy
+from authdeck.routing import Policy, Route, Strategy
 from authdeck.secret import Secret
 from authdeck.settings import Settings
 from authdeck.storage import opening

@@ -21,7 +21,7 @@ _SEQUENCE: Final = count()
 _SWEEP_FROM: Final = 64
 
 
-class Member(Protocol):
+class Contender(Protocol):
     """An account as a tier sees it. ``limited_at`` is when it last met a limit; 0 if that is not known."""
 
     @property
@@ -48,10 +48,10 @@ class Tier:
     def __init__(self, strategy: Strategy) -> None:
         self._ready: Final = _QUEUES[strategy]()
         self._stale: Final = _QUEUES[strategy]()
-        self._waiting: list[tuple[float, int, Member]] = []
+        self._waiting: list[tuple[float, int, Contender]] = []
         self._added = 0
 
-    def add(self, member: Member) -> None:
+    def add(self, member: Contender) -> None:
         """Account changes leave their former selves in the queue; where nobody picks, they are swept out here."""
         self._ready.put(member)
         self._added += 1
@@ -60,14 +60,14 @@ class Tier:
             self._stale.sweep()
             self._added = 0
 
-    def pick(self, ask: Ask, now: float, stale: deque[Account]) -> Member | None:
+    def pick(self, ask: Ask, now: float, stale: deque[Account]) -> Contender | None:
         """The next in turn, or ``None``. ``stale`` is told of accounts passed over because their token ran out."""
         while self._waiting and self._waiting[0][0] <= now:
             self._ready.put(heappop(self._waiting)[2])
         found = self._first(self._ready, ask, now, stale)
         return self._first(self._stale, ask, now, None) if found is None else found
 
-    def upcoming(self, ask: Ask, now: float, limit: int) -> list[Member]:
+    def upcoming(self, ask: Ask, now: float, limit: int) -> list[Contender]:
         """Ready accounts as they stand in the queues now, the first ``limit`` that are met. Nothing moves.
 
         With weights the order is that of the rings: how often each comes up is another matter.
@@ -82,9 +82,9 @@ class Tier:
         )
         return list(islice(ready, limit))
 
-    def _first(self, queue: "_Queue", ask: Ask, now: float, stale: deque[Account] | None) -> Member | None:
+    def _first(self, queue: "_Queue", ask: Ask, now: float, stale: deque[Account] | None) -> Contender | None:
         """The queue's head, once what can't serve is out of the way. Who was tried before comes back in at once."""
-        tried: list[Member] = []
+        tried: list[Contender] = []
         while (member := queue.head()) is not None:
             if not member.alive:
                 queue.drop()
@@ -114,27 +114,27 @@ class _Queue(Protocol):
     """
 
     def __len__(self) -> int: ...
-    def put(self, member: Member) -> None: ...
-    def head(self) -> Member | None: ...
+    def put(self, member: Contender) -> None: ...
+    def head(self) -> Contender | None: ...
     def drop(self) -> None: ...
     def turn(self) -> None: ...
     def sweep(self) -> None: ...
-    def waiting(self) -> Iterable[Member]: ...
+    def waiting(self) -> Iterable[Contender]: ...
 
 
 class _Ring:
     """One after the other."""
 
     def __init__(self) -> None:
-        self._members: deque[Member] = deque()
+        self._members: deque[Contender] = deque()
 
     def __len__(self) -> int:
         return len(self._members)
 
-    def put(self, member: Member) -> None:
+    def put(self, member: Contender) -> None:
         self._members.append(member)
 
-    def head(self) -> Member | None:
+    def head(self) -> Contender | None:
         return self._members[0] if self._members else None
 
     def drop(self) -> None:
@@ -146,24 +146,24 @@ class _Ring:
     def sweep(self) -> None:
         self._members = deque(member for member in self._members if member.alive)
 
-    def waiting(self) -> Iterable[Member]:
+    def waiting(self) -> Iterable[Contender]:
         return self._members
 
 
 class _Ranked:
     """The lowest rank serves until it is dropped."""
 
-    def __init__(self, rank: Callable[[Member], float]) -> None:
+    def __init__(self, rank: Callable[[Contender], float]) -> None:
         self._rank: Final = rank
-        self._members: list[tuple[float, int, Member]] = []
+        self._members: list[tuple[float, int, Contender]] = []
 
     def __len__(self) -> int:
         return len(self._members)
 
-    def put(self, member: Member) -> None:
+    def put(self, member: Contender) -> None:
         heappush(self._members, (self._rank(member), next(_SEQUENCE), member))
 
-    def head(self) -> Member | None:
+    def head(self) -> Contender | None:
         return self._members[0][2] if self._members else None
 
     def drop(self) -> None:
@@ -176,7 +176,7 @@ class _Ranked:
         self._members = [ranked for ranked in self._members if ranked[2].alive]
         heapify(self._members)
 
-    def waiting(self) -> Iterable[Member]:
+    def waiting(self) -> Iterable[Contender]:
         return (member for _, _, member in sorted(self._members))
 
 
@@ -190,10 +190,10 @@ class _LongestUnlimited:
     def __len__(self) -> int:
         return len(self._never) + len(self._limited)
 
-    def put(self, member: Member) -> None:
+    def put(self, member: Contender) -> None:
         (self._limited if member.limited_at else self._never).put(member)
 
-    def head(self) -> Member | None:
+    def head(self) -> Contender | None:
         return self._first.head()
 
     def drop(self) -> None:
@@ -206,7 +206,7 @@ class _LongestUnlimited:
         self._never.sweep()
         self._limited.sweep()
 
-    def waiting(self) -> Iterable[Member]:
+    def waiting(self) -> Iterable[Contender]:
         return chain(self._never.waiting(), self._limited.waiting())
 
     @property
@@ -229,7 +229,7 @@ class _ByWeight:
     def __len__(self) -> int:
         return sum(len(share.slots) for share in self._rings.values())
 
-    def put(self, member: Member) -> None:
+    def put(self, member: Contender) -> None:
         """Who comes in, or comes back, starts where the others are: nobody makes up for time away."""
         if not member.weight:
             return
@@ -242,7 +242,7 @@ class _ByWeight:
             share.is_queued = True
             heappush(self._order, (self._reached + 1 / share.total, size, share))
 
-    def head(self) -> Member | None:
+    def head(self) -> Contender | None:
         while self._order:
             share = self._order[0][2]
             if share.slots:
@@ -266,13 +266,13 @@ class _ByWeight:
         for share in self._rings.values():
             share.sweep()
 
-    def waiting(self) -> Iterable[Member]:
+    def waiting(self) -> Iterable[Contender]:
         return (slot.member for _, _, share in sorted(self._order) for slot in share.slots)
 
 
 @dataclass(slots=True)
 class _Slot:
-    member: Member
+    member: Contender
     weight: int
     gain: float
     credit: float = 0.0
@@ -292,7 +292,7 @@ class _Share:
         self.total = 0
         self.is_queued = False
 
-    def put(self, member: Member) -> None:
+    def put(self, member: Contender) -> None:
         self.slots.append(_Slot(member, member.weight, member.weight / self.unit))
         self.total += member.weight
 

@@ -25,7 +25,7 @@ from authdeck.gateway.wanted import Failed, Underway, Wanted, check
 from authdeck.gateway.witness import Witness
 from authdeck.operations import observe
 from authdeck.operations.client_keys import ClientKey
-from authdeck.pool import Pool, Shortage
+from authdeck.pool import Pool
 from authdeck.protocols import asking
 from authdeck.protocols.asking import NOTHING_NAMED
 from authdeck.protocols.conversations import conversation
@@ -33,6 +33,7 @@ from authdeck.protocols.routes import Recognised
 from authdeck.providers import PROVIDERS
 from authdeck.routing import Ask, Route
 from authdeck.settings import Settings
+from authdeck.standing import Shortage
 from authdeck.upstream.failures import UpstreamFailure
 from authdeck.upstream.sockets import Socket, Sockets
 from authdeck.upstream.streams import Stream, Streams

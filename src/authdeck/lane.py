@@ -1,0 +1,192 @@
+"""The accounts of one route and prefix, and the lines they form for a model. Pure, in memory.
+
+Accounts that offer the same models form a group. For each set of groups that may serve a model there is one *line*:
+tiers by falling priority, see ``tier.py``. Times are unix seconds.
+"""
+
+from collections import OrderedDict, deque
+from collections.abc import Iterable
+from itertools import chain
+from typing import Final
+
+from authdeck import models
+from authdeck.account import Account
+from authdeck.catalogue import Catalogue
+from authdeck.member import Member
+from authdeck.models import Offer, Support
+from authdeck.routing import Ask, Strategy
+from authdeck.standing import Shortage, Turns
+from authdeck.tier import Contender, Tier
+
+_LINES_LIMIT: Final = 512
+_ANSWERS_LIMIT: Final = 4096
+_TURNS: Final = 100
+
+_Key = tuple[frozenset[Offer] | None, str | None, frozenset[str] | None]
+"""Groups that may serve, the model where it has a line of its own, and the providers a client key is limited to."""
+
+
+class Lane:
+    """The accounts of one route and prefix, and the lines formed from them."""
+
+    def __init__(self, strategy: Strategy) -> None:
+        self._strategy: Final = strategy
+        self._groups: dict[Offer, dict[str, Member]] = {}
+        self._answers: OrderedDict[str, frozenset[Offer]] = OrderedDict()
+        self._lines: OrderedDict[_Key, Line] = OrderedDict()
+        self._apart: set[str] = set()
+        self._shortages: dict[tuple[str | None, frozenset[str] | None], tuple[float, Shortage]] = {}
+
+    def add(self, member: Member) -> None:
+        if member.offer not in self._groups:
+            self._groups[member.offer] = {}
+            self._answers.clear()
+        self._groups[member.offer][member.auth_index] = member
+        for model in member.scoped:
+            self.paused(model)
+        for (offers, _, providers), line in self._lines.items():
+            if (offers is None or member.offer in offers) and _is_among(member, providers):
+                line.add(member)
+        self._shortages.clear()
+
+    def remove(self, member: Member) -> None:
+        member.alive = False
+        group = self._groups.get(member.offer)
+        if group is not None:
+            group.pop(member.auth_index, None)
+            if not group:
+                del self._groups[member.offer]
+                self._answers.clear()
+        self._shortages.clear()
+
+    def paused(self, model: str | None) -> None:
+        """A model that an account waits for gets a line of its own: the account goes on serving others."""
+        self._shortages.clear()
+        if model is None:
+            return
+        if len(self._apart) >= _LINES_LIMIT:
+            self._apart.clear()
+            self._lines.clear()
+        self._apart.add(model)
+
+    def forget_lines(self) -> None:
+        self._shortages.clear()
+        self._lines.clear()
+
+    def shortage(self, ask: Ask, now: float) -> Shortage:
+        """Why nothing is ready. Looks at every account, so it is kept for a second or until something changes."""
+        key = ask.model, ask.providers
+        at, found = self._shortages.get(key, (0.0, None))
+        if found is None or not at <= now < at + 1:
+            if len(self._shortages) >= _LINES_LIMIT:
+                self._shortages.clear()
+            offers = None if ask.model is None else self._serving(ask.model)
+            groups = (group for offer, group in self._groups.items() if offers is None or offer in offers)
+            serving = chain.from_iterable(group.values() for group in groups)
+            found = _shortage(serving, ask, now)
+            self._shortages[key] = now, found
+        return found
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._groups
+
+    def has(self, member: Member) -> bool:
+        return member.auth_index in self._groups.get(member.offer, {})
+
+    def serves(self, member: Member, ask: Ask) -> bool:
+        """Whether the member is one of those that this request may go to."""
+        return _is_among(member, ask.providers) and (ask.model is None or member.offer in self._serving(ask.model))
+
+    def line(self, ask: Ask) -> "Line":
+        offers = None if ask.model is None else self._serving(ask.model)
+        key = (offers, ask.model if ask.model in self._apart else None, ask.providers)
+        line = self._lines.get(key)
+        if line is None:
+            line = self._lines[key] = self._formed(key)
+            if len(self._lines) > _LINES_LIMIT:
+                self._lines.popitem(last=False)
+        else:
+            self._lines.move_to_end(key)
+        return line
+
+    def names(self, catalogue: Catalogue) -> set[str]:
+        found: set[str] = set()
+        for group in self._groups.values():
+            kinds: dict[tuple[str, str], Member] = {}
+            for member in group.values():
+                kinds.setdefault((member.account.provider, member.account.kind), member)
+            found.update(name for member in kinds.values() for name in models.names(member.account, catalogue))
+        return found
+
+    def _serving(self, model: str) -> frozenset[Offer]:
+        """The groups that serve the model: those that know it, else those that may."""
+        offers = self._answers.get(model)
+        if offers is None:
+            supports = {offered: models.support_by(offered, model) for offered in self._groups}
+            best = Support.YES if Support.YES in supports.values() else Support.UNKNOWN
+            offers = self._answers[model] = frozenset(found for found, support in supports.items() if support is best)
+            if len(self._answers) > _ANSWERS_LIMIT:
+                self._answers.popitem(last=False)
+        return offers
+
+    def _formed(self, key: _Key) -> "Line":
+        offers, _, providers = key
+        line = Line(self._strategy)
+        for offered, group in self._groups.items():
+            if offers is None or offered in offers:
+                for member in group.values():
+                    if _is_among(member, providers):
+                        line.add(member)
+        return line
+
+
+def _shortage(members: Iterable[Member], ask: Ask, now: float) -> Shortage:
+    found = Shortage()
+    for member in members:
+        if not _is_among(member, ask.providers):
+            continue
+        code, until, is_quota = member.reason(ask.model, now)
+        found.serving += 1
+        found.reasons[code] += 1
+        if member.only_rests(ask.model, now):
+            found.resting.append(member.account)
+        if member.lacks_terms:
+            found.terms.add(member.account.provider)
+        if is_quota and until is not None:
+            found.quota += 1
+            found.quota_until = min(found.quota_until or until, until)
+    return found
+
+
+def _is_among(member: Member, providers: frozenset[str] | None) -> bool:
+    return providers is None or member.account.provider in providers
+
+
+class Line:
+    """Tiers by falling priority."""
+
+    def __init__(self, strategy: Strategy) -> None:
+        self._strategy: Final = strategy
+        self._tiers: dict[int, Tier] = {}
+        self._order: list[Tier] = []
+
+    def add(self, member: Member) -> None:
+        of_priority = self._tiers.get(member.priority)
+        if of_priority is None:
+            of_priority = self._tiers[member.priority] = Tier(self._strategy)
+            self._order = [self._tiers[priority] for priority in sorted(self._tiers, reverse=True)]
+        of_priority.add(member)
+
+    def turns(self, ask: Ask, now: float) -> Turns:
+        upcoming = (each.upcoming(ask, now, _TURNS) for each in self._order)
+        return Turns(
+            {priority: place for place, priority in enumerate(sorted(self._tiers, reverse=True), 1)},
+            {member.auth_index: place for tier in upcoming for place, member in enumerate(tier, 1)},
+        )
+
+    def pick(self, ask: Ask, now: float, stale: deque[Account]) -> Contender | None:
+        for each in self._order:
+            if (member := each.pick(ask, now, stale)) is not None:
+                return member
+        return None
