@@ -11,6 +11,7 @@ import json
 import shutil
 import sys
 import tempfile
+from itertools import count
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -90,7 +91,7 @@ def visit(page, name: str, path: str) -> None:  # noqa: ANN001 - playwright's Pa
         page.wait_for_selector("#drawer[open] .drawer__body")
     if name in ("import-preview", "import-done"):
         page.fill("#pasted", '[{"type": "codex", "access_token": "at_FAKE"}, {"type": "codex"}]')
-        page.set_input_files("input[type=file]", [_upload(name, **document) for name, document in UPLOADS.items()])
+        page.set_input_files("input[type=file]", uploads(next(TURN)))
         page.locator("#main form button.button--primary").click()
         page.wait_for_selector(".import-list")
     if name == "import-done":
@@ -102,12 +103,18 @@ def visit(page, name: str, path: str) -> None:  # noqa: ANN001 - playwright's Pa
         page.wait_for_selector("#made-key")
 
 
-UPLOADS = {
-    "claude-key-2.json": {"type": "claude", "api_key": "sk-ant-FAKE-2"},
-    "codex-ann@example.com-plus.json": {
-        "type": "codex", "email": "ann@example.com", "access_token": "at_FAKE_9", "account_id": "other",
-    },
-}  # fmt: skip
+TURN = count(2)
+
+
+def uploads(turn: int) -> list[dict[str, object]]:
+    """One new account, another each time, and one that conflicts."""
+    return [
+        _upload(f"claude-key-{turn}.json", type="claude", api_key=f"sk-ant-FAKE-{turn}"),
+        _upload(
+            "codex-ann@example.com-plus.json",
+            type="codex", email="ann@example.com", access_token="at_FAKE_9", account_id="other",
+        ),
+    ]  # fmt: skip
 
 
 def _upload(name: str, **document: str) -> dict[str, object]:
