@@ -112,7 +112,7 @@ def uploads(turn: int) -> list[dict[str, object]]:
         _upload(f"claude-key-{turn}.json", type="claude", api_key=f"sk-ant-FAKE-{turn}"),
         _upload(
             "codex-ann@example.com-plus.json",
-            type="codex", email="ann@example.com", access_token="at_FAKE_9", account_id="other",
+            type="codex", email="ann@example.com", access_token="at_FAKE_9", account_id="other",  # noqa: S106 - a fake
         ),
     ]  # fmt: skip
 
