@@ -331,6 +331,8 @@ def run(settings: Settings, *, sample: SampleRequest | None = None) -> None:
 
 
 async def _serve(settings: Settings, home: Home, listening: socket.socket, sample: SampleRequest | None) -> None:
+    """Until SIGTERM or SIGINT, from the first moment on; a second one does not wait for open answers."""
+    stopping = _Stopping()
     boot = ids.new_id()
     address = _address(settings, listening)
     token = local.write(settings.home, address, boot)
@@ -340,7 +342,7 @@ async def _serve(settings: Settings, home: Home, listening: socket.socket, sampl
         calm_collector()
         try:
             await _welcome(built.desk, address)
-            await _served(settings, built.app, listening)
+            await stopping.serve(_config(settings, built.app), listening)
         finally:
             await built.stop()
     finally:
@@ -355,9 +357,8 @@ def calm_collector() -> None:
     gc.enable()
 
 
-async def _served(settings: Settings, app: ASGIApp, listening: socket.socket) -> None:
-    """Until SIGTERM or SIGINT; a second one does not wait for open answers."""
-    config = uvicorn.Config(
+def _config(settings: Settings, app: ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(
         app,
         http="httptools",
         ws="websockets-sansio",
@@ -372,11 +373,31 @@ async def _served(settings: Settings, app: ASGIApp, listening: socket.socket) ->
         ssl_certfile=settings.tls_certificate,
         ssl_keyfile=settings.tls_key,
     )
-    server = _Server(config)
-    loop = asyncio.get_running_loop()
-    for signal_ in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(signal_, server.told_to_stop)
-    await server.serve(sockets=[listening])
+
+
+class _Stopping:
+    """Takes the signals. One that comes before the server runs lets it end as soon as it would."""
+
+    def __init__(self) -> None:
+        self._server: _Server | None = None
+        self._times = 0
+        loop = asyncio.get_running_loop()
+        for signal_ in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(signal_, self._told)
+
+    async def serve(self, config: uvicorn.Config, listening: socket.socket) -> None:
+        self._server = _Server(config)
+        self._pass_on()
+        await self._server.serve(sockets=[listening])
+
+    def _told(self) -> None:
+        self._times += 1
+        self._pass_on()
+
+    def _pass_on(self) -> None:
+        if self._server is not None:
+            self._server.should_exit = self._times > 0
+            self._server.force_exit = self._times > 1
 
 
 class _Server(uvicorn.Server):
@@ -385,10 +406,6 @@ class _Server(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
-
-    def told_to_stop(self) -> None:
-        self.force_exit = self.should_exit
-        self.should_exit = True
 
 
 async def _welcome(desk: Desk, address: str) -> None:

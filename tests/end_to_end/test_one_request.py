@@ -8,8 +8,8 @@ PROVIDERS = {
     "gemini": "gemini-2.5-flash",
     "kimi": "",
     "xai": "",
-    "vertex": "",
-    "antigravity": "",
+    "vertex": "gemini-2.5-flash",
+    "antigravity": "gemini-3-pro",
 }
 """By name, the model to ask; empty: the one authdeck takes."""
 

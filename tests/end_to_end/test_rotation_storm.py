@@ -138,7 +138,7 @@ def test_a_storm_costs_no_account_but_those_whose_answer_was_lost(house: House) 
     sys.stdout.write(told)
     assert all(count <= journal[index]["unknown"] for index, count in reused.items()), told
     assert reused.total() <= lost, told
-    assert left <= unknown, told
+    assert left <= unknown, (told, [house.decks[0].account(index) for index in left - unknown], journal)
     for index in left:
         account = house.decks[0].account(index)
         assert account["health"] == "needs_reauth", account
