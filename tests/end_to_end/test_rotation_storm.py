@@ -155,7 +155,10 @@ async def _all_at_once(house: House) -> Counter[int]:
 
 
 async def _served(house: House) -> set[int]:
-    """The numbers of the people whose own sign-in serves, each asked for by prefix; three tries, for back-offs."""
+    """The numbers of the people whose own sign-in serves, each asked for by prefix.
+
+    One that waits after a failure of the token endpoint, up to five minutes, is refreshed as a person would do it.
+    """
     served: set[int] = set()
     async with _session() as session:
         for attempt in range(40):
@@ -163,10 +166,18 @@ async def _served(house: House) -> set[int]:
             asked = [_ask(session, house, house.decks[attempt % 2], f"/p/p{number}") for number in missing]
             answers = await asyncio.gather(*asked)
             served |= {number for number, status in zip(missing, answers, strict=True) if status == 200}
-            if len(served) == ACCOUNTS or all(_needs_a_person(house, number) for number in missing):
+            waiting = [number for number in missing if number not in served and not _needs_a_person(house, number)]
+            if not waiting:
                 break
+            if attempt >= 5:
+                await asyncio.gather(*(asyncio.to_thread(_refresh, house, number) for number in waiting))
             await asyncio.sleep(1)
     return served
+
+
+def _refresh(house: House, number: int) -> None:
+    with suppress(AssertionError):  # what came of it, the next question tells
+        house.decks[0].ask("POST", f"/accounts/{house.indexes[number]}/refresh")
 
 
 def _needs_a_person(house: House, number: int) -> bool:
