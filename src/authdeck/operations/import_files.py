@@ -21,7 +21,7 @@ from authdeck.formats import Refused
 from authdeck.identity import Identity
 from authdeck.import_plan import CHOICES, Decision, Outcome
 from authdeck.operations.desk import Desk
-from authdeck.operations.import_finding import Seen, find, look_up, marks_of
+from authdeck.operations.import_finding import Seen, find, found_by, look_up, sought_by
 from authdeck.operations.import_rows import Importing, store
 from authdeck.operations.records import record
 from authdeck.secret import Secret
@@ -217,14 +217,15 @@ def _stored(
     known: Seen | None = look_up(importing.desk, connection, _offers_of(offered))
     added: set[str] = set()
     for number, offer in enumerate(offered, first):
-        marks = marks_of(importing.desk, offer.draft, offer.identity) if offer.draft and offer.identity else set()
-        is_apart = known is not None and not marks & added
+        sought = sought_by(importing.desk, offer.draft, offer.identity) if offer.draft and offer.identity else set()
+        is_apart = known is not None and not sought & added
         seen = known if known and is_apart else look_up(importing.desk, connection, _offers_of([offer]))
         row, draft, decision = _decided(importing, connection, seen, offer, _choice(chosen, number))
         key = None
         if draft is not None and decision is not None and offer.identity is not None:
             if decision.outcome is Outcome.NEW:
-                added |= marks | {f"name:{(decision.stored_as or draft.file_name).casefold()}"}
+                named = replace(draft, file_name=decision.stored_as or draft.file_name)
+                added |= found_by(importing.desk, named, offer.identity)
             if decision.outcome is Outcome.UPDATED or decision.trash_first is not None:
                 known = None
             stored = store(importing, connection, seen, draft, offer.identity, decision, _refresh_by(draft, chosen))
