@@ -30,9 +30,11 @@ from authdeck.storage.reading import revisions
 from authdeck.storage.reading.revisions import StoredRevision
 from authdeck.storage.tables import accounts, aliases, batch_items, fingerprints, holds
 from authdeck.storage.tables import revisions as revision_table
+from authdeck.vault.keys import MasterKey
+from authdeck.vault.vault import Vault
 from fakes.clock import SetClock
 from fakes.damage import bent, zip_of
-from fakes.desks import open_desk
+from fakes.desks import desk_on
 from fakes.documents import seeds
 from fakes.people import ANN
 
@@ -56,11 +58,11 @@ async def _survived(url: str, start: int, count: int) -> Counter[str]:
     database = opening.control(url, clock)
     try:
         with tempfile.TemporaryDirectory() as home:
-            async with open_desk(database, clock, Path(home)) as desk:
-                for first in range(start, start + count, AT_ONCE):
-                    last = min(first + AT_ONCE, start + count)
-                    outcomes += await _take(desk, [_file(random, number) for number in range(first, last)])
-                assert await desk.read(_strays) == 0
+            desk = await desk_on(database, Vault.create(MasterKey.new()).vault, clock, Path(home))
+            for first in range(start, start + count, AT_ONCE):
+                last = min(first + AT_ONCE, start + count)
+                outcomes += await _take(desk, [_file(random, number) for number in range(first, last)])
+            assert await desk.read(_strays) == 0
     finally:
         database.close()
     return outcomes
