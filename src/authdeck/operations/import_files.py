@@ -23,9 +23,11 @@ from authdeck.import_plan import CHOICES, Decision, Outcome
 from authdeck.operations.desk import Desk
 from authdeck.operations.import_finding import Seen, find, found_by, look_up, sought_by
 from authdeck.operations.import_rows import Importing, store
+from authdeck.operations.reconcile import settle
 from authdeck.operations.records import record
 from authdeck.secret import Secret
 from authdeck.storage.database import ReadConnection, WriteConnection
+from authdeck.storage.reading.accounts import entries
 from authdeck.storage.writing import batches
 from authdeck.vault import age
 from authdeck.vault.age import Opener
@@ -214,6 +216,7 @@ def _stored(
     """
     rows = []
     items: list[dict[str, Any]] = []
+    updated: dict[str, None] = {}
     known: Seen | None = look_up(importing.desk, connection, _offers_of(offered))
     added: set[str] = set()
     for number, offer in enumerate(offered, first):
@@ -231,6 +234,8 @@ def _stored(
             stored = store(importing, connection, seen, draft, offer.identity, decision, _refresh_by(draft, chosen))
             key = stored.account_key
             row = replace(row, auth_index=stored.auth_index or row.auth_index, notes=(*row.notes, *stored.notes))
+            if decision.outcome is Outcome.UPDATED and row.auth_index is not None:
+                updated[row.auth_index] = None
         rows.append(row)
         reason = {"code": row.reason[0], "params": dict(row.reason[1])} if row.reason else None
         items.append(
@@ -245,6 +250,8 @@ def _stored(
                 "reason": reason,
             }
         )
+    if updated:  # what was seen of the former sign-ins ends now, not when the timetable comes by
+        settle(importing.desk, connection, [entry.account for entry in entries(connection, list(updated)).values()])
     batches.add_items(connection, str(importing.batch), items, cursor=first + len(rows))
     return rows
 
