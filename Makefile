@@ -41,13 +41,17 @@ at_once = -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 # A check that fails does not hide what the tests say: their summary comes last. (A literal MAKE would run under make -n.)
 checks = $(MAKE) --no-print-directory check
 
+# The parsers' inputs are shared among all cores as it is; of the other parts, two run side by side.
 .PHONY: proof
-proof: setup ## The long proofs: every parser with 100,000 inputs, ten minutes of storm over token rotation, kills at every step, every route with 200 requests
-	AUTHDECK_PROOF_INPUTS=100000 $(python) -m pytest --timeout 0 tests/formats/test_fuzz.py tests/operations/test_import_fuzz.py tests/upstream/test_http1.py
+proof: setup ## The long proofs, about an hour on two cores: every parser and import with 100,000 inputs, ten minutes of storm over token rotation, kills at every step, every route with 200 requests
+	AUTHDECK_PROOF_INPUTS=100000 $(python) -m pytest --timeout 0 tests/formats/test_fuzz.py tests/operations/test_import_fuzz.py
+	AUTHDECK_PROOF_INPUTS=100000 $(python) -m pytest --timeout 0 -n 2 --dist worksteal tests/upstream/test_http1.py
 	AUTHDECK_PROOF_SECONDS=600 $(python) -m pytest --timeout 0 -s tests/end_to_end/test_rotation_storm.py
-	$(python) -m pytest tests/end_to_end/test_kills.py tests/storage/test_no_room.py tests/operations/test_nothing_is_lost.py
-	$(python) -m pytest tests/operations/test_batches_and_crashes.py tests/operations/test_batches_at_once.py tests/end_to_end/test_batches.py
-	AUTHDECK_PROOF_REQUESTS=200 $(python) -m pytest tests/end_to_end/test_descriptions.py
+	AUTHDECK_PROOF_REQUESTS=200 $(python) -m pytest --timeout 600 -n 2 --dist loadfile $(crashes) tests/end_to_end/test_descriptions.py
+
+crashes = tests/end_to_end/test_kills.py tests/storage/test_no_room.py tests/operations/test_nothing_is_lost.py \
+	tests/operations/test_batches_and_crashes.py tests/operations/test_batches_at_once.py tests/end_to_end/test_batches.py \
+	tests/operations/test_holds_across_processes.py
 
 # Apart from the tests: measuring doubles their CPU time (64 s became 131 s for formats, operations and gateway).
 .PHONY: coverage

@@ -7,6 +7,7 @@ from httpx2 import AsyncClient
 
 from authdeck.operations.desk import Desk
 from fakes.auth_files import codex, take_in
+from fakes.documents import seeds
 
 
 @pytest.fixture
@@ -48,6 +49,58 @@ async def test_refusals(
 ) -> None:
     answer = await put(ann, index, revision, **changes)
     assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+
+
+async def test_the_document_has_the_settings_that_differ_and_putting_it_back_changes_nothing(
+    ann: AsyncClient, index: str
+) -> None:
+    settings = {
+        "note": "mine", "priority": 7, "excluded_models": ["gpt-5-*"], "headers": {"X-Team": "FAKE-team"},
+        "proxy_url": "http://ann:pw_FAKE@proxy.example.com:8080",
+    }  # fmt: skip
+    patched = await ann.patch(f"/accounts/{index}", json=settings, headers={"if-match": "*"})
+    assert patched.status_code == 200, patched.text
+    await ann.put(f"/accounts/{index}/disablement", json={})
+    read = await ann.get(f"/accounts/{index}/document")
+    shown = read.json()
+    assert (shown["note"], shown["priority"], shown["excluded_models"]) == ("mine", 7, ["gpt-5-*"])
+    assert (shown["headers"], shown["disabled"], shown["extra"]) == ({"X-Team": "***"}, True, "kept")
+    assert shown["proxy_url"] == "http://***@proxy.example.com:8080"
+    assert "FAKE" not in read.text
+    assert read.headers["etag"] == '"1"'
+    same = await put(ann, index, '"1"')
+    assert (same.json()["outcome"], same.json()["revision"]) == ("unchanged", 1)
+    opened = (await ann.get(f"/accounts/{index}/document", params={"reveal": True})).json()
+    assert (opened["headers"], opened["note"]) == ({"X-Team": "FAKE-team"}, "mine")
+    assert opened["proxy_url"] == settings["proxy_url"]
+
+
+async def test_settings_that_were_shown_do_not_get_into_the_revision(ann: AsyncClient, index: str) -> None:
+    await ann.patch(f"/accounts/{index}", json={"note": "mine", "priority": 7}, headers={"if-match": "*"})
+    made = (await put(ann, index, '"1"', extra="other")).json()
+    assert (made["changed_fields"], made["notes"]) == (["extra"], [])
+    stored = (await ann.get(f"/accounts/{index}/revisions/2")).json()["document"]
+    assert stored["extra"] == "other"
+    assert not stored.keys() & {"note", "priority"}
+    made = (await put(ann, index, '"2"', note="in the file")).json()
+    assert [note["code"] for note in made["notes"]] == ["settings_not_applied"]
+    assert (await ann.get(f"/accounts/{index}")).json()["note"] == "mine"
+    assert (await ann.get(f"/accounts/{index}/document")).json()["note"] == "mine"
+
+
+async def test_where_nothing_differs_the_document_has_the_bytes_that_came(ann: AsyncClient, desk: Desk) -> None:
+    taken = 0
+    for number, seed in enumerate(seeds("cliproxyapi", "api_key")):
+        content = seed.replace(b"rt_FAKE", b"rt_FAKE_%d" % number)
+        (row,) = (await take_in(desk, (f"{number}.json", content))).items
+        if row.auth_index is None:
+            continue  # a private key that is a fake
+        taken += 1
+        read = await ann.get(f"/accounts/{row.auth_index}/document", params={"reveal": True})
+        assert read.content == content, row
+        back = await put(ann, str(row.auth_index), '"1"')
+        assert back.json()["outcome"] == "unchanged", back.text
+    assert taken >= 7
 
 
 async def test_merge_unmerge_split_and_purge(ann: AsyncClient, desk: Desk, index: str) -> None:

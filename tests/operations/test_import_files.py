@@ -4,12 +4,14 @@ import json
 
 import pytest
 
+from authdeck import formats, identity, providers
 from authdeck.account import RefreshBy
 from authdeck.errors import DeckError
 from authdeck.health import Health
 from authdeck.import_plan import Outcome
 from authdeck.operations import disable, edit_accounts, seals, trash
 from authdeck.operations.desk import Desk
+from authdeck.operations.import_finding import look_up
 from authdeck.storage.database import Database
 from authdeck.storage.reading import accounts, revisions
 from fakes.auth_files import codex, take_in
@@ -228,3 +230,20 @@ async def test_the_auth_index_survives_rename_edit_disable_and_trash(desk: Desk)
     assert [hold.code for hold in entry.holds] == ["disabled"]
     found = await desk.read(lambda c: accounts.resolve(c, "ann.json"))
     assert found.auth_index == index
+
+
+async def test_only_accounts_that_hold_its_strongest_secret_are_looked_at(desk: Desk) -> None:
+    """All of these have one access token, as copies of one person's files may: none opens the others' auth files."""
+    files = [(f"{number}.json", codex(f"p{number}@example.com", f"acc-fake-{number}")) for number in range(20)]
+    await take_in(desk, *files)
+    (draft,) = formats.read(*files[3])
+    draft = providers.complete(draft, desk.settings.providers)
+    seen = await desk.read(lambda connection: look_up(desk, connection, [(draft, identity.of(draft))]))
+    assert [named.account.file_name for named in seen.by_key.values()] == ["3.json"]
+
+
+async def test_a_lesser_secret_of_an_earlier_row_may_be_all_that_a_later_one_has(desk: Desk) -> None:
+    whole = codex(access_token="at_FAKE_its_own")
+    bare = json.dumps({"type": "codex", "access_token": "at_FAKE_its_own", "email": "ann@example.com"}).encode()
+    first, second = (await take_in(desk, ("whole.json", whole), ("bare.json", bare))).items
+    assert (second.outcome, second.auth_index) == (Outcome.UNCHANGED, first.auth_index)

@@ -1,22 +1,32 @@
 """Accounts that turn out to be one, or two; and what is let go for good."""
 
 import json
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import select
 
 from authdeck.account import Provider
 from authdeck.errors import Conflict, DeckError, NotFound
+from authdeck.evidence import Action, Confidence, Evidence, Signal, Source
 from authdeck.health import Health
+from authdeck.hold import Hold, Owner
 from authdeck.import_plan import Outcome
 from authdeck.operations import disable, documents, edit_accounts, kin, trash
 from authdeck.operations.desk import Desk
 from authdeck.operations.entries import by_name
 from authdeck.operations.merge import merge, unmerge
+from authdeck.operations.reconcile import settle
+from authdeck.operations.records import changed
+from authdeck.operations.release_hold import release_hold
 from authdeck.operations.split import split
+from authdeck.quota import QuotaWindow, Window
 from authdeck.storage import tables
-from authdeck.storage.database import Database
+from authdeck.storage.database import Database, ReadConnection, WriteConnection
 from authdeck.storage.reading import accounts, audit, revisions
+from authdeck.storage.reading import evidence as evidence_reads
+from authdeck.storage.writing import evidence as evidence_writes
+from authdeck.storage.writing import holds
 from fakes.auth_files import codex, take_in
 from fakes.clock import SetClock
 from fakes.people import ANN, BOB
@@ -90,6 +100,118 @@ async def test_what_a_person_switched_off_stays_off(desk: Desk) -> None:
     await unmerge(desk, other, one, ANN)
     assert by_name(desk, other).holds == ()
     assert by_name(desk, one).holds != ()
+
+
+async def refused(desk: Desk, index: str, at: datetime) -> None:
+    """The provider refused the account's sign-in of now, clearly."""
+
+    def work(connection: WriteConnection) -> None:
+        account = accounts.by_index(connection, index)
+        row = Evidence(
+            account.generation, Source.RESPONSE, Signal.CREDENTIAL, "token_revoked", at, at,
+            action=Action.REAUTH, confidence=Confidence.HIGH, may_automate=True,
+        )  # fmt: skip
+        evidence_writes.note(connection, account.key, row)
+        settle(desk, connection, [account])
+        changed(desk, connection, "account", index)
+
+    await desk.write(work)
+
+
+def codes(desk: Desk, index: str) -> list[tuple[str, str | None]]:
+    return sorted((hold.code, hold.scope) for hold in by_name(desk, index).holds)
+
+
+async def seen(desk: Desk, index: str) -> list[tuple[str, int]]:
+    def work(connection: ReadConnection) -> list[tuple[str, int]]:
+        page = evidence_reads.history(connection, accounts.by_index(connection, index).key, 50)
+        return [(row.code, row.generation) for row in page.items]
+
+    return await desk.read(work)
+
+
+async def test_what_was_seen_of_a_sign_in_goes_with_it(desk: Desk, clock: SetClock) -> None:
+    one, other = await two(desk)
+    await refused(desk, one, clock.now())
+    await merge(desk, one, other, ANN)
+    assert by_name(desk, other).account.generation == 2
+    assert (codes(desk, other), await seen(desk, other)) == ([("token_revoked", None)], [("token_revoked", 2)])
+    await unmerge(desk, other, one, ANN)
+    assert (codes(desk, other), await seen(desk, other)) == ([], [])
+    assert (codes(desk, one), await seen(desk, one)) == ([("token_revoked", None)], [("token_revoked", 1)])
+
+
+async def test_what_was_seen_of_an_older_sign_in_holds_back_no_newer_one(desk: Desk, clock: SetClock) -> None:
+    one, other = await two(desk)
+    await refused(desk, other, clock.now())
+    await merge(desk, one, other, ANN)
+    assert (codes(desk, other), await seen(desk, other)) == ([], [("token_revoked", 1)])
+    await unmerge(desk, other, one, ANN)
+    assert codes(desk, other) == [("token_revoked", None)]
+
+
+async def test_what_a_person_released_is_not_raised_by_the_merge(desk: Desk, clock: SetClock) -> None:
+    one, other = await two(desk)
+    await refused(desk, one, clock.now())
+    await release_hold(desk, one, Owner.CREDENTIAL, "token_revoked", ANN)
+    await merge(desk, one, other, ANN)
+    assert codes(desk, other) == []
+
+
+async def test_a_persons_holds_of_models_survive_and_go_back(desk: Desk, clock: SetClock) -> None:
+    one, other = await two(desk)
+    for index, model in ((one, "gpt-5"), (other, "gpt-4")):
+        hold = Hold(Owner.OPERATOR, "manual", clock.now(), scope=model, actor="ann")
+        key = by_name(desk, index).account.key
+
+        def work(connection: WriteConnection, key: int = key, hold: Hold = hold, index: str = index) -> None:
+            holds.place(connection, key, hold)
+            changed(desk, connection, "account", index)
+
+        await desk.write(work)
+    await merge(desk, one, other, ANN)
+    assert codes(desk, other) == [("manual", "gpt-4"), ("manual", "gpt-5")]
+    await unmerge(desk, other, one, ANN)
+    assert (codes(desk, one), codes(desk, other)) == ([("manual", "gpt-5")], [("manual", "gpt-4")])
+
+
+async def test_the_newest_figures_of_both_count(desk: Desk, clock: SetClock) -> None:
+    one, other = await two(desk)
+    for index, used in ((other, 10.0), (one, 40.0)):
+        clock.move(minutes=1)
+        window = QuotaWindow(Window.WEEKLY, used, clock.now(), Source.HEADER)
+        key = by_name(desk, index).account.key
+
+        def work(connection: WriteConnection, key: int = key, window: QuotaWindow = window) -> None:
+            evidence_writes.replace_windows(connection, key, [window])
+
+        await desk.write(work)
+    await merge(desk, one, other, ANN)
+    assert [window.used_percent for window in by_name(desk, other).windows] == [40.0]
+    await unmerge(desk, other, one, ANN)
+    assert [window.used_percent for window in by_name(desk, other).windows] == []
+    assert [window.used_percent for window in by_name(desk, one).windows] == [40.0]
+
+
+async def test_new_tokens_end_what_held_the_former_ones_before_the_import_returns(desk: Desk, clock: SetClock) -> None:
+    index = await take(desk, "a.json", codex())
+
+    def limited(connection: WriteConnection) -> None:
+        account = accounts.by_index(connection, index)
+        until = clock.now() + timedelta(hours=2)
+        row = Evidence(
+            account.generation, Source.RESPONSE, Signal.QUOTA, "usage_limit_reached", clock.now(), clock.now(),
+            until=until, confidence=Confidence.HIGH, may_automate=True, is_told=True,
+        )  # fmt: skip
+        evidence_writes.note(connection, account.key, row)
+        settle(desk, connection, [account])
+        changed(desk, connection, "account", index)
+
+    await desk.write(limited)
+    assert codes(desk, index) == [("usage_limit_reached", None)]
+    again = codex(refresh_token="rt_FAKE_next", last_refresh="2026-11-24T10:00:00Z")
+    assert (await take_in(desk, ("a.json", again))).items[0].outcome is Outcome.UPDATED
+    assert codes(desk, index) == []
 
 
 async def test_two_identities_are_never_merged(desk: Desk) -> None:

@@ -4,8 +4,10 @@
 """
 
 import asyncio
+import atexit
 import os
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 
 import pytest
@@ -63,8 +65,16 @@ async def played(pieces: list[bytes], end: Exception | bool = True) -> Outcome:
     return Outcome(answer.status, answer.headers, body, failure, is_kept)
 
 
+@cache
+def runner() -> asyncio.Runner:
+    """One loop for all: making one costs more than the conversation."""
+    made = asyncio.Runner()
+    atexit.register(made.close)
+    return made
+
+
 def play(*pieces: bytes, end: Exception | bool = True) -> Outcome:
-    return asyncio.run(played(list(pieces), end))
+    return runner().run(played(list(pieces), end))
 
 
 def test_it_works() -> None:

@@ -190,7 +190,10 @@ async def account_revisions(auth_index: Name, desk: DeskHere) -> Listing[Revisio
 @router.get("/{auth_index}/document")
 @needs(Role.VIEWER)
 async def document(auth_index: Name, desk: DeskHere, actor: ActorHere, reveal: bool = False) -> Response:
-    """The auth file with ``***`` for every secret. With ``reveal`` (role operator, audited) its bytes as they came."""
+    """The auth file, settings that differ included, with ``***`` for every secret.
+
+    With ``reveal`` (role operator, audited) all of it: the bytes that came, where no setting differs.
+    """
     named = by_name(desk, auth_index).account
     headers = {"ETag": f'"{named.revision}"', "Cache-Control": "no-store"}
     if not reveal:

@@ -1,4 +1,8 @@
-"""Editing an auth file: the whole document is put back, with ``***`` for every secret that stays."""
+"""Editing an auth file: the whole document is put back, with ``***`` for every secret that stays.
+
+What was shown has the account's settings in it. They are columns, not part of the credential: those that come back as
+they were shown leave the revision as it is.
+"""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,7 +15,7 @@ from authdeck.acts import Act
 from authdeck.credential import Draft
 from authdeck.errors import DeckError
 from authdeck.import_plan import Note
-from authdeck.operations import new_revision
+from authdeck.operations import documents, new_revision
 from authdeck.operations.desk import Desk
 from authdeck.operations.new_revision import Current, Made
 from authdeck.operations.records import record
@@ -32,7 +36,8 @@ async def edit_document(desk: Desk, auth_index: str, content: bytes, actor: Acto
         if revision is not None and known.account.revision != revision:
             raise DeckError("revision_stale", status=412, auth_index=auth_index, current=known.account.revision)
         new_revision.require_no_call(connection, auth_index)
-        document = formats.unhidden(given, known.document)
+        shown = formats.parsed(documents.in_force(desk, connection, known.account, known.content))
+        document = _without_settings(formats.unhidden(given, shown), shown, known.document)
         if not formats.changed_fields(known.document, document):
             return Made("unchanged", known.account.revision, known.account.generation)
         draft = new_revision.draft_of(desk, known.account, formats.rewritten(known.content, document))
@@ -50,6 +55,16 @@ def _parsed(desk: Desk, auth_index: str, content: bytes) -> dict[str, Any]:
     except DeckError as error:
         name = entry.account.file_name if entry is not None else auth_index
         raise DeckError(error.code, status=422, **{"file_name": name, **error.params}) from None
+
+
+def _without_settings(given: Mapping[str, Any], shown: Mapping[str, Any], stored: Mapping[str, Any]) -> dict[str, Any]:
+    """The document with the revision's own word wherever it came back as it was shown."""
+    untouched = given.keys() - set(formats.changed_fields(shown, given))
+    return {
+        name: stored[name] if name in untouched else value
+        for name, value in given.items()
+        if name in stored or name not in untouched
+    }
 
 
 def _record(desk: Desk, connection: WriteConnection, actor: Actor, known: Current, made: Made) -> None:

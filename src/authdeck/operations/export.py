@@ -21,6 +21,7 @@ from authdeck.formats import cliproxyapi, codex_cli, sub2api, zipped
 from authdeck.operations import seals
 from authdeck.operations.change_rows import Taking, carry_out, hand_over, plan, stand
 from authdeck.operations.desk import Desk
+from authdeck.operations.documents import own_label, with_settings
 from authdeck.operations.entries import by_name
 from authdeck.operations.records import record
 from authdeck.providers import PROVIDERS
@@ -108,13 +109,6 @@ class _Held:
     @property
     def account(self) -> Account:
         return self.entry.account
-
-    @property
-    def own_label(self) -> str | None:
-        """The label that a person gave; ``None`` for the one every import of the file would give."""
-        claims = PROVIDERS[self.account.provider].claims(self.document)
-        label = self.account.label
-        return None if label == (claims.label or claims.email or "") else label
 
     @property
     def tokens(self) -> Tokens:
@@ -258,7 +252,7 @@ _Formed = tuple[bytes, set[str], tuple[Note, ...]]
 
 def _as_cliproxyapi(held: _Held) -> _Formed:
     account = held.account
-    content = cliproxyapi.write(held.content, account.settings, held.sends, label=held.own_label, disabled=held.off)
+    content = with_settings(account, held.content, held.sends, off=held.off)
     lost = {name for name, has in _ours(account) if has}
     is_its_own = cliproxyapi.recognises(held.document) and account.kind is not Kind.API_KEY
     return content, lost, () if is_its_own else (("export_keys_elsewhere", {}),)
@@ -299,7 +293,7 @@ def _lost(held: _Held, carried: frozenset[str]) -> set[str]:
     lost |= {name for name, has in _ours(account) if has}
     lost |= {"proxy_url"} if held.sends.proxy_url else set()
     lost |= {"headers"} if held.sends.headers else set()
-    lost |= {"label"} if held.own_label else set()
+    lost |= {"label"} if own_label(account, held.document) else set()
     known = settings | carried | {"proxy_url", "headers", "label", "disabled", "expired"}
     return lost | {
         name for name, value in held.document.items() if name not in known and value not in (None, "", [], {})

@@ -21,11 +21,13 @@ from authdeck.formats import Refused
 from authdeck.identity import Identity
 from authdeck.import_plan import CHOICES, Decision, Outcome
 from authdeck.operations.desk import Desk
-from authdeck.operations.import_finding import Seen, find, look_up, marks_of
+from authdeck.operations.import_finding import Seen, find, found_by, look_up, sought_by
 from authdeck.operations.import_rows import Importing, store
+from authdeck.operations.reconcile import settle
 from authdeck.operations.records import record
 from authdeck.secret import Secret
 from authdeck.storage.database import ReadConnection, WriteConnection
+from authdeck.storage.reading.accounts import entries
 from authdeck.storage.writing import batches
 from authdeck.vault import age
 from authdeck.vault.age import Opener
@@ -214,22 +216,26 @@ def _stored(
     """
     rows = []
     items: list[dict[str, Any]] = []
+    updated: dict[str, None] = {}
     known: Seen | None = look_up(importing.desk, connection, _offers_of(offered))
     added: set[str] = set()
     for number, offer in enumerate(offered, first):
-        marks = marks_of(importing.desk, offer.draft, offer.identity) if offer.draft and offer.identity else set()
-        is_apart = known is not None and not marks & added
+        sought = sought_by(importing.desk, offer.draft, offer.identity) if offer.draft and offer.identity else set()
+        is_apart = known is not None and not sought & added
         seen = known if known and is_apart else look_up(importing.desk, connection, _offers_of([offer]))
         row, draft, decision = _decided(importing, connection, seen, offer, _choice(chosen, number))
         key = None
         if draft is not None and decision is not None and offer.identity is not None:
             if decision.outcome is Outcome.NEW:
-                added |= marks | {f"name:{(decision.stored_as or draft.file_name).casefold()}"}
+                named = replace(draft, file_name=decision.stored_as or draft.file_name)
+                added |= found_by(importing.desk, named, offer.identity)
             if decision.outcome is Outcome.UPDATED or decision.trash_first is not None:
                 known = None
             stored = store(importing, connection, seen, draft, offer.identity, decision, _refresh_by(draft, chosen))
             key = stored.account_key
             row = replace(row, auth_index=stored.auth_index or row.auth_index, notes=(*row.notes, *stored.notes))
+            if decision.outcome is Outcome.UPDATED and row.auth_index is not None:
+                updated[row.auth_index] = None
         rows.append(row)
         reason = {"code": row.reason[0], "params": dict(row.reason[1])} if row.reason else None
         items.append(
@@ -244,6 +250,8 @@ def _stored(
                 "reason": reason,
             }
         )
+    if updated:  # what was seen of the former sign-ins ends now, not when the timetable comes by
+        settle(importing.desk, connection, [entry.account for entry in entries(connection, list(updated)).values()])
     batches.add_items(connection, str(importing.batch), items, cursor=first + len(rows))
     return rows
 

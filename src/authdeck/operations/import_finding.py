@@ -37,10 +37,14 @@ class Seen:
 
 
 def look_up(desk: Desk, connection: ReadConnection, offered: Iterable[tuple[Draft, Identity]]) -> Seen:
-    """Ask for all of them together: six questions, however many rows."""
+    """Ask for all of them together: six questions, however many rows.
+
+    Of its secrets only the strongest tells whose sign-in a draft is. Asking for the weaker ones too opened the auth
+    files of every account that shares one, once for each row: 90,000 for 300 files with one access token.
+    """
     rows = list(offered)
     hashes = [found for _, who in rows if (found := identity_hash(desk, who)) is not None]
-    prints = [value for draft, _ in rows for _, value in fingerprints(desk, draft)]
+    prints = [value for draft, _ in rows for _, value in fingerprints(desk, draft)[:1]]
     by_identity = accounts.by_identity(connection, hashes)
     known = revisions.known_fingerprints(connection, prints)
     by_key = {named.account.key: named for named in by_identity.values()}
@@ -60,7 +64,7 @@ def look_up(desk: Desk, connection: ReadConnection, offered: Iterable[tuple[Draf
 def find(desk: Desk, connection: ReadConnection, seen: Seen, draft: Draft, who: Identity) -> Found:
     """What of it concerns this row."""
     offered_hash, prints = identity_hash(desk, who), fingerprints(desk, draft)
-    holders = {each.account for _, value in prints for each in seen.fingerprints.get(value, ())}
+    holders = {each.account for _, value in prints[:1] for each in seen.fingerprints.get(value, ())}
     if offered_hash is not None and offered_hash in seen.by_identity:
         holders.add(seen.by_identity[offered_hash].account.key)
     candidates = [seen.by_key[key] for key in sorted(holders) if key in seen.by_key]
@@ -77,14 +81,19 @@ def find(desk: Desk, connection: ReadConnection, seen: Seen, draft: Draft, who: 
     )
 
 
-def marks_of(desk: Desk, draft: Draft, who: Identity) -> set[str]:
-    """All by which an account can be found: two rows without a common one have nothing to do with each other."""
-    found = {value for _, value in fingerprints(desk, draft)}
+def sought_by(desk: Desk, draft: Draft, who: Identity) -> set[str]:
+    """All by which a draft is looked for: what a row added meanwhile does not concern it without a common mark."""
+    found = {value for _, value in fingerprints(desk, draft)[:1]}
     found.add(f"name:{draft.file_name.casefold()}")
     if draft.claims.email:
         found.add(f"email:{draft.claims.email}")
     known_as = identity_hash(desk, who)
     return found | {known_as} if known_as is not None else found
+
+
+def found_by(desk: Desk, draft: Draft, who: Identity) -> set[str]:
+    """All by which the account can be found that a draft became: any of its secrets may be another's strongest."""
+    return sought_by(desk, draft, who) | {value for _, value in fingerprints(desk, draft)}
 
 
 def identity_hash(desk: Desk, who: Identity) -> str | None:

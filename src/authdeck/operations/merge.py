@@ -12,12 +12,14 @@ from authdeck.access import Actor
 from authdeck.account import Account
 from authdeck.acts import Act
 from authdeck.errors import Conflict
-from authdeck.hold import Owner
+from authdeck.hold import Hold, Owner
 from authdeck.import_plan import Note, free_name
-from authdeck.operations import new_revision, seals
+from authdeck.operations import merged_state, new_revision, seals
 from authdeck.operations.desk import Desk
+from authdeck.operations.reconcile import settle
 from authdeck.operations.records import changed, record
 from authdeck.providers import PROVIDERS
+from authdeck.reconcile import is_ours
 from authdeck.storage.database import WriteConnection
 from authdeck.storage.reading import accounts, kinship, revisions, thinning
 from authdeck.storage.reading.holds import open_holds
@@ -50,7 +52,8 @@ async def merge(desk: Desk, auth_index: str, into: str, actor: Actor) -> Merged:
         given, stays = new_revision.live(connection, auth_index), new_revision.live(connection, into)
         _require_mergeable(connection, given, stays)
         before = _state(connection, stays)
-        numbers = _copy_revisions(desk, connection, given, stays)
+        base = writing.next_generation(connection, stays.key) - 1
+        numbers = _copy_revisions(desk, connection, given, stays, base)
         newest = _newer(desk, connection, given, stays)
         account_writes.change(connection, given.key, {"merged_into": stays.key}, at=desk.now())
         _take_names(desk, connection, given, stays)
@@ -61,7 +64,12 @@ async def merge(desk: Desk, auth_index: str, into: str, actor: Actor) -> Merged:
             columns["generation"] = revisions.one(connection, into, now_current).generation
         account_writes.change(connection, stays.key, columns, at=desk.now())
         after = {**_state(connection, accounts.by_index(connection, into)), "revisions": sorted(numbers.values())}
-        after["holds"] = _take_holds(connection, given, stays)
+        if newest:
+            _end_refusals(desk, connection, stays, actor)
+        after["holds"] = _take_holds(connection, given, stays, is_newer=newest)
+        after["generations"] = [base + 1, writing.next_generation(connection, stays.key) - 1]
+        merged_state.take(desk, connection, given, stays, base, actor)
+        settle(desk, connection, [accounts.by_index(connection, into)])
         _remember(desk, connection, batch, given, stays, before, after, actor)
         return Merged(into, batch, tuple(sorted(numbers.values())), _notes(given, stays))
 
@@ -87,9 +95,10 @@ async def unmerge(desk: Desk, auth_index: str, merged: str, actor: Actor) -> Mer
         account_writes.change(connection, stays.key, columns, at=desk.now())
         purging.drop_merged(connection, stays.key, numbers, _source(merged))
         _remember_credentials(desk, connection, stays, min(numbers))
-        for code in done.after["holds"]:
-            holds.release(connection, stays.key, Owner.OPERATOR, by=actor.name, at=desk.now(), code=code)
+        _let_go(desk, connection, stays, done.after["holds"], actor)
+        merged_state.give_back(connection, done.account_key, stays.key, done.after["generations"])
         _free(desk, connection, done.account_key, merged)
+        settle(desk, connection, [accounts.by_index(connection, index) for index in (auth_index, merged)])
         for index in (auth_index, merged):
             changed(desk, connection, "account", index)
         record(desk, connection, actor, Act.ACCOUNTS_UNMERGED, auth_index, after={"merged": merged}, batch=batch)
@@ -126,10 +135,14 @@ def _state(connection: WriteConnection, account: Account) -> dict[str, Any]:
     }
 
 
-def _copy_revisions(desk: Desk, connection: WriteConnection, given: Account, stays: Account) -> dict[int, int]:
-    """Every revision of the one, sealed anew as one of the other; the numbers they have now, by those they had."""
+def _copy_revisions(
+    desk: Desk, connection: WriteConnection, given: Account, stays: Account, base: int
+) -> dict[int, int]:
+    """Every revision of the one, sealed anew as one of the other; the numbers they have now, by those they had.
+
+    Their generations are ``base`` higher.
+    """
     numbers: dict[int, int] = {}
-    base = writing.next_generation(connection, stays.key) - 1
     number = writing.next_number(connection, stays.key)
     for revision in reversed(revisions.of_account(connection, given.auth_index)):
         content = seals.open_file(desk.vault, revision)
@@ -210,11 +223,37 @@ def _state_of_merged(connection: WriteConnection, given: Account) -> dict[str, A
     }
 
 
-def _take_holds(connection: WriteConnection, given: Account, stays: Account) -> list[str]:
-    """What an operator switched off stays off: such holds of the one that goes hold the other from now on."""
+def _take_holds(connection: WriteConnection, given: Account, stays: Account, *, is_newer: bool) -> list[dict[str, Any]]:
+    """Holds of the one that goes that hold the other from now on, so that the undoing can let go of them.
+
+    What an operator switched off stays off, whole or for a model. Where its sign-in is the one that serves, what keeps
+    that sign-in away does so here too; what evidence says of it comes with the evidence.
+    """
     theirs = open_holds(connection, [given.key]).get(given.key, ())
-    ours = [hold for hold in theirs if hold.owner is Owner.OPERATOR and hold.scope is None]
-    return [hold.code for hold in ours if holds.place(connection, stays.key, hold)]
+    kept = [hold for hold in theirs if hold.owner is Owner.OPERATOR or (is_newer and _is_of_sign_in(hold))]
+    return [
+        {"owner": hold.owner.value, "code": hold.code, "scope": hold.scope}
+        for hold in kept
+        if holds.place(connection, stays.key, hold)
+    ]
+
+
+def _is_of_sign_in(hold: Hold) -> bool:
+    return hold.owner is Owner.CREDENTIAL and hold.code != "merge_proposed" and not is_ours(hold)
+
+
+def _end_refusals(desk: Desk, connection: WriteConnection, stays: Account, actor: Actor) -> None:
+    """What was seen of the former sign-in keeps the newer one from nothing; its evidence can bring it back."""
+    for hold in open_holds(connection, [stays.key]).get(stays.key, ()):
+        if _is_of_sign_in(hold) and hold.evidence is not None:
+            holds.release_one(connection, hold.key, by=actor.name, at=desk.now())
+
+
+def _let_go(desk: Desk, connection: WriteConnection, stays: Account, taken: list[dict[str, Any]], actor: Actor) -> None:
+    """The holds that came with the merge, and no others."""
+    for hold in open_holds(connection, [stays.key]).get(stays.key, ()):
+        if {"owner": hold.owner.value, "code": hold.code, "scope": hold.scope} in taken:
+            holds.release_one(connection, hold.key, by=actor.name, at=desk.now())
 
 
 def _remember(

@@ -14,6 +14,7 @@ from authdeck.identity import Identity, Strength
 from authdeck.import_plan import Note
 from authdeck.operations import seals, upstreams
 from authdeck.operations.desk import Desk
+from authdeck.operations.reconcile import settle
 from authdeck.operations.records import changed
 from authdeck.providers import PROVIDERS
 from authdeck.storage.database import ReadConnection, WriteConnection
@@ -119,6 +120,7 @@ def add(
     account_writes.change(connection, account.key, label_columns(desk, account, draft, who), at=desk.now())
     if is_new_sign_in:
         end_credential_holds(desk, connection, account.key, actor)
+        settle(desk, connection, [accounts.by_index(connection, account.auth_index)])
     changed(desk, connection, "account", account.auth_index)
     return Made("updated", number, generation, tuple(fields), notes)
 

@@ -28,6 +28,7 @@ from authdeck.quota import QuotaWindow
 from authdeck.storage.database import WriteConnection
 from authdeck.storage.reading import accounts
 from authdeck.storage.reading import evidence as reading
+from authdeck.storage.writing import accounts as account_writes
 from authdeck.storage.writing import evidence as writing
 from authdeck.verdict import Verdict
 
@@ -216,6 +217,7 @@ def _row(failed: Failed, now: datetime, cause: tuple[Cause, str] | None) -> Evid
 
 def take_in(desk: Desk, seen: Mapping[str, _Waiting], connection: WriteConnection) -> None:
     """Evidence, windows and their history, incidents; then holds, queue rows and state of the accounts they concern."""
+    account_writes.claim(connection, seen)
     found = accounts.entries(connection, list(seen))
     guard = _Guard(desk, connection)
     for auth_index, entry in found.items():

@@ -24,6 +24,7 @@ from authdeck.storage.reading import accounts
 from authdeck.storage.reading import evidence as reading
 from authdeck.storage.reading.evidence import DerivedState
 from authdeck.storage.reading.holds import open_holds
+from authdeck.storage.writing import accounts as account_writes
 from authdeck.storage.writing import evidence as writing
 from authdeck.storage.writing import holds, refreshing
 
@@ -38,8 +39,12 @@ _LEASE_SECONDS: Final = 30
 
 
 def settle(desk: Desk, connection: WriteConnection, found: Sequence[Account]) -> list[Plan]:
-    """Decide anew and write the differences down, with the derived state. Readers are told of what they show."""
+    """Decide anew and write the differences down, with the derived state. Readers are told of what they show.
+
+    Processes that settle the same account do so one after the other.
+    """
     plans, now = [], desk.now()
+    account_writes.claim(connection, [account.auth_index for account in found])
     stored, computed = reading.states(connection, [account.key for account in found]), {}
     for facts in facts_of(connection, found):
         plan = reconcile(facts, now, policy_of(desk))
@@ -163,6 +168,7 @@ async def settle_all(desk: Desk, auth_indexes: Sequence[str]) -> int:
     """Settle these accounts, some at a time; those that are gone are passed over. How many there were."""
 
     def work(some: Sequence[str], connection: WriteConnection) -> int:
+        account_writes.claim(connection, some)
         return len(settle(desk, connection, [entry.account for entry in accounts.entries(connection, some).values()]))
 
     return await _in_slices(auth_indexes, lambda some: desk.write(partial(work, some)))
@@ -194,6 +200,7 @@ async def rebuild_state(desk: Desk) -> list[Different]:
     found: list[Different] = []
 
     def work(some: Sequence[str], connection: WriteConnection) -> int:
+        account_writes.claim(connection, some)
         entries = accounts.entries(connection, some)
         keys = [entry.account.key for entry in entries.values()]
         before = reading.states(connection, keys)

@@ -15,6 +15,17 @@ from authdeck.storage.tables import accounts, aliases, proxies
 _INSERT: Final = insert(accounts).returning(accounts.c.key)  # made once: making it costs more than running it
 
 
+def claim(connection: WriteConnection, indexes: Iterable[str]) -> None:
+    """Until the transaction ends no other process claims these accounts: what is read from here on is the last word.
+
+    In one order for everybody, so that two never wait for each other. SQLite's writer is alone anyway. Rows that only
+    point to an account may still be added.
+    """
+    if connection.dialect != "sqlite":
+        asked = select(accounts.c.key).where(accounts.c.auth_index.in_(list(indexes))).order_by(accounts.c.key)
+        connection.execute(asked.with_for_update(key_share=True))
+
+
 @dataclass(frozen=True, slots=True)
 class NewAccount:
     """A row to be. ``identity_hash`` only where the identity is full."""

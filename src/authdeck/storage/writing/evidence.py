@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import and_, delete, insert, select, update
+from sqlalchemy import and_, delete, insert, literal, select, update
 
 from authdeck.action import Candidate, Incident, Status
 from authdeck.evidence import EPISODE, Evidence, together
@@ -20,6 +20,7 @@ from authdeck.storage.tables import (
     incidents,
     quota_history,
     quota_windows,
+    watermarks,
 )
 
 
@@ -83,6 +84,44 @@ def replace_windows(connection: WriteConnection, account_key: int, windows: Iter
 def add_snapshot(connection: WriteConnection, account_key: int, window: QuotaWindow, *, is_reset: bool) -> None:
     identity = {"account": account_key, "window": window.window, "scope": window.scope or "", "is_reset": is_reset}
     connection.execute(insert(quota_history).values({**identity, **_figures(window)}))
+
+
+def copy_evidence(connection: WriteConnection, account_key: int, to: int, base: int) -> None:
+    """What was seen of one account's sign-ins is known of the other's, whose generations are ``base`` higher."""
+    columns = [column for column in evidence.c if column.name not in {"key", "account", "generation"}]
+    theirs = select(literal(to), evidence.c.generation + base, *columns).where(evidence.c.account == account_key)
+    names = ["account", "generation", *(column.name for column in columns)]
+    connection.execute(insert(evidence).from_select(names, theirs))
+
+
+def copy_watermarks(connection: WriteConnection, account_key: int, to: int) -> None:
+    """What a person released there stays released here: of two moments the later one counts."""
+    for mark in connection.execute(select(watermarks).where(watermarks.c.account == account_key)).all():
+        same = and_(watermarks.c.account == to, watermarks.c.owner == mark.owner, watermarks.c.code == mark.code)
+        known = connection.execute(select(watermarks.c.at).where(same)).scalar_one_or_none()
+        if known is None:
+            row = {"account": to, "owner": mark.owner, "code": mark.code, "at": mark.at, "actor": mark.actor}
+            connection.execute(insert(watermarks).values(row))
+        elif known < mark.at:
+            connection.execute(update(watermarks).where(same).values(at=mark.at, actor=mark.actor))
+
+
+def forget_generations(connection: WriteConnection, account_key: int, first: int, last: int) -> None:
+    """What was seen of these sign-ins is no longer this account's."""
+    mine = and_(evidence.c.account == account_key, evidence.c.generation.between(first, last))
+    connection.execute(delete(evidence).where(mine))
+
+
+def forget_windows(connection: WriteConnection, account_key: int, windows: Iterable[QuotaWindow]) -> None:
+    """Windows that are just these observations become unknown."""
+    for window in windows:
+        same = and_(
+            quota_windows.c.account == account_key,
+            quota_windows.c.window == window.window,
+            quota_windows.c.scope == (window.scope or ""),
+            quota_windows.c.observed_at == window.observed_at,
+        )
+        connection.execute(delete(quota_windows).where(same))
 
 
 def store_candidate(connection: WriteConnection, account_key: int, candidate: Candidate, *, by: str) -> None:

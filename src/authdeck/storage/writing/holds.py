@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from sqlalchemy import and_, delete, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from authdeck.hold import Hold, Owner
 from authdeck.storage.database import WriteConnection
@@ -10,7 +11,11 @@ from authdeck.storage.tables import holds, watermarks
 
 
 def place(connection: WriteConnection, account_key: int, hold: Hold) -> bool:
-    """Open the hold, or bring the open one with the same owner, code and scope up to date. True: it is new."""
+    """Open the hold, or bring the open one with the same owner, code and scope up to date. True: it is new.
+
+    Another process may open the same one at the same time: then this waits for its commit, and brings that one up to
+    date, or opens its own where that one was released by then.
+    """
     same = and_(
         holds.c.account == account_key,
         holds.c.owner == hold.owner.value,
@@ -25,11 +30,18 @@ def place(connection: WriteConnection, account_key: int, hold: Hold) -> bool:
         "evidence": hold.evidence,
         "actor": hold.actor,
     }
-    if connection.execute(update(holds).where(same).values(columns)).rowcount:
-        return False
     identity = {"account": account_key, "owner": hold.owner.value, "code": hold.code, "scope": hold.scope or ""}
-    connection.execute(insert(holds).values({**identity, **columns, "since": hold.since}))
-    return True
+    insert_ = sqlite.insert if connection.dialect == "sqlite" else postgresql.insert
+    opening = (
+        insert_(holds)
+        .values({**identity, **columns, "since": hold.since})
+        .on_conflict_do_nothing()
+        .returning(holds.c.key)
+    )
+    while not connection.execute(update(holds).where(same).values(columns)).rowcount:
+        if connection.execute(opening).first() is not None:
+            return True
+    return False
 
 
 def release(

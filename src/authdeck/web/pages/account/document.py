@@ -58,7 +58,7 @@ async def edit(request: Request) -> Response:
 
 @needs(Role.OPERATOR)
 async def download(request: Request) -> Response:
-    """The file as it came, secrets and all: for who signed in just now or gives the admin key again. Audited."""
+    """The file with its settings, secrets and all: for who signed in just now or gives the admin key again. Audited."""
     room, entry, said = room_of(request), entry_of(request), await request.form()
     try:
         await proof.require(request, str(said.get("admin_key", "")))
