@@ -17,17 +17,19 @@ _KEPT: Final = 32
 def searched(entry: Entry, state: Health, now: datetime) -> str:
     """Every text a person may look for the account by, folded, one a line; its state in words is among them."""
     account, settings = entry.account, entry.account.settings
+    note, label = settings.note, account.label
     codes = [hold.code for hold in entry.holds if hold.applies(now)] if entry.holds else ()
     parts = (
-        account.file_name, account.provider.value, account.email, _line(settings.note), account.auth_index,
+        account.file_name, account.provider.value, account.email, _line(note) if "\n" in note else note,
+        account.auth_index,
         *account.aliases, account.organization, account.subject, account.plan, settings.project_id, settings.prefix,
-        _line(account.label), _STATES[state], *codes, *(code.replace("_", " ") for code in codes),
+        _line(label) if "\n" in label else label, _STATES[state], *codes, *(code.replace("_", " ") for code in codes),
     )  # fmt: skip
     return "\n".join(filter(None, parts)).casefold()
 
 
 def _line(text: str) -> str:
-    return " ".join(text.splitlines()) if "\n" in text else text
+    return " ".join(text.splitlines())
 
 
 def fits(words: str, text: str) -> bool:
