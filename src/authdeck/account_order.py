@@ -170,9 +170,12 @@ class Line:
             yield self._within(number, low, high)[::-1]
 
     def _within(self, number: int, low: Key, high: Key) -> list[int]:
+        """The block's part between the places. Most blocks lie there whole, which their last keys tell."""
         block = self._blocks[number]
-        begin = bisect_right(block, low, key=self._key)
-        return block[begin : bisect_left(block, high, begin, key=self._key)]
+        is_behind_low = number > 0 and self._lasts[number - 1] > low
+        begin = 0 if is_behind_low else bisect_right(block, low, key=self._key)
+        end = len(block) if self._lasts[number] < high else bisect_left(block, high, begin, key=self._key)
+        return block[begin:end] if begin or end < len(block) else block
 
 
 def walk(line: Line, *, descending: bool, at: Key | None = None, backwards: bool = False) -> Iterator[Sequence[int]]:

@@ -73,8 +73,7 @@ class Scan:
             hits = [slot for slot, text in enumerate(some, begin) if text and fits(words, text)]
         else:
             hits = [slot for slot, text in enumerate(some, begin) if words in text]
-        for slot in hits:
-            self.found.add(slot)
+        self.found.update(hits)
 
     def changed(self, slot: int) -> None:
         """The text of that slot is another now."""
