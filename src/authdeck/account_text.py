@@ -1,7 +1,7 @@
 """Searching accounts by text: what an account is known by, and which accounts a word is found in. Pure."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -10,6 +10,7 @@ from authdeck.entry import Entry
 from authdeck.health import Health
 
 _STATES: Final = {state: "\n".join(dict.fromkeys((state.value, state.value.replace("_", " ")))) for state in Health}
+_PROBED: Final = 50
 _KEPT: Final = 32
 """Words whose answers are kept: each costs a bit an account, and a look at each text that changes."""
 
@@ -43,6 +44,11 @@ def fits(words: str, text: str) -> bool:
     return all(part in text for part in parts) and any(_in_order(parts, line) for line in text.split("\n"))
 
 
+def _rarest(parts: Iterable[str], texts: Sequence[str]) -> str:
+    """The part that the fewest of these texts hold: all others are asked only of texts that hold it."""
+    return min(parts, key=lambda part: sum(part in text for text in texts))
+
+
 def _in_order(parts: Sequence[str], line: str) -> bool:
     at = 0
     for part in parts:
@@ -70,7 +76,8 @@ class Scan:
         begin, self._at = self._at, min(self._at + texts, len(self._texts))
         words, some = self._words, self._texts[begin : self._at]
         if "*" in words:
-            hits = [slot for slot, text in enumerate(some, begin) if text and fits(words, text)]
+            rarest = _rarest(words.split("*"), some[:_PROBED])
+            hits = [slot for slot, text in enumerate(some, begin) if rarest in text and text and fits(words, text)]
         else:
             hits = [slot for slot, text in enumerate(some, begin) if words in text]
         self.found.update(hits)
