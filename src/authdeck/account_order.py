@@ -3,7 +3,6 @@
 import re
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -33,17 +32,25 @@ _NOTE_SORTED: Final = 100
 _NUMBER: Final = re.compile("([0-9]+)")
 
 
-@dataclass(frozen=True, slots=True)
 class Placed:
-    """An account as the orders see it, with its name's key, which most of them need.
+    """An account as the orders see it. ``reset`` is when the next limit ends, worked out once a change as ``state`` is.
 
-    ``reset`` is when the next limit ends. It is worked out once for a change, as ``state`` is.
+    ``name`` is the key of its name, which most orders need: made when the first of them is formed, then kept.
     """
 
-    entry: Entry
-    state: Health
-    name: str
-    reset: datetime | None = None
+    __slots__ = ("_name", "entry", "reset", "state")
+
+    def __init__(self, entry: Entry, state: Health, reset: datetime | None = None) -> None:
+        self.entry: Final = entry
+        self.state: Final = state
+        self.reset: Final = reset
+        self._name: str | None = None
+
+    @property
+    def name(self) -> str:
+        if self._name is None:
+            self._name = natural(self.entry.account.file_name)
+        return self._name
 
 
 def natural(text: str) -> str:
@@ -163,9 +170,12 @@ class Line:
             yield self._within(number, low, high)[::-1]
 
     def _within(self, number: int, low: Key, high: Key) -> list[int]:
+        """The block's part between the places. Most blocks lie there whole, which their last keys tell."""
         block = self._blocks[number]
-        begin = bisect_right(block, low, key=self._key)
-        return block[begin : bisect_left(block, high, begin, key=self._key)]
+        is_behind_low = number > 0 and self._lasts[number - 1] > low
+        begin = 0 if is_behind_low else bisect_right(block, low, key=self._key)
+        end = len(block) if self._lasts[number] < high else bisect_left(block, high, begin, key=self._key)
+        return block[begin:end] if begin or end < len(block) else block
 
 
 def walk(line: Line, *, descending: bool, at: Key | None = None, backwards: bool = False) -> Iterator[Sequence[int]]:

@@ -1,7 +1,7 @@
 """Searching accounts by text: what an account is known by, and which accounts a word is found in. Pure."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -10,6 +10,7 @@ from authdeck.entry import Entry
 from authdeck.health import Health
 
 _STATES: Final = {state: "\n".join(dict.fromkeys((state.value, state.value.replace("_", " ")))) for state in Health}
+_PROBED: Final = 50
 _KEPT: Final = 32
 """Words whose answers are kept: each costs a bit an account, and a look at each text that changes."""
 
@@ -17,17 +18,19 @@ _KEPT: Final = 32
 def searched(entry: Entry, state: Health, now: datetime) -> str:
     """Every text a person may look for the account by, folded, one a line; its state in words is among them."""
     account, settings = entry.account, entry.account.settings
+    note, label = settings.note, account.label
     codes = [hold.code for hold in entry.holds if hold.applies(now)] if entry.holds else ()
     parts = (
-        account.file_name, account.provider.value, account.email, _line(settings.note), account.auth_index,
+        account.file_name, account.provider.value, account.email, _line(note) if "\n" in note else note,
+        account.auth_index,
         *account.aliases, account.organization, account.subject, account.plan, settings.project_id, settings.prefix,
-        _line(account.label), _STATES[state], *codes, *(code.replace("_", " ") for code in codes),
+        _line(label) if "\n" in label else label, _STATES[state], *codes, *(code.replace("_", " ") for code in codes),
     )  # fmt: skip
     return "\n".join(filter(None, parts)).casefold()
 
 
 def _line(text: str) -> str:
-    return " ".join(text.splitlines()) if "\n" in text else text
+    return " ".join(text.splitlines())
 
 
 def fits(words: str, text: str) -> bool:
@@ -39,6 +42,11 @@ def fits(words: str, text: str) -> bool:
         return words in text
     parts = [part for part in words.split("*") if part]
     return all(part in text for part in parts) and any(_in_order(parts, line) for line in text.split("\n"))
+
+
+def _rarest(parts: Iterable[str], texts: Sequence[str]) -> str:
+    """The part that the fewest of these texts hold: all others are asked only of texts that hold it."""
+    return min(parts, key=lambda part: sum(part in text for text in texts))
 
 
 def _in_order(parts: Sequence[str], line: str) -> bool:
@@ -68,11 +76,11 @@ class Scan:
         begin, self._at = self._at, min(self._at + texts, len(self._texts))
         words, some = self._words, self._texts[begin : self._at]
         if "*" in words:
-            hits = [slot for slot, text in enumerate(some, begin) if text and fits(words, text)]
+            rarest = _rarest(words.split("*"), some[:_PROBED])
+            hits = [slot for slot, text in enumerate(some, begin) if rarest in text and text and fits(words, text)]
         else:
             hits = [slot for slot, text in enumerate(some, begin) if words in text]
-        for slot in hits:
-            self.found.add(slot)
+        self.found.update(hits)
 
     def changed(self, slot: int) -> None:
         """The text of that slot is another now."""

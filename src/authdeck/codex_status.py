@@ -37,6 +37,8 @@ def of(entry: Entry, now: datetime) -> tuple[str, ...]:
 
 def next_reset(entry: Entry, now: datetime) -> datetime | None:
     """When the next limit that the account has met ends: a cooldown of the whole account, or a full window."""
+    if not (entry.holds or entry.windows):
+        return None
     ends = [hold.until for hold in entry.holds if hold.owner is Owner.COOLDOWN and hold.scope is None]
     ends += [window.resets_at for window in entry.windows if window.limits(now)]
     return min((end for end in ends if end is not None and end > now), default=None)

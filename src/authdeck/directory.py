@@ -124,6 +124,8 @@ class Directory:
             self._shelf.take_out(auth_index)
             return
         self._shelf.put(entry, now)
+        if not (entry.holds or entry.windows or entry.account.last_success_at):
+            return  # nothing of it ends by itself
         if (until := health.next_change(entry.account, entry.holds, now, entry.windows)) is not None:
             self._wake_by(auth_index, until)
 

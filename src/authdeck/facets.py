@@ -29,17 +29,22 @@ _SPARSE: Final = 64
 def values(entry: Entry, state: Health, now: datetime) -> Values:
     """The account's values at that moment."""
     account, settings = entry.account, entry.account.settings
+    return _together(
+        account.provider, account.kind, state, _only(entry, state, now), codex_status.of(entry, now), account.plan,
+        settings.prefix, settings.project_id, account.locked,
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=4096)
+def _together(
+    provider: Provider, kind: Kind, state: Health, only: tuple[str, ...], codex: tuple[str, ...], plan: str | None,
+    prefix: str | None, project: str | None, locked: bool,
+) -> Values:  # fmt: skip
+    """Accounts that are alike share one answer: it is looked up rather than made."""
     return (
-        _ONE[account.provider],
-        _ONE[account.kind],
-        _ONE[state],
-        _only(entry, state, now),
-        codex_status.of(entry, now),
-        _one(plan_name(account.plan)),
-        _one(settings.prefix) if settings.prefix is not None else (),
-        _one(settings.project_id) if settings.project_id is not None else (),
-        _LOCKED if account.locked else _UNLOCKED,
-    )
+        _ONE[provider], _ONE[kind], _ONE[state], only, codex, (plan_name(plan),),
+        () if prefix is None else (prefix,), () if project is None else (project,), _LOCKED if locked else _UNLOCKED,
+    )  # fmt: skip
 
 
 def _only(entry: Entry, state: Health, now: datetime) -> tuple[str, ...]:
@@ -48,11 +53,6 @@ def _only(entry: Entry, state: Health, now: datetime) -> tuple[str, ...]:
     if not is_problem and not is_disabled:
         return _HEALTHY if problem.is_healthy(entry, state, now) else ()
     return (*(("problem",) if is_problem else ()), *(("disabled",) if is_disabled else ()))
-
-
-@lru_cache(maxsize=4096)
-def _one(value: str) -> tuple[str]:
-    return (value,)
 
 
 _ONE: Final = {each: (each.value,) for each in (*Provider, *Kind, *Health)}

@@ -43,8 +43,10 @@ class Health(StrEnum):
 RISK: Final = {health: rank for rank, health in enumerate(Health)}
 
 
-def of(account: Account, holds: Iterable[Hold], now: datetime, windows: Sequence[QuotaWindow] = ()) -> Health:
+def of(account: Account, holds: Sequence[Hold], now: datetime, windows: Sequence[QuotaWindow] = ()) -> Health:
     """The account's health: the first that applies of DECISIONS §2."""
+    if not (holds or windows or account.unreadable):  # most accounts; a start asks for each
+        return Health.AVAILABLE if _is_proven(account, now) else Health.UNKNOWN
     return state(account, holds, now, windows).health
 
 
@@ -76,7 +78,7 @@ def state(account: Account, holds: Iterable[Hold], now: datetime, windows: Seque
     low = max((each for each in windows if _is_low(each, now)), key=lambda each: each.used_percent or 0, default=None)
     if low is not None:
         return State(Health.LOW, "window_low", low.observed_at, low.resets_at, window=low)
-    if account.last_success_at is not None and now - account.last_success_at < FRESH_SUCCESS:
+    if _is_proven(account, now):
         return State(Health.AVAILABLE, "answered", account.last_success_at)
     return State(Health.UNKNOWN, "no_success" if account.last_request_at else "no_evidence", account.last_request_at)
 
@@ -88,6 +90,10 @@ _BY_HOLD: Final[tuple[tuple[Health, Callable[[Hold], bool]], ...]] = (
     (Health.EXHAUSTED, lambda hold: hold.owner is Owner.COOLDOWN and hold.detail.get("signal") == "quota"),
     (Health.COOLING, lambda hold: hold.owner is Owner.COOLDOWN),
 )
+
+
+def _is_proven(account: Account, now: datetime) -> bool:
+    return account.last_success_at is not None and now - account.last_success_at < FRESH_SUCCESS
 
 
 def _is_low(window: QuotaWindow, now: datetime) -> bool:

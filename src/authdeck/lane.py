@@ -12,7 +12,7 @@ from typing import Final
 from authdeck import models
 from authdeck.account import Account
 from authdeck.catalogue import Catalogue
-from authdeck.member import Member
+from authdeck.member import Group, LaneKeys, Member
 from authdeck.models import Offer, Support
 from authdeck.routing import Ask, Strategy
 from authdeck.standing import Shortage, Turns
@@ -31,17 +31,29 @@ class Lane:
 
     def __init__(self, strategy: Strategy) -> None:
         self._strategy: Final = strategy
-        self._groups: dict[Offer, dict[str, Member]] = {}
+        self._groups: dict[Offer, dict[LaneKeys, Group]] = {}
         self._answers: OrderedDict[str, frozenset[Offer]] = OrderedDict()
         self._lines: OrderedDict[_Key, Line] = OrderedDict()
         self._apart: set[str] = set()
         self._shortages: dict[tuple[str | None, frozenset[str] | None], tuple[float, Shortage]] = {}
 
-    def add(self, member: Member) -> None:
-        if member.offer not in self._groups:
-            self._groups[member.offer] = {}
+    def take_in(self, group: Group) -> None:
+        if group.offer not in self._groups:
+            self._groups[group.offer] = {}
             self._answers.clear()
-        self._groups[member.offer][member.auth_index] = member
+        self._groups[group.offer][group.lanes] = group
+
+    def let_go(self, group: Group) -> None:
+        alike = self._groups[group.offer]
+        del alike[group.lanes]
+        if not alike:
+            del self._groups[group.offer]
+            self._answers.clear()
+
+    def added(self, member: Member) -> None:
+        """One of its groups has a member more."""
+        if not (member.scoped or self._lines or self._shortages):
+            return
         for model in member.scoped:
             self.paused(model)
         for (offers, _, providers), line in self._lines.items():
@@ -49,14 +61,8 @@ class Lane:
                 line.add(member)
         self._shortages.clear()
 
-    def remove(self, member: Member) -> None:
-        member.alive = False
-        group = self._groups.get(member.offer)
-        if group is not None:
-            group.pop(member.auth_index, None)
-            if not group:
-                del self._groups[member.offer]
-                self._answers.clear()
+    def removed(self) -> None:
+        """One of its groups has a member less."""
         self._shortages.clear()
 
     def paused(self, model: str | None) -> None:
@@ -81,9 +87,7 @@ class Lane:
             if len(self._shortages) >= _LINES_LIMIT:
                 self._shortages.clear()
             offers = None if ask.model is None else self._serving(ask.model)
-            groups = (group for offer, group in self._groups.items() if offers is None or offer in offers)
-            serving = chain.from_iterable(group.values() for group in groups)
-            found = _shortage(serving, ask, now)
+            found = _shortage(self._members(offers), ask, now)
             self._shortages[key] = now, found
         return found
 
@@ -92,7 +96,7 @@ class Lane:
         return not self._groups
 
     def has(self, member: Member) -> bool:
-        return member.auth_index in self._groups.get(member.offer, {})
+        return member.alive and member.group.lanes in self._groups.get(member.offer, {})
 
     def serves(self, member: Member, ask: Ask) -> bool:
         """Whether the member is one of those that this request may go to."""
@@ -112,9 +116,9 @@ class Lane:
 
     def names(self, catalogue: Catalogue) -> set[str]:
         found: set[str] = set()
-        for group in self._groups.values():
+        for alike in self._groups.values():
             kinds: dict[tuple[str, str], Member] = {}
-            for member in group.values():
+            for member in chain.from_iterable(group.members.values() for group in alike.values()):
                 kinds.setdefault((member.account.provider, member.account.kind), member)
             found.update(name for member in kinds.values() for name in models.names(member.account, catalogue))
         return found
@@ -133,12 +137,14 @@ class Lane:
     def _formed(self, key: _Key) -> "Line":
         offers, _, providers = key
         line = Line(self._strategy)
-        for offered, group in self._groups.items():
-            if offers is None or offered in offers:
-                for member in group.values():
-                    if _is_among(member, providers):
-                        line.add(member)
+        for member in self._members(offers):
+            if _is_among(member, providers):
+                line.add(member)
         return line
+
+    def _members(self, offers: frozenset[Offer] | None) -> Iterable[Member]:
+        groups = (alike for offer, alike in self._groups.items() if offers is None or offer in offers)
+        return chain.from_iterable(group.members.values() for alike in groups for group in alike.values())
 
 
 def _shortage(members: Iterable[Member], ask: Ask, now: float) -> Shortage:

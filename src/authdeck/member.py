@@ -1,14 +1,12 @@
 """An account in the pool, with what decides whether it is ready. Pure. Times are unix seconds."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
-from authdeck import models
-from authdeck.account import RefreshBy
-from authdeck.catalogue import Catalogue
+from authdeck.account import ModelAlias, RefreshBy
 from authdeck.entry import Entry
 from authdeck.evidence import Signal
 from authdeck.hold import Hold, Owner
@@ -27,21 +25,33 @@ Trial = tuple[str, str | None, datetime]
 """Which try of which cooldown: its code, its scope, and from when on it may be made."""
 
 
+LaneKeys = tuple[tuple[Route, str | None], ...]
+
+
+class Group:
+    """Accounts that stand in the same lanes and offer the same models. What all of them share is kept once."""
+
+    __slots__ = ("lanes", "members", "offer")
+
+    def __init__(self, lanes: LaneKeys, offer: Offer) -> None:
+        self.lanes: Final = lanes
+        self.offer: Final = offer
+        self.members: Final[dict[str, Member]] = {}
+
+
 class Member:
     """An account in the pool with what decides whether it is ready."""
 
     __slots__ = (
-        "_holds", "_pauses", "account", "alive", "auth_index", "created_at", "entry", "expires", "is_closed",
-        "is_left_out", "lacks_terms", "lanes", "limited_at", "offer", "own_names", "priority", "ready_at", "scoped",
-        "trials", "weight",
+        "_holds", "_pauses", "account", "alive", "auth_index", "entry", "expires", "group", "is_closed",
+        "is_left_out", "lacks_terms", "limited_at", "own_names", "priority", "ready_at", "scoped", "trials", "weight",
     )  # fmt: skip
 
     def __init__(
         self,
         entry: Entry,
-        routes: frozenset[Route],
+        group: Group,
         policy: Policy,
-        catalogue: Catalogue,
         *,
         lacks_terms: bool,
         limited_at: float,
@@ -51,23 +61,35 @@ class Member:
         self.entry: Final = entry
         self.account: Final = account
         self.auth_index: Final = account.auth_index
-        self.lanes: Final = _lanes(routes, frozenset(policy.prefixes(account)))
+        self.group: Final = group
         self.priority: Final = account.settings.priority
         self.weight: Final = account.settings.weight
         self.is_left_out: Final = policy.strategy is Strategy.WEIGHTED and self.weight == 0
-        self.created_at: Final = account.created_at.timestamp() if account.created_at else 0.0
         self.limited_at = limited_at
-        self.offer: Final = _shared(models.offer(account, catalogue))
-        self.own_names: Final = frozenset((*account.models, *(each.alias for each in account.settings.model_aliases)))
+        self.own_names: Final = _names(account.models, account.settings.model_aliases)
         self.expires: Final = account.expires_at.timestamp() - EXPIRY_MARGIN if account.expires_at else None
         self.note_terms(lacks=lacks_terms)
         self.alive = True
-        self._holds: Final = tuple((hold, hold.until.timestamp() if hold.until else None) for hold in entry.holds)
         self._pauses: Mapping[str | None, Block] = _NO_PAUSES
         self.ready_at = 0.0
         self.scoped: Mapping[str, float] = _NO_SCOPES
-        self.trials: Final = tuple(
-            (hold, at.timestamp()) for hold in entry.holds if (at := hold.try_at) and trial_of(hold) not in tried
+        self._holds: tuple[tuple[Hold, float | None], ...] = ()
+        self.trials: tuple[tuple[Hold, float], ...] = ()
+        if entry.holds:
+            self._note_holds(entry.holds, tried)
+
+    @property
+    def offer(self) -> Offer:
+        return self.group.offer
+
+    @property
+    def created_at(self) -> float:
+        return self.account.created_at.timestamp() if self.account.created_at else 0.0
+
+    def _note_holds(self, holds: Iterable[Hold], tried: frozenset[Trial]) -> None:
+        self._holds = tuple((hold, hold.until.timestamp() if hold.until else None) for hold in holds)
+        self.trials = tuple(
+            (hold, at.timestamp()) for hold in holds if (at := hold.try_at) and trial_of(hold) not in tried
         )
         tries = {id(hold): at for hold, at in self.trials}
         for hold, until in self._holds:
@@ -132,15 +154,15 @@ class Member:
 
 
 @lru_cache(maxsize=4096)
-def _lanes(routes: frozenset[Route], prefixes: frozenset[str | None]) -> tuple[tuple[Route, str | None], ...]:
+def lanes_of(routes: frozenset[Route], prefixes: frozenset[str | None]) -> LaneKeys:
     """Accounts of a kind and prefix share one answer: there are few kinds, and many accounts."""
     return tuple((route, prefix) for route in routes for prefix in prefixes)
 
 
 @lru_cache(maxsize=4096)
-def _shared(offer: Offer) -> Offer:
-    """Equal offers as one object."""
-    return offer
+def _names(own: tuple[str, ...], aliases: tuple[ModelAlias, ...]) -> frozenset[str]:
+    """Equal ones as one object."""
+    return frozenset((*own, *(each.alias for each in aliases)))
 
 
 _NO_PAUSES: Final[Mapping[str | None, Block]] = MappingProxyType({})

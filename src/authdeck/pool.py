@@ -14,7 +14,8 @@ from authdeck.catalogue import SHIPPED, Catalogue
 from authdeck.entry import Entry
 from authdeck.hold import Owner
 from authdeck.lane import Lane
-from authdeck.member import Member, Trial, is_limit, trial_of
+from authdeck.member import Group, LaneKeys, Member, Trial, is_limit, lanes_of, trial_of
+from authdeck.models import Offer
 from authdeck.routing import DEFAULT, Ask, Policy, Route
 from authdeck.standing import Block, Shortage, Standing, Turns
 
@@ -42,6 +43,7 @@ class Pool:
         self._limited: dict[str, float] = {}
         self._members: dict[str, Member] = {}
         self._lanes: dict[tuple[Route, str | None], Lane] = {}
+        self._groups: dict[tuple[LaneKeys, Offer], Group] = {}
         self._terms: frozenset[Provider] = frozenset()
         self._blocks: dict[str, dict[str | None, Block]] = {}
         self._trials: dict[str, frozenset[Trial]] = {}
@@ -61,14 +63,14 @@ class Pool:
         self._remember_limits(entry)
         index = account.auth_index
         member = Member(
-            entry, self._routes(account), self._policy, self._catalogue,
+            entry, self._group_of(account), self._policy,
             lacks_terms=self._lacks_terms(account), limited_at=self._limited.get(index, 0.0),
             tried=self._trials.get(index, frozenset()),
         )  # fmt: skip
         self._members[account.auth_index] = member
-        self._offered.update(member.own_names)
-        for lane in self._lanes_of(member):
-            lane.add(member)
+        if member.own_names:
+            self._offered.update(member.own_names)
+        self._stand(member)
         for scope, block in self._blocks.get(account.auth_index, {}).items():
             self._pause(member, scope, block)
 
@@ -81,11 +83,13 @@ class Pool:
         if member is None:
             return
         self._withdraw(member.own_names)
-        for key in member.lanes:
-            lane = self._lanes[key]
-            lane.remove(member)
-            if lane.is_empty:
-                del self._lanes[key]
+        member.alive = False
+        group = member.group
+        del group.members[auth_index]
+        for key in group.lanes:
+            self._lanes[key].removed()
+        if not group.members:
+            self._give_up(group)
 
     def acknowledge(self, providers: Iterable[Provider]) -> None:
         """The providers whose terms are acknowledged now."""
@@ -157,7 +161,7 @@ class Pool:
             is_left_out=member.is_left_out,
             is_stale=member.is_stale(now),
             routes=self._routes(member.account),
-            prefixes=frozenset(self._policy.prefixes(member.account)),
+            prefixes=self._policy.prefixes(member.account),
             model=models.explain(member.account, ask.model, self._catalogue) if ask.model is not None else None,
             pauses=member.pauses(ask.model, now),
             tries=tuple(hold for hold, at in member.trials if at <= now and hold.scope in (None, ask.model)),
@@ -244,12 +248,34 @@ class Pool:
     def _lacks_terms(self, account: Account) -> bool:
         return account.needs_terms and account.provider not in self._terms
 
-    def _lanes_of(self, member: Member) -> Iterable[Lane]:
-        for key in member.lanes:
+    def _group_of(self, account: Account) -> Group:
+        """The one it belongs to, which may be new and in no lane yet."""
+        lanes = lanes_of(self._routes(account), self._policy.prefixes(account))
+        key = lanes, models.offer(account, self._catalogue)
+        group = self._groups.get(key)
+        if group is None:
+            group = self._groups[key] = Group(*key)
+        return group
+
+    def _stand(self, member: Member) -> None:
+        """Put it into its group, and the group into its lanes where it is the first."""
+        group = member.group
+        is_new = not group.members
+        group.members[member.auth_index] = member
+        for key in group.lanes:
             lane = self._lanes.get(key)
             if lane is None:
                 lane = self._lanes[key] = Lane(self._policy.strategy)
-            yield lane
+            if is_new:
+                lane.take_in(group)
+            lane.added(member)
+
+    def _give_up(self, group: Group) -> None:
+        del self._groups[group.lanes, group.offer]
+        for key in group.lanes:
+            self._lanes[key].let_go(group)
+            if self._lanes[key].is_empty:
+                del self._lanes[key]
 
     def _withdraw(self, names: Iterable[str]) -> None:
         for name in names:
@@ -259,5 +285,5 @@ class Pool:
 
     def _pause(self, member: Member, scope: str | None, block: Block) -> None:
         member.pause(scope, block)
-        for lane in self._lanes_of(member):
-            lane.paused(scope)
+        for key in member.group.lanes:
+            self._lanes[key].paused(scope)

@@ -59,11 +59,14 @@ class Policy:
     prefix_only: frozenset[str] = frozenset()
     session_ttl: float = 3600.0
 
-    def prefixes(self, account: Account) -> set[str | None]:
+    def prefixes(self, account: Account) -> frozenset[str | None]:
         """The prefixes under which the account is reached; ``None``: without one."""
         prefix = account.settings.prefix or None
-        is_apart = prefix is not None and not self.prefix_only.isdisjoint((prefix, "*"))
-        return {prefix} if is_apart else {None, prefix}
+        if prefix is None:
+            return _BARE
+        is_apart = not self.prefix_only.isdisjoint((prefix, "*"))
+        return frozenset((prefix,) if is_apart else (None, prefix))
 
 
 DEFAULT: Final = Policy()
+_BARE: Final[frozenset[str | None]] = frozenset((None,))

@@ -3,11 +3,10 @@
 Pure. What takes long comes in steps, so that whoever shares the thread gets a turn: see ``steps``.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import partial
-from itertools import chain
+from itertools import chain, compress
 from typing import Final
 
 from authdeck import account_order, account_text, bitset, codex_status, facets, health
@@ -31,7 +30,7 @@ class Shelf:
         self._alike: dict[Values, Values] = {}
         self._freed: list[int] = []
         self._all = Bits()
-        self._uncounted: defaultdict[tuple[Values, Values], list[int]] = defaultdict(list)
+        self._uncounted: dict[tuple[int, int], _Alike] = {}
         self._texts = Texts()
         self._facets: Final[Mapping[str, Facet]] = {name: Facet() for name in FACETS}
         self._lines: dict[str, Line] = {}
@@ -42,13 +41,12 @@ class Shelf:
     def put(self, entry: Entry, now: datetime) -> None:
         """Take in an account as it is at that moment, new or known."""
         state = health.of(entry.account, entry.holds, now, entry.windows)
-        name, reset = account_order.natural(entry.account.file_name), codex_status.next_reset(entry, now)
         slot = self._slots.get(entry.account.auth_index)
         if slot is None:
             slot = self._new_slot(entry.account.auth_index)
         self._change(
             slot,
-            Placed(entry, state, name, reset),
+            Placed(entry, state, codex_status.next_reset(entry, now)),
             facets.values(entry, state, now),
             account_text.searched(entry, state, now),
         )
@@ -77,14 +75,26 @@ class Shelf:
             self._values[slot],
             values if values is _NOTHING else self._alike.setdefault(values, values),
         )
-        if former != values:
-            self._uncounted[former, values].append(slot)
-        self._move(slot, placed)
+        values = self._values[slot]
+        if former is not values:
+            self._note(former, values).append(slot)
+        if self._lines or self._forming:
+            self._move(slot, placed)
+        else:
+            self._placed[slot] = placed
         self._texts.put(slot, text)
+
+    def _note(self, former: Values, values: Values) -> list[int]:
+        """The slots that changed alike, found by which objects they are: to compare all values takes far longer."""
+        key = id(former), id(values)
+        alike = self._uncounted.get(key)
+        if alike is None:
+            alike = self._uncounted[key] = (former, values, [])
+        return alike[2]
 
     def count(self) -> None:
         """Put what changed into the facets: accounts that changed alike go together. Before any question."""
-        for (former, values), slots in self._uncounted.items():
+        for former, values, slots in self._uncounted.values():
             if former is _NOTHING:
                 self._all.update(slots)
             elif values is _NOTHING:
@@ -206,12 +216,15 @@ class Row:
         is_meant = self._selector
         if is_meant is None:
             return chain.from_iterable(blocks)
-        return chain.from_iterable([slot for slot in block if is_meant[slot]] for block in blocks)
+        return chain.from_iterable(compress(block, map(is_meant.__getitem__, block)) for block in blocks)
 
 
 def _words(search: AccountSearch) -> str:
     return " ".join(search.text.splitlines()).strip().casefold()
 
+
+_Alike = tuple[Values, Values, list[int]]
+"""Former and present values, and the slots that went from one to the other."""
 
 _NOTHING: Final[Values] = ((),) * len(FACETS)
 _FEW: Final = 500

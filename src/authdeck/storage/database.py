@@ -10,6 +10,7 @@ when the work returns, and leaves nothing behind when the work raises.
 
 import asyncio
 import os
+import re
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -37,6 +39,8 @@ READERS: Final = 4
 OLDEST_SQLITE: Final = (3, 37, 0)
 SECONDS_TO_WAIT_FOR_THE_LOCK: Final = 10
 SECONDS_OF_PATIENCE: Final = 1
+_ROW: Final = re.compile(r"VALUES\s+(\([?,\s]+\))")
+_PARAMETERS: Final = 30_000  # of one statement; PostgreSQL takes 65,535 at most
 FEED_LOCK: Final = 0x61757468_0001
 """PostgreSQL's advisory lock under which the change feed is numbered."""
 
@@ -88,12 +92,22 @@ class WriteConnection(ReadConnection):
     def execute_many(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
         """One statement for many rows by the driver itself, for the few places where Core's bookkeeping is too slow.
 
-        Parameters are written ``?``, which no such statement may hold otherwise.
+        Parameters are written ``?``, which no such statement may hold otherwise. No two rows may meet one conflict.
         """
-        if rows:
-            if self.dialect != "sqlite":
-                statement = statement.replace("?", "%s")
+        if rows and self.dialect == "sqlite":
             self._connection.exec_driver_sql(statement, [tuple(row) for row in rows])
+        elif rows:
+            self._insert_together(statement, rows)
+
+    def _insert_together(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+        """PostgreSQL takes many rows in one statement in a third of the time that as many statements cost it."""
+        one = _ROW.search(statement)
+        assert one is not None  # every such statement inserts plain values
+        most = _PARAMETERS // len(rows[0])
+        for start in range(0, len(rows), most):
+            some = rows[start : start + most]
+            together = statement[: one.start(1)] + ", ".join([one[1]] * len(some)) + statement[one.end(1) :]
+            self._connection.exec_driver_sql(together.replace("?", "%s"), tuple(chain.from_iterable(some)))
 
 
 class PlainConnection(WriteConnection):
@@ -355,7 +369,7 @@ _SNAPSHOT: Final = {"isolation_level": "REPEATABLE READ", "postgresql_readonly":
 
 
 def _postgresql(url: URL, schema: str | None) -> Engine:
-    return create_engine(
+    engine = create_engine(
         url.set(drivername="postgresql+psycopg"),
         pool_size=READERS + 2,
         max_overflow=4,
@@ -365,3 +379,5 @@ def _postgresql(url: URL, schema: str | None) -> Engine:
             **({"options": f"-c search_path={schema}"} if schema else {}),
         },
     )
+    engine.dialect.use_insertmanyvalues_wo_returning = True  # many rows in one statement, not in as many
+    return engine

@@ -48,7 +48,7 @@ _BY_EMAIL = _select().join(_FIRST, _FIRST.c.key == accounts.c.key).where(_FIRST.
 
 def live(connection: ReadConnection) -> list[Entry]:
     """Every live account with its open holds: what the directory and the pool load at start."""
-    return list(_with_state(connection, all_live(connection, _alias_values(connection, _LIVE))))
+    return list(_with_state(connection, all_live(connection)))
 
 
 def entries(connection: ReadConnection, indexes: Sequence[str]) -> dict[str, Entry]:
@@ -208,7 +208,10 @@ def _with_state(
     pending = evidence.open_candidates(connection, keys)
     for account in found:
         key = account.key
-        yield Entry(account, holds.get(key, ()), windows.get(key, ()), pending.get(key, ()))
+        if key in holds or key in windows or key in pending:
+            yield Entry(account, holds.get(key, ()), windows.get(key, ()), pending.get(key, ()))
+        else:
+            yield Entry(account)
 
 
 def _has_alias(name: str) -> ColumnElement[bool]:

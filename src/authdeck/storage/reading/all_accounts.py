@@ -16,13 +16,14 @@ from sqlalchemy import BigInteger, ColumnElement, Text, and_, cast, select, type
 from authdeck.account import Account, AccountSettings, ErrorAction, ErrorRule, Kind, ModelAlias, Provider, RefreshBy
 from authdeck.clock import from_micros
 from authdeck.storage.database import ReadConnection
-from authdeck.storage.tables import accounts, proxies
+from authdeck.storage.tables import accounts, aliases, proxies
 
 _AT_ONCE: Final = 2000
 
 
-def all_live(connection: ReadConnection, aliases: Mapping[int, tuple[str, ...]]) -> Iterator[Account]:
-    """By key, oldest first; ``aliases`` are their other names by key."""
+def all_live(connection: ReadConnection) -> Iterator[Account]:
+    """By key, oldest first."""
+    other_names = _other_names(connection)
     shared: dict[str, str] = {}
     for row in connection.execute(_STATEMENT):
         (
@@ -32,15 +33,24 @@ def all_live(connection: ReadConnection, aliases: Mapping[int, tuple[str, ...]])
         ) = _columns(row)  # fmt: skip
         yield _frozen(
             _Account(
-                key, auth_index, _PROVIDERS[provider], _KINDS[kind], file_name, _settings(shared, *settings),
+                key, auth_index, _PROVIDERS[provider], _KINDS[kind], file_name, _settings(*settings),
                 email if label == email else shared.setdefault(label, label), email, _shared(shared, plan),
                 organization, subject, shared.setdefault(strength, strength), _shared(shared, base_url), _texts(models),
                 _REFRESH_BY[refresh_by], locked, version, revision, generation, _moment(expires_at), unreadable,
                 _moment(last_request_at), _moment(last_success_at), _moment(created_at), _moment(updated_at), None,
-                aliases.get(key, ()), _shared(shared, proxy_display), has_headers,
+                other_names.pop(key, ()), _shared(shared, proxy_display), has_headers,
             ),
             Account,
         )  # fmt: skip
+
+
+def _other_names(connection: ReadConnection) -> dict[int, tuple[str, ...]]:
+    """Of every account that ever was, by key: to ask for the live ones only would take longer."""
+    found: dict[int, tuple[str, ...]] = {}
+    for row in connection.execute(_OTHER_NAMES):
+        account, value = _columns(row)
+        found[account] = (*found[account], value) if account in found else (value,)
+    return found
 
 
 def error_rule(kept: Mapping[str, Any]) -> ErrorRule:
@@ -48,8 +58,8 @@ def error_rule(kept: Mapping[str, Any]) -> ErrorRule:
     return ErrorRule(kept["status"], **lists, action=ErrorAction(kept["action"]))
 
 
+@lru_cache(maxsize=4096)
 def _settings(
-    shared: dict[str, str],
     note: str,
     priority: int,
     weight: int,
@@ -60,8 +70,9 @@ def _settings(
     errors: str | None,
     *rest: bool | int | None,
 ) -> AccountSettings:
+    """Accounts that are set alike share one object."""
     made = _Settings(
-        shared.setdefault(note, note), priority, weight, _shared(shared, project_id), _shared(shared, prefix),
+        note, priority, weight, project_id, prefix,
         _texts(excluded), _model_aliases(model_aliases), *rest, _error_rules(errors),
     )  # fmt: skip
     found: AccountSettings = _frozen(made, AccountSettings)
@@ -121,6 +132,9 @@ _PROVIDERS: Final = {provider.value: provider for provider in Provider}
 _KINDS: Final = {kind.value: kind for kind in Kind}
 _REFRESH_BY: Final = {each.value: each for each in RefreshBy}
 
+_OTHER_NAMES: Final = (
+    select(aliases.c.account, aliases.c.value).order_by(aliases.c.key).execution_options(yield_per=_AT_ONCE)
+)
 _A: Final = accounts.c
 _STATEMENT: Final = (
     select(

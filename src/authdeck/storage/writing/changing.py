@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import bindparam, update
+from sqlalchemy import ARRAY, JSON, Text, bindparam, cast, column, func, update
+from sqlalchemy.types import TypeEngine
 
 from authdeck.clock import to_micros
 from authdeck.hold import Hold, Owner
@@ -43,6 +44,8 @@ def edit(connection: WriteConnection, edits: Iterable[Edit], *, at: datetime) ->
 
 
 def _edit(connection: WriteConnection, names: Sequence[str], edits: Sequence[Edit], at: datetime) -> int:
+    if connection.dialect == "postgresql":
+        return _edit_together(connection, names, edits, at)
     values = {name: bindparam(f"new_{name}", type_=accounts.c[name].type) for name in names}
     ours = accounts.c.key == bindparam("row_key"), accounts.c.version == bindparam("row_version")
     statement = update(accounts).where(*ours).values(
@@ -57,6 +60,29 @@ def _edit(connection: WriteConnection, names: Sequence[str], edits: Sequence[Edi
         for one in edits
     ]
     return connection.execute(statement, rows).rowcount
+
+
+def _edit_together(connection: WriteConnection, names: Sequence[str], edits: Sequence[Edit], at: datetime) -> int:
+    """One statement with an array for each column, where a statement for each row would take three times as long."""
+    given: dict[str, tuple[Any, list[Any]]] = {
+        "row_key": (accounts.c.key.type, [one.account_key for one in edits]),
+        "row_version": (accounts.c.version.type, [one.version for one in edits]),
+        **{f"new_{name}": _array(accounts.c[name].type, [one.columns[name] for one in edits]) for name in names},
+    }
+    arrays = [bindparam(name, type_=ARRAY(type_)) for name, (type_, _) in given.items()]
+    columns = [column(name, type_) for name, (type_, _) in given.items()]
+    new = func.unnest(*arrays).table_valued(*columns, name="new").render_derived()
+    ours = accounts.c.key == new.c.row_key, accounts.c.version == new.c.row_version
+    statement = update(accounts).where(*ours).values(
+        **{name: cast(new.c[f"new_{name}"], accounts.c[name].type) for name in names},
+        updated_at=at, version=accounts.c.version + (1 if edits[0].by_person else 0),
+    )  # fmt: skip
+    return connection.execute(statement, {name: values for name, (_, values) in given.items()}).rowcount
+
+
+def _array(type_: TypeEngine[Any], values: list[Any]) -> tuple[TypeEngine[Any], list[Any]]:
+    """JSON travels as text: in an array the driver would write it once more."""
+    return (Text(), [json.dumps(value) for value in values]) if isinstance(type_, JSON) else (type_, values)
 
 
 def release(connection: WriteConnection, keys: Sequence[int], *, by: str, at: datetime) -> None:
