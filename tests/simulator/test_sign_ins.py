@@ -2,11 +2,12 @@
 
 import base64
 import hashlib
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
 from authdeck.simulator import Simulator
+from authdeck.simulator.world import CLIENTS
 from fakes.wire import Client
 
 VERIFIER = "verifier_FAKE_0123456789"
@@ -18,9 +19,28 @@ BROWSERS = {
 }
 
 
+def address(path, **other):
+    """What a sign-in page is asked with."""
+    client_id, redirect_uri = CLIENTS[next(name for name, paths in BROWSERS.items() if paths[0] == path)]
+    asked = {
+        "response_type": "code",
+        "client_id": client_id,
+        "redirect_uri": redirect_uri,
+        "state": "st_FAKE",
+        "code_challenge": CHALLENGE,
+        "code_challenge_method": "S256",
+    }
+    return f"{path}?{urlencode(asked | other)}"
+
+
+def grant(provider, code, verifier=VERIFIER, **other):
+    client_id, redirect_uri = CLIENTS[provider]
+    given = {"grant_type": "authorization_code", "code": code, "code_verifier": verifier}
+    return {**given, "client_id": client_id, "redirect_uri": redirect_uri, **other}
+
+
 def sign_in(client, path):
-    query = f"redirect_uri=http://localhost:1455/callback&state=st_FAKE&code_challenge={CHALLENGE}"
-    answer = client.ask("GET", f"{path}?{query}")
+    answer = client.ask("GET", address(path))
     assert answer.status == 302
     return parse_qs(urlsplit(answer.headers["location"]).query)
 
@@ -33,7 +53,7 @@ def test_in_a_browser(simulator, client, provider):
     authorize, token = BROWSERS[provider]
 
     back = sign_in(client, authorize)
-    given = {"grant_type": "authorization_code", "code": back["code"][0], "code_verifier": VERIFIER}
+    given = grant(provider, back["code"][0])
     answer = client.ask("POST", token, given)
 
     assert back["state"] == ["st_FAKE"]
@@ -46,28 +66,43 @@ def test_a_code_is_bound_to_its_challenge(simulator, client):
     authorize, token = BROWSERS["codex"]
     code = sign_in(client, authorize)["code"][0]
 
-    answer = client.ask("POST", token, {"grant_type": "authorization_code", "code": code, "code_verifier": "eve"})
+    answer = client.ask("POST", token, grant("codex", code, "eve"))
 
     assert answer.status == 400
 
 
+@pytest.mark.parametrize("wrong", ["client_id", "redirect_uri"])
+def test_a_code_is_bound_to_client_and_redirect(simulator, client, wrong):
+    simulator.approve(simulator.account("codex", "ann@example.com"))
+    authorize, token = BROWSERS["codex"]
+    code = sign_in(client, authorize)["code"][0]
+
+    assert client.ask("POST", token, grant("codex", code, **{wrong: "eve"})).status == 400
+
+
+@pytest.mark.parametrize("wrong", ["client_id", "redirect_uri", "response_type", "code_challenge_method", "state"])
+def test_the_page_checks_what_it_is_asked_with(simulator, client, wrong):
+    simulator.approve(simulator.account("codex", "ann@example.com"))
+
+    assert client.ask("GET", address(BROWSERS["codex"][0], **{wrong: ""})).status == 400
+
+
 def test_nobody_there(client):
-    assert client.ask("GET", BROWSERS["codex"][0]).status == 403
+    assert client.ask("GET", address(BROWSERS["codex"][0])).status == 403
 
 
 def test_on_a_device(simulator, client):
     ann = simulator.account("codex", "ann@example.com")
-    device = client.ask("POST", "/codex-auth/api/accounts/deviceauth/usercode", {"client_id": "FAKE"}).document
+    device = client.ask(
+        "POST", "/codex-auth/api/accounts/deviceauth/usercode", {"client_id": CLIENTS["codex"][0]}
+    ).document
     poll = "/codex-auth/api/accounts/deviceauth/token"
     assert client.ask("POST", poll, device).status == 403
 
     simulator.approve(ann)
     approved = client.ask("POST", poll, device).document
-    given = {
-        "grant_type": "authorization_code",
-        "code": approved["authorization_code"],
-        "code_verifier": approved["code_verifier"],
-    }
+    redirect = f"{simulator.url}/codex-auth/deviceauth/callback"
+    given = grant("codex", approved["authorization_code"], approved["code_verifier"], redirect_uri=redirect)
 
     assert client.ask("POST", "/codex-auth/oauth/token", given).document["access_token"] == ann.access_token
 
@@ -81,13 +116,15 @@ def test_on_a_device(simulator, client):
 )
 def test_on_a_device_by_the_standard(simulator, client, provider, start, token):
     ann = simulator.account(provider, "ann@example.com")
-    device = client.ask("POST", start, {}).document["device_code"]
+    device = client.ask("POST", start, {"client_id": CLIENTS[provider][0]}).document["device_code"]
     given = {"grant_type": "urn:ietf:params:oauth:grant-type:device_code", "device_code": device}
     assert client.ask("POST", token, given).document == {"error": "authorization_pending"}
 
+    assert client.ask("POST", token, given).document == {"error": "slow_down"}
     simulator.approve(ann)
 
     assert client.ask("POST", token, given).document["access_token"] == ann.access_token
+    assert client.ask("POST", start, {"client_id": "eve"}).status == 401
 
 
 def test_newcomers_are_welcome_in_the_demo(clock):

@@ -15,6 +15,7 @@ from authdeck.errors import DeckError
 from authdeck.exchange import Outgoing, Passed, Refreshed, Reply
 from authdeck.providers import antigravity, claude, codex, gemini, kimi, openai_compatible, vertex, xai
 from authdeck.providers.addresses import foreign_urls
+from authdeck.providers.signing_in import Login
 from authdeck.quota import QuotaWindow
 from authdeck.routing import Route
 from authdeck.settings import Providers
@@ -27,6 +28,7 @@ class ProviderModule(Protocol):
     ``LEAD``: how long before its end an access token is refreshed. ``KEEPS_TOKEN``: a refreshed token is committed to
     the auth file before use; where false (vertex) it lives in memory only and the ``changes`` are laid over the
     document there. ``WINDOW_HEADERS``: how the headers end whose change is worth a ``read_windows``.
+    ``LOGIN``: how people sign in there, ``None`` where there are keys only.
     """
 
     @property
@@ -37,6 +39,9 @@ class ProviderModule(Protocol):
 
     @property
     def WINDOW_HEADERS(self) -> tuple[bytes, ...]: ...  # noqa: N802 - a constant of the module
+
+    @property
+    def LOGIN(self) -> Login | None: ...  # noqa: N802 - a constant of the module
 
     def kind_of(self, document: Mapping[str, Any], /) -> Kind: ...
 

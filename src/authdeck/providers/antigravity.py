@@ -11,7 +11,7 @@ from authdeck.account import Kind
 from authdeck.credential import Claims, Credential, Tokens
 from authdeck.errors import DeckError, NotFound
 from authdeck.exchange import Outgoing, Passed, Refreshed, Reply
-from authdeck.providers import addresses, checks, failures, google, reading, refreshing, sending
+from authdeck.providers import addresses, checks, failures, google, reading, refreshing, sending, signing_in
 from authdeck.routing import Route
 from authdeck.settings import Providers
 from authdeck.verdict import Verdict
@@ -119,3 +119,74 @@ def _with_project(body: bytes, project: str, *, is_needed: bool) -> bytes | None
         return None
     values["project"] = msgspec.Raw(msgspec.json.encode(project))
     return msgspec.json.encode(values)
+
+
+# ---- signing in ----
+
+_REDIRECT: Final = "http://localhost:51121/oauth-callback"
+_SCOPES: Final = ("cloud-platform", "userinfo.email", "userinfo.profile", "cclog", "experimentsandconfigs")
+_NEEDED: Final = ("CLIENT_ID", "CLIENT_SECRET")
+
+
+def _authorize(settings: Providers, state: str, challenge: str) -> str:
+    """Google takes PKCE from every client; offline access and consent are what bring a refresh token."""
+    values = {
+        "response_type": "code",
+        "client_id": settings.antigravity.client_id or "",
+        "redirect_uri": _REDIRECT,
+        "scope": " ".join(f"https://www.googleapis.com/auth/{name}" for name in _SCOPES),
+        "access_type": "offline",
+        "prompt": "consent",
+        "code_challenge": challenge,
+        "code_challenge_method": "S256",
+        "state": state,
+    }
+    return signing_in.page(settings.antigravity.authorize_url, values)
+
+
+def _exchange(settings: Providers, grant: signing_in.Grant) -> Outgoing:
+    secret = settings.antigravity.client_secret
+    values = {
+        "grant_type": "authorization_code",
+        "client_id": settings.antigravity.client_id or "",
+        "client_secret": secret.get_secret_value() if secret is not None else "",
+        "code": grant.code,
+        "redirect_uri": grant.redirect_uri,
+        "code_verifier": grant.verifier,
+    }
+    return signing_in.form(addresses.base(settings.antigravity.token_url), values)
+
+
+def _ask_user(document: Mapping[str, Any], settings: Providers) -> Outgoing:
+    url, _, query = settings.antigravity.userinfo_url.partition("?")
+    return signing_in.with_token("GET", addresses.with_query(addresses.base(url), query), document)
+
+
+def _read_user(reply: Reply) -> Mapping[str, Any]:
+    email = fields.text(signing_in.read_object(reply), "email")
+    return {"email": email} if email is not None else {}
+
+
+def _ask_project(document: Mapping[str, Any], settings: Providers) -> Outgoing:
+    url = f"{addresses.base(settings.antigravity.api_url)}/v1internal:loadCodeAssist"
+    about = {"metadata": {"ideType": "IDE_UNSPECIFIED", "platform": "PLATFORM_UNSPECIFIED", "pluginType": "GEMINI"}}
+    return signing_in.with_token("POST", url, document, about)
+
+
+def _read_project(reply: Reply) -> Mapping[str, Any]:
+    said = signing_in.read_object(reply).get("cloudaicompanionProject")
+    project = said if isinstance(said, str) else fields.text(said, "id") if isinstance(said, dict) else None
+    return {"project_id": project} if project else {}
+
+
+def _missing(settings: Providers) -> tuple[str, ...]:
+    given = (settings.antigravity.client_id, settings.antigravity.client_secret)
+    needed = zip(_NEEDED, given, strict=True)
+    return tuple(f"AUTHDECK_PROVIDERS__ANTIGRAVITY__{name}" for name, value in needed if not value)
+
+
+LOGIN: Final = signing_in.Login(
+    browser=signing_in.BrowserLogin(_REDIRECT, _authorize, _exchange),
+    lookups=(signing_in.Lookup(_ask_user, _read_user), signing_in.Lookup(_ask_project, _read_project)),
+    missing=_missing,
+)

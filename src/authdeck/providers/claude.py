@@ -11,7 +11,7 @@ from authdeck.credential import Claims, Credential, Tokens
 from authdeck.errors import NotFound
 from authdeck.evidence import Signal, Source
 from authdeck.exchange import Outgoing, Passed, Refreshed, Reply
-from authdeck.providers import addresses, checks, failures, reading, refreshing, sending, waiting
+from authdeck.providers import addresses, checks, failures, reading, refreshing, sending, signing_in, waiting
 from authdeck.quota import FULL, Accuracy, QuotaWindow, Window, percent, slug
 from authdeck.routing import Route
 from authdeck.settings import Providers
@@ -179,3 +179,65 @@ def _betas(passed: Passed) -> str:
 
 def _version(passed: Passed) -> sending.Headers:
     return [] if any(name == "anthropic-version" for name, _ in passed.headers) else [("anthropic-version", VERSION)]
+
+
+# ---- signing in ----
+
+_REDIRECT: Final = "http://localhost:54545/callback"
+
+
+def _authorize(settings: Providers, state: str, challenge: str) -> str:
+    values = {
+        "code": "true",  # the page also shows the code, as code#state, for pasting
+        "client_id": settings.claude.client_id,
+        "response_type": "code",
+        "redirect_uri": _REDIRECT,
+        "scope": _SCOPE,
+        "code_challenge": challenge,
+        "code_challenge_method": "S256",
+        "state": state,
+    }
+    return signing_in.page(settings.claude.authorize_url, values)
+
+
+def _exchange(settings: Providers, grant: signing_in.Grant) -> Outgoing:
+    values = {
+        "grant_type": "authorization_code",
+        "client_id": settings.claude.client_id,
+        "code": grant.code,
+        "state": grant.state,
+        "redirect_uri": grant.redirect_uri,
+        "code_verifier": grant.verifier,
+    }
+    return signing_in.as_json(addresses.base(settings.claude.token_url), values)
+
+
+def _read_tokens(reply: Reply, now: datetime) -> Mapping[str, Any]:
+    """The answer itself may say whose tokens these are."""
+    return {**signing_in.read_tokens(reply, now), **_who(signing_in.read_object(reply), "email_address")}
+
+
+def _ask_profile(document: Mapping[str, Any], settings: Providers) -> Outgoing:
+    return signing_in.with_token("GET", addresses.below(settings.claude.api_url, "/api/oauth/profile"), document)
+
+
+def _read_profile(reply: Reply) -> Mapping[str, Any]:
+    return _who(signing_in.read_object(reply), "email")
+
+
+def _who(answer: Mapping[str, Any], email: str) -> Mapping[str, Any]:
+    parts = {name: part if isinstance(part := answer.get(name), dict) else {} for name in ("account", "organization")}
+    said = {
+        "email": fields.text(parts["account"], email),
+        "account_uuid": fields.text(parts["account"], "uuid"),
+        "organization_uuid": fields.text(parts["organization"], "uuid"),
+        "organization_name": fields.text(parts["organization"], "name"),
+    }
+    return {name: value for name, value in said.items() if value is not None}
+
+
+LOGIN: Final = signing_in.Login(
+    browser=signing_in.BrowserLogin(_REDIRECT, _authorize, _exchange),
+    read_tokens=_read_tokens,
+    lookups=(signing_in.Lookup(_ask_profile, _read_profile),),
+)

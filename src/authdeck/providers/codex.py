@@ -12,7 +12,7 @@ from authdeck.credential import Claims, Credential, Tokens
 from authdeck.errors import NotFound
 from authdeck.evidence import Signal, Source
 from authdeck.exchange import Outgoing, Passed, Refreshed, Reply
-from authdeck.providers import addresses, checks, failures, reading, refreshing, sending, waiting
+from authdeck.providers import addresses, checks, failures, reading, refreshing, sending, signing_in, waiting
 from authdeck.quota import FULL, Accuracy, QuotaWindow, name_of, percent, slug
 from authdeck.routing import Route
 from authdeck.settings import Providers
@@ -256,3 +256,84 @@ def _reached(said: Said, now: datetime) -> Until | None:
     if told is not None:
         return replace(told, window=last.window if last else None)
     return Until(last.resets_at, last.accuracy, last.window) if last and last.resets_at else None
+
+
+# ---- signing in (openai/codex ``login/src``: ``server.rs``, ``device_code_auth.rs``) ----
+
+_LOGIN_SCOPE: Final = "openid profile email offline_access"
+_REDIRECT: Final = "http://localhost:1455/auth/callback"
+
+
+def _authorize(settings: Providers, state: str, challenge: str) -> str:
+    values = {
+        "response_type": "code",
+        "client_id": settings.codex.client_id,
+        "redirect_uri": _REDIRECT,
+        "scope": _LOGIN_SCOPE,
+        "code_challenge": challenge,
+        "code_challenge_method": "S256",
+        "state": state,
+        "prompt": "login",
+        "id_token_add_organizations": "true",
+        "codex_cli_simplified_flow": "true",
+    }
+    return signing_in.page(addresses.below(settings.codex.auth_url, "/oauth/authorize"), values)
+
+
+def _exchange(settings: Providers, grant: signing_in.Grant) -> Outgoing:
+    values = {
+        "grant_type": "authorization_code",
+        "client_id": settings.codex.client_id,
+        "code": grant.code,
+        "redirect_uri": grant.redirect_uri,
+        "code_verifier": grant.verifier,
+    }
+    return signing_in.form(addresses.below(settings.codex.auth_url, "/oauth/token"), values)
+
+
+def _begin_device(settings: Providers) -> Outgoing:
+    url = addresses.below(settings.codex.auth_url, "/api/accounts/deviceauth/usercode")
+    return signing_in.as_json(url, {"client_id": settings.codex.client_id})
+
+
+def _read_device(reply: Reply, settings: Providers) -> signing_in.DeviceCode:
+    return signing_in.read_device(reply, addresses.below(settings.codex.auth_url, "/codex/device"))
+
+
+def _poll(settings: Providers, code: signing_in.DeviceCode) -> Outgoing:
+    url = addresses.below(settings.codex.auth_url, "/api/accounts/deviceauth/token")
+    return signing_in.as_json(url, {"device_auth_id": code.device_code, "user_code": code.user_code})
+
+
+def _read_poll(reply: Reply, now: datetime) -> signing_in.Polled:
+    """403 and 404 mean that nobody approved it yet. Then comes a code, with the verifier that redeems it."""
+    answer = signing_in.read_object(reply)
+    code, verifier = fields.text(answer, "authorization_code"), fields.text(answer, "code_verifier")
+    if code is not None and verifier is not None:
+        redirect = "/deviceauth/callback"
+        return signing_in.Polled(signing_in.Step.GRANTED, grant=signing_in.Grant(code, verifier, "", redirect))
+    said = signing_in.error_of(reply)
+    if reply.status in (403, 404) and said not in ("access_denied", "expired_token", "slow_down"):
+        return signing_in.Polled(signing_in.Step.PENDING)
+    return signing_in.read_poll(reply, now)
+
+
+def _exchange_device(settings: Providers, grant: signing_in.Grant) -> Outgoing:
+    """The redirect of a device's code is a page of the provider's own."""
+    own = replace(grant, redirect_uri=addresses.below(settings.codex.auth_url, grant.redirect_uri))
+    return _exchange(settings, own)
+
+
+def _read_tokens(reply: Reply, now: datetime) -> Mapping[str, Any]:
+    """Other programs look for these two beside the tokens."""
+    document = signing_in.read_tokens(reply, now)
+    said = claims(document)
+    named = {"account_id": said.organization, "email": said.email}
+    return {**document, **{name: value for name, value in named.items() if value}}
+
+
+LOGIN: Final = signing_in.Login(
+    browser=signing_in.BrowserLogin(_REDIRECT, _authorize, _exchange),
+    read_tokens=_read_tokens,
+    device=signing_in.DeviceLogin(_begin_device, _read_device, _poll, _read_poll, _exchange_device),
+)

@@ -15,6 +15,7 @@ from authdeck.verdict import Verdict
 
 LEAD: Final = timedelta(minutes=5)
 KEEPS_TOKEN: Final = True
+LOGIN: Final = None
 WINDOW_HEADERS: Final = reading.NO_HEADERS
 _ROUTES: Final = frozenset({Route.GENERATE})
 

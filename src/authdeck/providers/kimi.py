@@ -9,7 +9,7 @@ from authdeck.account import Kind
 from authdeck.credential import Claims, Credential, Tokens
 from authdeck.errors import NotFound
 from authdeck.exchange import Outgoing, Passed, Refreshed, Reply
-from authdeck.providers import addresses, checks, failures, reading, refreshing, sending
+from authdeck.providers import addresses, checks, failures, reading, refreshing, sending, signing_in
 from authdeck.routing import Route
 from authdeck.settings import Providers
 from authdeck.verdict import Verdict
@@ -106,3 +106,27 @@ def read_failure(
     status: int, headers: Mapping[str, str], body: bytes, now: datetime, model: str | None = None
 ) -> Verdict:
     return failures.read(failures.take_apart(status, headers, body), (), now, model)
+
+
+# ---- signing in (RFC 8628) ----
+
+
+def _begin_device(settings: Providers) -> Outgoing:
+    values = {"client_id": settings.kimi.client_id}
+    return signing_in.form(addresses.below(settings.kimi.auth_url, "/api/oauth/device_authorization"), values)
+
+
+def _read_device(reply: Reply, settings: Providers) -> signing_in.DeviceCode:
+    return signing_in.read_device(reply, addresses.below(settings.kimi.auth_url, "/device"))
+
+
+def _poll(settings: Providers, code: signing_in.DeviceCode) -> Outgoing:
+    values = {
+        "grant_type": signing_in.DEVICE_GRANT,
+        "device_code": code.device_code,
+        "client_id": settings.kimi.client_id,
+    }
+    return signing_in.form(addresses.below(settings.kimi.auth_url, "/api/oauth/token"), values)
+
+
+LOGIN: Final = signing_in.Login(device=signing_in.DeviceLogin(_begin_device, _read_device, _poll, signing_in.read_poll))

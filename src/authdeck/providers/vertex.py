@@ -21,6 +21,7 @@ from authdeck.verdict import Verdict
 
 LEAD: Final = timedelta(minutes=5)
 KEEPS_TOKEN: Final = False
+LOGIN: Final = None
 WINDOW_HEADERS: Final = reading.NO_HEADERS
 """The key makes a new token at any time, so tokens are not worth a revision: they live in memory."""
 

@@ -12,7 +12,7 @@ from authdeck.credential import Claims, Credential, Tokens
 from authdeck.errors import NotFound
 from authdeck.evidence import Signal, Source
 from authdeck.exchange import Outgoing, Passed, Refreshed, Reply
-from authdeck.providers import addresses, checks, failures, reading, refreshing, sending, waiting
+from authdeck.providers import addresses, checks, failures, reading, refreshing, sending, signing_in, waiting
 from authdeck.quota import FULL, Accuracy, QuotaWindow, Window
 from authdeck.routing import Route
 from authdeck.settings import Providers
@@ -229,3 +229,32 @@ def _token_endpoint(document: Mapping[str, Any], settings: Providers) -> str:
     if said is not None and is_ours and addresses.url_problem(said) is None:
         return said
     return addresses.below(settings.xai.auth_url, _TOKEN_TAIL)
+
+
+# ---- signing in (RFC 8628) ----
+
+_LOGIN_SCOPE: Final = "openid profile email offline_access grok-cli:access api:access"
+
+
+def _begin_device(settings: Providers) -> Outgoing:
+    values = {
+        "client_id": settings.xai.client_id,
+        "scope": _LOGIN_SCOPE,
+    }
+    return signing_in.form(addresses.below(settings.xai.auth_url, "/oauth2/device/code"), values)
+
+
+def _read_device(reply: Reply, settings: Providers) -> signing_in.DeviceCode:
+    return signing_in.read_device(reply, addresses.below(settings.xai.auth_url, "/device"))
+
+
+def _poll(settings: Providers, code: signing_in.DeviceCode) -> Outgoing:
+    values = {
+        "grant_type": signing_in.DEVICE_GRANT,
+        "device_code": code.device_code,
+        "client_id": settings.xai.client_id,
+    }
+    return signing_in.form(addresses.below(settings.xai.auth_url, _TOKEN_TAIL), values)
+
+
+LOGIN: Final = signing_in.Login(device=signing_in.DeviceLogin(_begin_device, _read_device, _poll, signing_in.read_poll))

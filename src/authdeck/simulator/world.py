@@ -4,11 +4,13 @@ import base64
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from itertools import count
 from typing import Any, Final
 from urllib.parse import urlencode
 
 from authdeck.clock import Clock
+from authdeck.settings import Claude, Codex, Kimi, Xai
 from authdeck.simulator.accounts import LIFETIMES, Account, Accounts
 from authdeck.simulator.exchange import Answer, Asked, Refused, Said, json_answer
 from authdeck.simulator.failures import refusal
@@ -17,6 +19,38 @@ from authdeck.simulator.faults import Faults
 CLIENT_ID: Final = "simulated-client.apps.example.com"
 CLIENT_SECRET: Final = "secret_FAKE_of_the_simulated_client"  # noqa: S105 - fictional, and says so
 NEWCOMER: Final = "newcomer@example.com"
+
+
+CLIENTS: Final = {
+    "codex": (Codex().client_id, "http://localhost:1455/auth/callback"),
+    "claude": (Claude().client_id, "http://localhost:54545/callback"),
+    "antigravity": (CLIENT_ID, "http://localhost:51121/oauth-callback"),
+    "kimi": (Kimi().client_id, ""),
+    "xai": (Xai().client_id, "http://127.0.0.1:56121/callback"),
+}
+"""The one client that each provider knows, and where it leads its browsers back to."""
+
+INTERVAL: Final = timedelta(seconds=5)
+DEVICE_LIFE: Final = timedelta(minutes=15)
+
+
+@dataclass
+class Device:
+    """A device code that somebody was shown. ``asked_at``: when it was last polled."""
+
+    provider: str
+    client_id: str
+    ends: datetime
+    asked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A one-time code, bound to the PKCE challenge (S256) and the redirect that it was asked with."""
+
+    account: Account
+    challenge: str
+    redirect_uri: str
 
 
 @dataclass
@@ -32,8 +66,9 @@ class World:
     accounts: Accounts = field(init=False)
     faults: Faults = field(default_factory=Faults)
     signing_in: dict[str, Account] = field(default_factory=dict)
-    _codes: dict[str, tuple[Account, str]] = field(default_factory=dict)
-    _devices: dict[str, str] = field(default_factory=dict)
+    denying: set[str] = field(default_factory=set)
+    _codes: dict[str, Code] = field(default_factory=dict)
+    _devices: dict[str, Device] = field(default_factory=dict)
     _numbers: "count[int]" = field(default_factory=lambda: count(1))
 
     def __post_init__(self) -> None:
@@ -74,33 +109,60 @@ class World:
             return None
         return self.accounts.by_identity(provider, NEWCOMER) or self.accounts.add(provider, NEWCOMER)
 
-    def authorization_code(self, account: Account, challenge: str) -> str:
-        """A one-time code for the account, bound to a PKCE ``challenge`` (S256) unless that is empty."""
+    def authorization_code(self, account: Account, challenge: str, redirect_uri: str) -> str:
+        """A one-time code for the account."""
         code = f"code_FAKE_{self.number()}"
-        self._codes[code] = (account, challenge)
+        self._codes[code] = Code(account, challenge, redirect_uri)
         return code
 
-    def redeem(self, provider: str, code: str, verifier: str) -> Account:
-        account, challenge = self._codes.pop(code, (None, ""))
-        if account is None or account.provider != provider:
+    def redeem(self, provider: str, given: Mapping[str, Any]) -> Account:
+        """The account of a code, spent by this. Raises ``Refused`` unless client, redirect and verifier fit."""
+        if given.get("client_id") != CLIENTS[provider][0]:
+            raise self.refused(f"{provider}_oauth", 400, "invalid_client")
+        code = self._codes.pop(str(given.get("code")), None)
+        if code is None or code.account.provider != provider:
             raise self.refused(f"{provider}_oauth", 400, "the code is not known")
-        if challenge and challenge != pkce_challenge(verifier):
+        if given.get("redirect_uri") != code.redirect_uri:
+            raise self.refused(f"{provider}_oauth", 400, "the redirect differs")
+        if code.challenge != pkce_challenge(str(given.get("code_verifier") or "")):
             raise self.refused(f"{provider}_oauth", 400, "the code verifier does not match")
-        self.accounts.sign_in(account)
-        return account
+        self.accounts.sign_in(code.account)
+        return code.account
 
-    def start_device(self, provider: str) -> str:
+    def start_device(self, provider: str, asked: Asked) -> str:
+        """A device code for the one client that the provider knows."""
+        client_id = str(asked.document.get("client_id"))
+        if client_id != CLIENTS[provider][0]:
+            raise Refused(json_answer({"error": "invalid_client"}, 401))
         device = f"device_FAKE_{self.number()}"
-        self._devices[device] = provider
+        self._devices[device] = Device(provider, client_id, self.clock.now() + DEVICE_LIFE)
         return device
 
-    def finish_device(self, provider: str, device: str) -> Account | None:
-        """The account that signed in on the device's page, or ``None`` while nobody has."""
-        if self._devices.get(device) != provider:
+    def finish_device(self, provider: str, code: str) -> Account:
+        """The account that signed in on the device's page; the code is spent by it.
+
+        Raises ``Refused`` in the words of RFC 8628: ``authorization_pending``, ``slow_down``, ``access_denied``,
+        ``expired_token``.
+        """
+        now, device = self.clock.now(), self._devices.get(code)
+        if device is None or device.provider != provider:
             raise self.refused(f"{provider}_oauth", 400, "the device code is not known")
+        if device.ends <= now:
+            raise _waiting("expired_token")
+        if provider in self.denying:
+            self.denying.discard(provider)
+            del self._devices[code]
+            raise _waiting("access_denied")
         if account := self.someone(provider):
-            del self._devices[device]
-        return account
+            del self._devices[code]
+            return account
+        is_hasty = device.asked_at is not None and now - device.asked_at < INTERVAL
+        device.asked_at = now
+        raise _waiting("slow_down" if is_hasty else "authorization_pending")
+
+
+def _waiting(error: str) -> Refused:
+    return Refused(json_answer({"error": error}, 400))
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +184,26 @@ def authorize(provider: str) -> Callable[[World, Asked, Account | None], Answer]
     """The page a browser is sent to: it signs someone in at once and leads back with a code."""
 
     def play(world: World, asked: Asked, _account: Account | None) -> Answer:
+        client_id, redirect_uri = CLIENTS[provider]
+        expected = {
+            "client_id": client_id,
+            "redirect_uri": redirect_uri,
+            "response_type": "code",
+            "code_challenge_method": "S256",
+        }
+        wrong = [name for name, value in expected.items() if asked.query.get(name) != value]
+        wrong += [name for name in ("state", "code_challenge") if not asked.query.get(name)]
+        if wrong:
+            return Answer(400, {"content-type": "text/plain"}, f"Wrong here: {', '.join(wrong)}".encode())
+        if provider in world.denying:
+            world.denying.discard(provider)
+            back = urlencode({"error": "access_denied", "state": asked.query["state"]})
+            return Answer(302, {"location": f"{redirect_uri}?{back}"})
         if (account := world.someone(provider)) is None:
             return Answer(403, {"content-type": "text/plain"}, b"Nobody is about to sign in here.")
-        code = world.authorization_code(account, asked.query.get("code_challenge", ""))
-        back = urlencode({"code": code, "state": asked.query.get("state", "")})
-        return Answer(302, {"location": f"{asked.query.get('redirect_uri', '')}?{back}"})
+        code = world.authorization_code(account, asked.query["code_challenge"], redirect_uri)
+        back = urlencode({"code": code, "state": asked.query["state"]})
+        return Answer(302, {"location": f"{redirect_uri}?{back}"})
 
     return play
 

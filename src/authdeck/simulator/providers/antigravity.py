@@ -86,7 +86,7 @@ def _token(world: World, asked: Asked, account: Account | None) -> Answer:
     if (given.get("client_id"), given.get("client_secret")) != (CLIENT_ID, CLIENT_SECRET):
         return json_answer({"error": "invalid_client", "error_description": "Unauthorized"}, 401)
     if given.get("grant_type") == "authorization_code":
-        account = world.redeem("antigravity", str(given.get("code")), str(given.get("code_verifier") or ""))
+        account = world.redeem("antigravity", given)
         return json_answer(token_fields(account, refresh_token=account.refresh_token))
     return json_answer(token_fields(world.accounts.rotate("antigravity", str(given.get("refresh_token")))))
 

@@ -112,7 +112,7 @@ def _profile(_world: World, _asked: Asked, account: Account | None) -> Answer:
 def _token(world: World, asked: Asked, _account: Account | None) -> Answer:
     given = asked.document
     if given.get("grant_type") == "authorization_code":
-        account = world.redeem("claude", str(given.get("code")), str(given.get("code_verifier")))
+        account = world.redeem("claude", given)
     else:
         account = world.accounts.rotate("claude", str(given.get("refresh_token")))
     return json_answer(

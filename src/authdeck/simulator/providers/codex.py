@@ -1,14 +1,16 @@
 """ChatGPT's Codex backend and its sign-in: rotating refresh tokens, usage windows in headers."""
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
 from authdeck.simulator.accounts import Account
-from authdeck.simulator.exchange import Answer, Asked, json_answer, stream_answer
+from authdeck.simulator.exchange import Answer, Asked, Refused, json_answer, stream_answer
 from authdeck.simulator.world import (
     Endpoint,
     World,
     authorize,
+    pkce_challenge,
     refresher,
     signed_in,
     token_fields,
@@ -105,24 +107,26 @@ def _settings(_world: World, _asked: Asked, _account: Account | None) -> Answer:
 def _token(world: World, asked: Asked, _account: Account | None) -> Answer:
     given = asked.document
     if given.get("grant_type") == "authorization_code":
-        account = world.redeem("codex", str(given.get("code")), str(given.get("code_verifier")))
+        account = world.redeem("codex", given)
     else:
         account = world.accounts.rotate("codex", str(given.get("refresh_token")))
     return json_answer(token_fields(account, refresh_token=account.refresh_token, id_token=account.id_token))
 
 
-def _device_code(world: World, _asked: Asked, _account: Account | None) -> Answer:
-    device = world.start_device("codex")
+def _device_code(world: World, asked: Asked, _account: Account | None) -> Answer:
+    device = world.start_device("codex", asked)
     return json_answer({"device_auth_id": device, "user_code": "FAKE-CODE", "interval": "5"})
 
 
 def _device_token(world: World, asked: Asked, _account: Account | None) -> Answer:
     """403 while nobody signed in; then a code with the verifier that redeems it."""
-    account = world.finish_device("codex", str(asked.document.get("device_auth_id")))
-    if account is None:
-        return json_answer({"error": "authorization_pending"}, 403)
-    code = world.authorization_code(account, "")
-    return json_answer({"authorization_code": code, "code_challenge": "FAKE", "code_verifier": "verifier_FAKE"})
+    try:
+        account = world.finish_device("codex", str(asked.document.get("device_auth_id")))
+    except Refused as refused:
+        raise Refused(replace(refused.answer, status=403)) from None
+    verifier = f"verifier_FAKE_{world.number()}"
+    code = world.authorization_code(account, pkce_challenge(verifier), f"{world.url}{_AUTH}/deviceauth/callback")
+    return json_answer({"authorization_code": code, "code_verifier": verifier})
 
 
 ENDPOINTS: Final = (

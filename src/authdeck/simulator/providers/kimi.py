@@ -45,11 +45,11 @@ def _share(used: float, resets_at: datetime) -> dict[str, Any]:
     return {"limit": "100", "used": f"{used:g}", "remaining": f"{100 - used:g}", "resetTime": rfc3339(resets_at)}
 
 
-def _device(world: World, _asked: Asked, _account: Account | None) -> Answer:
+def _device(world: World, asked: Asked, _account: Account | None) -> Answer:
     page = f"{world.url}/kimi-auth/device"
     return json_answer(
         {
-            "device_code": world.start_device("kimi"),
+            "device_code": world.start_device("kimi", asked),
             "user_code": "FAKE-CODE",
             "verification_uri": page,
             "verification_uri_complete": f"{page}?user_code=FAKE-CODE",
@@ -64,8 +64,6 @@ def _token(world: World, asked: Asked, _account: Account | None) -> Answer:
     if given.get("grant_type") != DEVICE_GRANT:
         return _tokens(world.accounts.rotate("kimi", str(given.get("refresh_token"))))
     account = world.finish_device("kimi", str(given.get("device_code")))
-    if account is None:
-        return json_answer({"error": "authorization_pending"}, 400)
     world.accounts.sign_in(account)
     return _tokens(account)
 

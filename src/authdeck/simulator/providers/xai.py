@@ -41,10 +41,10 @@ def _discovery(world: World, _asked: Asked, _account: Account | None) -> Answer:
     )
 
 
-def _device(world: World, _asked: Asked, _account: Account | None) -> Answer:
+def _device(world: World, asked: Asked, _account: Account | None) -> Answer:
     return json_answer(
         {
-            "device_code": world.start_device("xai"),
+            "device_code": world.start_device("xai", asked),
             "user_code": "FAKE-CODE",
             "verification_uri": f"{world.url}/xai-auth/device",
             "expires_in": 1800,
@@ -59,12 +59,10 @@ def _token(world: World, asked: Asked, _account: Account | None) -> Answer:
     if grant == "refresh_token":
         return _tokens(world.accounts.rotate("xai", str(given.get("refresh_token"))))
     if grant == "authorization_code":
-        return _tokens(world.redeem("xai", str(given.get("code")), str(given.get("code_verifier") or "")))
+        return _tokens(world.redeem("xai", given))
     if grant != DEVICE_GRANT:
         return json_answer({"error": "unsupported_grant_type"}, 400)
     account = world.finish_device("xai", str(given.get("device_code")))
-    if account is None:
-        return json_answer({"error": "authorization_pending"}, 400)
     world.accounts.sign_in(account)
     return _tokens(account)
 
