@@ -15,10 +15,12 @@ def locale_of(request: HTTPConnection) -> str:
     chosen = request.cookies.get(COOKIE)
     if chosen in LOCALES:
         return chosen
-    return _wished(request.headers.get("accept-language", "")[:_LONGEST])
+    return best_of(request.headers.get("accept-language", ""))
 
 
-def _wished(header: str) -> str:
+def best_of(header: str) -> str:
+    """The first language of an ``Accept-Language`` header that we speak."""
+    header = header[:_LONGEST]
     for _, word in sorted(
         ((-_quality(part), part.partition(";")[0].strip()) for part in header.split(",")), key=_first
     ):

@@ -8,6 +8,7 @@ from starlette.types import Scope
 
 from authdeck.access import Actor
 from authdeck.errors import DeckError
+from authdeck.operations.log_in import Beginner
 from authdeck.operations.sign_in import Session
 
 if TYPE_CHECKING:
@@ -50,3 +51,10 @@ def actor_of(seen: HTTPConnection | Scope) -> Actor:
     if caller is None:
         raise DeckError("sign_in_needed", status=401)
     return caller.actor
+
+
+def beginner_of(seen: HTTPConnection | Scope) -> Beginner:
+    """Who begins a login, and the session that it then belongs to. Raises as ``actor_of``."""
+    actor, caller = actor_of(seen), visit_of(seen).caller
+    session = caller.session if caller is not None else None
+    return Beginner(actor, session.csrf if session is not None else None)

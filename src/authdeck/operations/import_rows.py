@@ -28,13 +28,18 @@ from authdeck.upstream.origins import Approval, Origins, origin_of
 
 @dataclass(slots=True)
 class Importing:
-    """One import under way. ``batch`` is ``None`` for a preview, which remembers here what earlier rows offered."""
+    """One import under way. ``batch`` is ``None`` for a preview, which remembers here what earlier rows offered.
+
+    ``why`` is the revisions' reason; ``proven``: the provider itself has just said whose the tokens are.
+    """
 
     desk: Desk
     actor: Actor
     batch: str | None
     cliproxy_auth_dir: str | None
     apply_settings: bool
+    why: str = "imported"
+    proven: bool = False
     _offered: dict[str, tuple[str, frozenset[tuple[str, str]]]] = field(default_factory=dict, repr=False)
 
     def remember(self, draft: Draft, who: Identity) -> None:
@@ -106,7 +111,7 @@ def _add(
         claims=draft.claims,
         identity_hash=None if apart else identity_hash(desk, who),
         identity_strength=Strength.PARTIAL.value if apart else who.strength.value,
-        identity_proven=False,
+        identity_proven=importing.proven,
         refresh_by=refresh_by,
         headers_sealed=seals.seal_headers(desk.vault, auth_index, draft.secret_settings.headers),
         proxy=seals.seal_proxy(desk.vault, connection, draft.secret_settings.proxy_url, desk.clock),
@@ -144,6 +149,8 @@ def _update(
     known_as = identity_hash(desk, who)
     if account.identity_strength != Strength.FULL.value and known_as is not None:
         columns |= {"identity_hash": known_as, "identity_strength": who.strength.value}
+    if importing.proven:
+        columns |= {"identity_proven": True, "refresh_by": RefreshBy.AUTHDECK.value}  # the tokens are ours alone
     if importing.apply_settings:
         columns |= account_writes.setting_columns(draft.settings)
     account_writes.change(connection, account.key, columns, at=desk.now())
@@ -183,7 +190,7 @@ def _add_revision(
         number=number,
         parent=parent,
         generation=generation,
-        why="imported",
+        why=importing.why,
         source=draft.source,
         actor=importing.actor.name,
         at=desk.now(),

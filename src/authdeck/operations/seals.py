@@ -19,6 +19,7 @@ _PROXIES: Final = "proxies"
 _REVISIONS: Final = "revisions"
 _BATCHES: Final = "batches"
 _BATCH_ITEMS: Final = "batch_items"
+_LOGINS: Final = "logins"
 
 
 def seal_file(vault: Vault, auth_index: str, number: int, content: bytes) -> bytes:
@@ -79,3 +80,12 @@ def seal_row(vault: Vault, batch: str, row: int, content: bytes) -> bytes:
 
 def open_row(vault: Vault, batch: str, row: int, sealed: bytes) -> bytes:
     return vault.open(sealed, Place(_BATCH_ITEMS, batch, row))
+
+
+def seal_login(vault: Vault, login_id: str, content: bytes) -> bytes:
+    """Seal what a sign-in at a provider goes on with."""
+    return vault.seal(content, Place(_LOGINS, login_id))
+
+
+def open_login(vault: Vault, login_id: str, sealed: bytes) -> bytes:
+    return vault.open(sealed, Place(_LOGINS, login_id))

@@ -145,6 +145,17 @@ def store_candidate(connection: WriteConnection, account_key: int, candidate: Ca
     )
 
 
+def resolve_candidates(connection: WriteConnection, account_key: int, action: str, *, by: str, at: datetime) -> int:
+    """Close the account's pending rows that suggest this: it was done. How many there were."""
+    mine = (
+        candidates.c.account == account_key,
+        candidates.c.suggested_action == action,
+        candidates.c.status == Status.PENDING.value,
+    )
+    values = {"status": Status.RESOLVED.value, "resolved_at": at, "resolved_by": by}
+    return connection.execute(update(candidates).where(*mine).values(values)).rowcount
+
+
 def store_incident(connection: WriteConnection, incident: Incident) -> Incident:
     """Open it, or bring the one with its key up to date. The incident with its key."""
     columns = {"count": incident.count, "last_at": incident.last_at, "closed_at": incident.closed_at}

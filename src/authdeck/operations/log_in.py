@@ -1,0 +1,426 @@
+"""Signing in at a provider: from its page or a device code to an account with fresh tokens. Nothing is saved before.
+
+A login is a row (``storage.reading.logins``), so it survives a restart; what runs here for it is a device's polling and
+an open loopback port. Every step is a compare-and-set on its status: of two that do the same, one is told no.
+"""
+
+import asyncio
+import json
+import secrets
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, Final
+
+from authdeck import ids, tasks
+from authdeck.access import Actor, Role
+from authdeck.account import Provider
+from authdeck.acts import Act
+from authdeck.credential import Draft
+from authdeck.errors import Conflict, DeckError, NotFound
+from authdeck.exchange import Outgoing, Reply
+from authdeck.operations import call_backs, login_storing, seals
+from authdeck.operations.call_backs import CallBack
+from authdeck.operations.desk import Desk
+from authdeck.operations.login_now import LoginNow, login_of, shown
+from authdeck.operations.login_storing import SignedIn
+from authdeck.operations.login_waiting import Pause, Ports, Waiting, decided
+from authdeck.operations.records import changed, record
+from authdeck.providers.signing_in import DeviceCode, Grant, Login, Polled, Step, Way, challenge
+from authdeck.storage.database import ReadConnection, WriteConnection
+from authdeck.storage.reading import accounts, logins
+from authdeck.storage.reading.logins import OPEN, StoredLogin
+from authdeck.storage.writing import logins as writing
+from authdeck.upstream.failures import UpstreamFailure
+
+LIFE: Final = timedelta(minutes=10)
+KEPT: Final = timedelta(days=1)
+CHANGE: Final = "login"
+
+
+@dataclass(frozen=True, slots=True)
+class Beginner:
+    """Who begins a login, and the session it belongs to: ``None`` for keys and the command line."""
+
+    actor: Actor
+    session: str | None = None
+
+
+class Logins:
+    """All logins under way. ``start`` when the server starts, ``close`` when it stops."""
+
+    def __init__(self, desk: Desk, ports: Ports, pause: Pause = asyncio.sleep) -> None:
+        self._desk: Final = desk
+        self._waiting: Final = Waiting(ports)
+        self._pause: Final = pause
+
+    async def start(self) -> None:
+        """Go on with what a former process began; what it was exchanging is lost, and says so."""
+        self._desk.feed.subscribe(CHANGE, self._saw)
+        if not self._desk.database.is_sqlite:
+            return  # another process may be at it; one that died lets its logins run out
+        for login in await self._desk.read(logins.open_ones):
+            if login.status == "exchanging":
+                await self._fail(login.id, DeckError("login_interrupted"))
+            elif login.status == "pending":
+                await self._go_on(login)
+
+    async def close(self) -> None:
+        await self._waiting.close()
+
+    # ---- what a person does ----
+
+    async def begin(
+        self, provider: str, beginner: Beginner, *, way: Way | None = None, expected: str | None = None
+    ) -> LoginNow:
+        """A new login. ``expected`` is the auth_index that it is for.
+
+        Raises ``NotFound``: ``provider_without_login``, ``account_not_found``; ``DeckError``: ``login_needs_settings``,
+        ``login_way_unknown``, ``login_provider_differs``, and what the provider's device endpoint refused.
+        """
+        named, login = login_of(provider)
+        if missing := login.missing(self._desk.settings.providers):
+            raise DeckError("login_needs_settings", status=409, provider=provider, settings=list(missing))
+        way = way or login.ways[0]
+        if way not in login.ways:
+            known = [each.value for each in login.ways]
+            raise DeckError("login_way_unknown", status=422, provider=provider, way=way.value, known=known)
+        if expected is not None:
+            await self._desk.read(partial(_require_provider, auth_index=expected, provider=named))
+        if way is Way.BROWSER:
+            stored = await self._begin_in_browser(named, login, beginner, expected)
+        else:
+            stored = await self._begin_on_device(named, login, beginner, expected)
+        await self._go_on(stored)
+        return self._shown(stored)
+
+    async def get(self, login_id: str, beginner: Beginner) -> LoginNow:
+        """Raises ``NotFound('login_not_found')`` for those of other sessions too."""
+        return self._shown(await self._desk.read(partial(self._mine, login_id=login_id, beginner=beginner)))
+
+    async def mine(self, beginner: Beginner) -> list[LoginNow]:
+        """The session's own ones of the last day, newest first."""
+        since, session = self._desk.now() - KEPT, self._session(beginner)
+        stored = await self._desk.read(partial(logins.of_session, session=session, since=since))
+        return [self._shown(each) for each in stored]
+
+    async def call_back(self, login_id: str, pasted: str, beginner: Beginner) -> LoginNow:
+        """Finish a browser login with the address that the provider's page led to.
+
+        Raises as ``call_backs.read``, and ``Conflict``: ``login_not_pending``, ``call_back_of_another``,
+        ``call_back_state_unknown``. A refusal of the provider is the login's ``error``, not raised.
+        """
+        login = await self._desk.read(partial(self._mine, login_id=login_id, beginner=beginner))
+        self._require(login, "pending")
+        back = call_backs.read(pasted)
+        found = await self._by_state(back)
+        if found is None:
+            raise Conflict("call_back_state_unknown")
+        if found.id != login.id:
+            raise Conflict("call_back_of_another" if found.session == login.session else "call_back_state_unknown")
+        await self._finish(login, back)
+        return await self.get(login_id, beginner)
+
+    async def arrived(self, url: str) -> None:
+        """A browser came back to a loopback port. Its state says which login it is of. Raises as ``call_back``."""
+        back = call_backs.read(url)
+        login = await self._by_state(back)
+        if login is None:
+            raise Conflict("call_back_state_unknown")
+        await self._finish(login, back)
+        after = await self._desk.read(partial(logins.one, login_id=login.id))
+        if after.status == "failed":
+            raise DeckError(after.outcome["error"]["code"], **after.outcome["error"]["params"])
+
+    async def choose(self, login_id: str, choice: str, beginner: Beginner) -> LoginNow:
+        """Say where the account that came back belongs. Raises ``choice_unknown``, ``login_not_pending``."""
+        login = await self._desk.read(partial(self._mine, login_id=login_id, beginner=beginner))
+        self._require(login, "choosing")
+        document = self._sealed(login)["document"]
+        draft = login_storing.draft_of(self._desk, login.provider, document)
+        await self._store(login, draft, document, choice)
+        return await self.get(login_id, beginner)
+
+    async def cancel(self, login_id: str, beginner: Beginner) -> LoginNow:
+        """End it; nothing of it is kept. One that has ended stays as it is."""
+
+        def work(connection: WriteConnection) -> None:
+            login = self._mine(connection, login_id, beginner)
+            if writing.end(connection, login.id, "cancelled", among=OPEN, outcome=login.outcome):
+                record(self._desk, connection, beginner.actor, Act.LOGIN_CANCELLED, login.id)
+                changed(self._desk, connection, CHANGE, login.id)
+
+        await self._desk.write(work)
+        return await self.get(login_id, beginner)
+
+    async def follow(self, login_id: str, beginner: Beginner) -> AsyncGenerator[LoginNow, None]:
+        """The login as it is, and again whenever it changed; ends with it."""
+        with self._waiting.watching(login_id) as event:
+            while True:
+                event.clear()
+                now = await self.get(login_id, beginner)
+                yield now
+                if now.has_ended:
+                    return
+                await event.wait()
+
+    async def expire(self) -> None:
+        """For the timetable: end those whose time has run out, forget those of yesterday."""
+        now = self._desk.now()
+
+        def work(connection: WriteConnection) -> None:
+            for login in logins.open_ones(connection):
+                if login.expires_at <= now and writing.end(
+                    connection, login.id, "expired", among=OPEN, outcome=login.outcome
+                ):
+                    changed(self._desk, connection, CHANGE, login.id)
+            writing.forget(connection, now - KEPT)
+
+        if await self._desk.read(partial(_is_any_due, now=now)):
+            await self._desk.write(work)
+
+    # ---- beginning ----
+
+    async def _begin_in_browser(
+        self, provider: Provider, login: Login, beginner: Beginner, expected: str | None
+    ) -> StoredLogin:
+        assert login.browser is not None
+        state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(48)
+        url = login.browser.authorize(self._desk.settings.providers, state, challenge(verifier))
+        kept = {"way": Way.BROWSER.value, "verifier": verifier, "state": state, "url": url}
+        return await self._add(provider, kept, beginner, expected, LIFE, state)
+
+    async def _begin_on_device(
+        self, provider: Provider, login: Login, beginner: Beginner, expected: str | None
+    ) -> StoredLogin:
+        assert login.device is not None
+        settings = self._desk.settings.providers
+        try:
+            reply = await self._desk.calls.send(login.device.begin(settings))
+        except UpstreamFailure as failure:
+            raise _unreachable(failure) from None
+        code = login.device.read_begin(reply, settings)
+        kept = {"way": Way.DEVICE.value, "device": asdict(code)}
+        return await self._add(provider, kept, beginner, expected, min(LIFE, timedelta(seconds=code.life)), None)
+
+    async def _add(
+        self,
+        provider: Provider,
+        kept: Mapping[str, Any],
+        beginner: Beginner,
+        expected: str | None,
+        life: timedelta,
+        state: str | None,
+    ) -> StoredLogin:
+        desk, login_id, at = self._desk, ids.new_id(), self._desk.now()
+
+        def work(connection: WriteConnection) -> StoredLogin:
+            writing.add(
+                connection,
+                login_id=login_id,
+                provider=provider.value,
+                account_key=accounts.by_index(connection, expected).key if expected is not None else None,
+                state_hash=self._state_hash(state) if state is not None else None,
+                sealed=seals.seal_login(desk.vault, login_id, json.dumps(kept).encode()),
+                session=self._session(beginner),
+                outcome={"by": beginner.actor.name, "way": kept["way"]},
+                at=at,
+                expires_at=at + life,
+            )
+            after = {"provider": provider.value, "expected": expected}
+            record(desk, connection, beginner.actor, Act.LOGIN_BEGUN, login_id, after=after)
+            return logins.one(connection, login_id)
+
+        return await desk.write(work)
+
+    async def _go_on(self, login: StoredLogin) -> None:
+        """What a pending login needs while it waits: its port open, or its device polled."""
+        described = login_of(login.provider)[1]
+        if login.outcome["way"] == Way.BROWSER.value and described.browser is not None:
+            await self._waiting.listen(login.id, described.browser.port)
+
+        elif described.device is not None:
+            self._waiting.poll(login.id, self._poll(login, described))
+
+    # ---- finishing ----
+
+    async def _by_state(self, back: CallBack) -> StoredLogin | None:
+        return await self._desk.read(partial(logins.by_state, state_hash=self._state_hash(back.state)))
+
+    async def _finish(self, login: StoredLogin, back: CallBack) -> None:
+        """Spend the state, then exchange the code. Who asked may leave: it goes on."""
+        kept, described = self._sealed(login), login_of(login.provider)[1]
+        assert described.browser is not None
+        now = self._desk.now()
+        move = partial(writing.move, login_id=login.id, status="exchanging", among=("pending",), at=now)
+        if not await self._desk.write(move):
+            raise Conflict("login_not_pending", problem="expired" if login.expires_at <= now else "exchanging")
+        if back.error:
+            code = "login_denied" if back.error == "access_denied" else "login_refused"
+            await self._fail(login.id, DeckError(code, problem="error_in_call_back"))
+            return
+        grant = Grant(back.code, kept["verifier"], kept["state"], described.browser.redirect_uri)
+        outgoing = described.browser.exchange(self._desk.settings.providers, grant)
+        await asyncio.shield(tasks.start(self._exchange(login, described, outgoing), name="exchange a login's code"))
+
+    async def _exchange(self, login: StoredLogin, described: Login, outgoing: Outgoing) -> None:
+        try:
+            reply = await self._desk.calls.send(outgoing)
+            await self._take(login, described, described.read_tokens(reply, self._desk.now()))
+        except UpstreamFailure as failure:
+            await self._fail(login.id, _unreachable(failure))
+        except DeckError as error:
+            await self._fail(login.id, error)
+
+    async def _take(self, login: StoredLogin, described: Login, tokens: Mapping[str, Any]) -> None:
+        """Tokens came: ask whose they are, then store them where they belong."""
+        document = dict(tokens)
+        for lookup in described.lookups:
+            document |= lookup.read(await self._asked(lookup.ask(document, self._desk.settings.providers)))
+        draft = login_storing.draft_of(self._desk, login.provider, document)
+        await self._store(login, draft, document, None)
+
+    async def _asked(self, outgoing: Outgoing) -> Reply:
+        """Whose tokens they are is good to know, and no reason to lose them."""
+        try:
+            return await self._desk.calls.send(outgoing)
+        except UpstreamFailure:
+            return Reply(503, {}, b"")
+
+    async def _store(self, login: StoredLogin, draft: Draft, document: Mapping[str, Any], choice: str | None) -> None:
+        """In one transaction with the login's end: what was cancelled meanwhile stores nothing.
+
+        Raises ``Conflict('login_not_pending')``.
+        """
+        desk, actor = self._desk, Actor(login.outcome["by"], Role.OPERATOR)
+        among = ("exchanging",) if choice is None else ("choosing",)
+
+        def work(connection: WriteConnection) -> None:
+            now_stored = logins.one(connection, login.id)
+            self._require(now_stored, *among)
+            made = login_storing.place(
+                desk, connection, draft, actor, login_id=login.id, expected=login.expected, choice=choice
+            )
+            told = {**login.outcome, **_told(made)}
+            if made.choices:
+                kept = {"way": login.outcome["way"], "document": dict(document)}
+                sealed = seals.seal_login(desk.vault, login.id, json.dumps(kept).encode())
+                writing.move(connection, login.id, "choosing", among=among, at=desk.now(), sealed=sealed, outcome=told)
+            elif made.reason is not None:
+                raise DeckError("login_not_stored", status=409, problem=made.reason)
+            else:
+                writing.end(connection, login.id, "done", among=among, outcome=told)
+                after = {"login": login.id, "provider": login.provider, "outcome": made.outcome}
+                record(desk, connection, actor, Act.LOGIN_DONE, made.auth_index or login.id, after=after)
+            changed(desk, connection, CHANGE, login.id)
+
+        await desk.write(work)
+
+    async def _fail(self, login_id: str, error: DeckError) -> None:
+        """Not stored, and why: codes only. One that ended otherwise meanwhile stays so."""
+        desk = self._desk
+
+        def work(connection: WriteConnection) -> None:
+            login = logins.one(connection, login_id)
+            told = {**login.outcome, "error": {"code": error.code, "params": error.params}}
+            if writing.end(connection, login_id, "failed", among=("pending", "exchanging"), outcome=told):
+                actor = Actor(login.outcome["by"], Role.OPERATOR)
+                record(desk, connection, actor, Act.LOGIN_FAILED, login_id, after={"code": error.code})
+                changed(desk, connection, CHANGE, login_id)
+
+        await desk.write(work)
+
+    # ---- polling ----
+
+    async def _poll(self, login: StoredLogin, described: Login) -> None:
+        assert described.device is not None
+        code = DeviceCode(**self._sealed(login)["device"])
+        polled = await decided(self._desk, described.device, code, login.expires_at, self._pause)
+        if polled is None:
+            return
+        if polled.step is Step.REFUSED:
+            await self._fail(login.id, DeckError(polled.code))
+        else:
+            await asyncio.shield(tasks.start(self._approved(login, described, polled), name="take a device login"))
+
+    async def _approved(self, login: StoredLogin, described: Login, polled: Polled) -> None:
+        assert described.device is not None
+        now = self._desk.now()
+        move = partial(writing.move, login_id=login.id, status="exchanging", among=("pending",), at=now)
+        if not await self._desk.write(move):
+            return
+        if polled.grant is not None and described.device.exchange is not None:
+            outgoing = described.device.exchange(self._desk.settings.providers, polled.grant)
+            await self._exchange(login, described, outgoing)
+            return
+        try:
+            await self._take(login, described, polled.document)
+        except DeckError as error:
+            await self._fail(login.id, error)
+
+    # ---- seeing ----
+
+    async def _saw(self, login_id: str) -> None:
+        """It changed, here or in another process: tell who watches, and let go of what it no longer needs."""
+        login = await self._desk.read(partial(logins.one, login_id=login_id))
+        if login.status != "pending":
+            await self._waiting.let_go(login_id)
+        self._waiting.wake(login_id)
+
+    def _mine(self, connection: ReadConnection, login_id: str, beginner: Beginner) -> StoredLogin:
+        login = logins.one(connection, login_id)
+        if login.session != self._session(beginner):
+            raise NotFound("login_not_found")
+        return login
+
+    def _require(self, login: StoredLogin, *statuses: str) -> None:
+        """Raises ``Conflict('login_not_pending')`` naming the status that it has."""
+        is_over = login.expires_at <= self._desk.now()
+        if is_over or login.status not in statuses:
+            status = "expired" if is_over and login.status in OPEN else login.status
+            raise Conflict("login_not_pending", problem=status)
+
+    def _session(self, beginner: Beginner) -> str:
+        bound = beginner.session if beginner.session is not None else f"actor:{beginner.actor.name}"
+        return self._desk.vault.keyed_hash("login_session", bound)
+
+    def _state_hash(self, state: str) -> str:
+        return self._desk.vault.keyed_hash("login_state", state)
+
+    def _sealed(self, login: StoredLogin) -> Mapping[str, Any]:
+        if login.sealed is None:
+            raise Conflict("login_not_pending", problem=login.status)
+        kept: Mapping[str, Any] = json.loads(seals.open_login(self._desk.vault, login.id, login.sealed))
+        return kept
+
+    def _shown(self, login: StoredLogin) -> LoginNow:
+        kept = self._sealed(login) if login.status == "pending" else {}
+        return shown(login, kept, self._desk.now(), is_listening=self._waiting.is_listening(login.id))
+
+
+def _told(made: SignedIn) -> Mapping[str, Any]:
+    return {
+        "outcome": made.outcome,
+        "auth_index": made.auth_index,
+        "file_name": made.file_name,
+        "reason": made.reason,
+        "choices": list(made.choices),
+        "labels": dict(made.labels),
+    }
+
+
+def _require_provider(connection: ReadConnection, *, auth_index: str, provider: Provider) -> None:
+    account = accounts.by_index(connection, auth_index)
+    if account.provider is not provider:
+        raise DeckError(
+            "login_provider_differs", status=422, provider=account.provider.value, file_name=account.file_name
+        )
+
+
+def _is_any_due(connection: ReadConnection, *, now: datetime) -> bool:
+    return any(login.expires_at <= now for login in logins.open_ones(connection))
+
+
+def _unreachable(failure: UpstreamFailure) -> DeckError:
+    return DeckError("login_unreachable", status=502, problem=failure.code)

@@ -1,0 +1,500 @@
+"""Signing in at simulated providers that check client, redirect, PKCE, state and one-time codes."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx2
+import pytest
+import pytest_asyncio
+
+from authdeck import tasks
+from authdeck.account import Provider
+from authdeck.action import Candidate
+from authdeck.directory import Directory
+from authdeck.errors import Conflict, DeckError, NotFound
+from authdeck.evidence import Action
+from authdeck.hold import Hold, Owner
+from authdeck.operations import trash
+from authdeck.operations.changes import ChangeFeed
+from authdeck.operations.desk import Desk
+from authdeck.operations.entries import Mirror
+from authdeck.operations.import_files import Source, import_files
+from authdeck.operations.keyring import open_vault
+from authdeck.operations.log_in import Beginner, Logins
+from authdeck.operations.login_now import LoginNow
+from authdeck.pool import Pool
+from authdeck.providers import PROVIDERS
+from authdeck.providers.signing_in import Way
+from authdeck.settings import load
+from authdeck.simulator import Account, Simulator
+from authdeck.storage.database import Database
+from authdeck.storage.reading import accounts, holds, revisions
+from authdeck.storage.tables import audit as audits
+from authdeck.storage.tables import candidates
+from authdeck.storage.tables import logins as table
+from authdeck.storage.writing import evidence as evidence_writes
+from authdeck.storage.writing import holds as hold_writes
+from authdeck.upstream.calls import Calls
+from authdeck.upstream.origins import Origins
+from authdeck.upstream.sessions import Sessions
+from authdeck.vault.keys import create_key_file
+from fakes.clock import SetClock
+from fakes.people import ANN, BOB
+from fakes.ports import FakePorts
+
+HERE = Beginner(ANN, "session-of-ann")
+THERE = Beginner(BOB, "session-of-bob")
+BROWSERS = ("codex", "claude", "antigravity")
+DEVICES = ("codex", "kimi", "xai")
+
+
+class Pauses:
+    """Waits of the polling: each ends when the test says so, and moves the clock as far."""
+
+    def __init__(self, clock: SetClock) -> None:
+        self._clock = clock
+        self._turns: asyncio.Queue[float] = asyncio.Queue()
+        self._go = asyncio.Semaphore(0)
+
+    async def __call__(self, seconds: float) -> None:
+        self._turns.put_nowait(seconds)
+        await self._go.acquire()
+        self._clock.move(seconds=seconds)
+
+    async def next(self) -> float:
+        """How long it waits now."""
+        return await asyncio.wait_for(self._turns.get(), 10)
+
+    def go(self) -> None:
+        self._go.release()
+
+
+@pytest.fixture
+def simulator(clock: SetClock):
+    with Simulator(clock).running() as made:
+        yield made
+
+
+@pytest_asyncio.fixture
+async def desk(database: Database, clock: SetClock, tmp_path: Path, simulator: Simulator) -> AsyncIterator[Desk]:
+    """A desk whose providers are the simulated ones."""
+    settings = load({"AUTHDECK_HOME": str(tmp_path)}, providers=_providers(simulator))
+    sessions = Sessions(Origins(settings.providers, own_host=settings.host, own_port=settings.port))
+    create_key_file(tmp_path / "master.key")
+    vault = open_vault(database, settings, clock)
+    made = Desk(settings, clock, "b" * 32, database, vault, ChangeFeed(), Directory(), Calls(sessions))
+    await Mirror(made, Pool(lambda account: PROVIDERS[account.provider].routes(account.kind))).load()
+    yield made
+    await sessions.close()
+
+
+@pytest.fixture
+def ports() -> FakePorts:
+    return FakePorts()
+
+
+@pytest.fixture
+def pauses(clock: SetClock) -> Pauses:
+    return Pauses(clock)
+
+
+@pytest_asyncio.fixture
+async def logins(desk: Desk, ports: FakePorts, pauses: Pauses) -> AsyncIterator[Logins]:
+    made = Logins(desk, ports, pauses)
+    await made.start()
+    yield made
+    await made.close()
+
+
+def _providers(simulator: Simulator) -> dict[str, Any]:
+    parts: dict[str, Any] = {}
+    for name, value in simulator.settings().items():
+        provider, setting = name.removeprefix("AUTHDECK_PROVIDERS__").lower().split("__")
+        parts.setdefault(provider, {})[setting] = value
+    return parts
+
+
+async def came_back(url: str) -> str:
+    """Where the provider's page leads the browser."""
+    async with httpx2.AsyncClient(trust_env=False) as browser:
+        answer = await browser.get(url)
+    assert answer.status_code == 302, answer.text
+    return answer.headers["location"]
+
+
+async def signed_in(logins: Logins, simulator: Simulator, who: Account, **given: Any) -> LoginNow:
+    simulator.approve(who)
+    now = await logins.begin(who.provider, HERE, way=Way.BROWSER, **given)
+    return await logins.call_back(now.id, await came_back(now.url), HERE)
+
+
+async def ended(logins: Logins, login_id: str) -> LoginNow:
+    async def last() -> LoginNow:
+        return [now async for now in logins.follow(login_id, HERE)][-1]
+
+    return await asyncio.wait_for(last(), 10)
+
+
+async def stored(desk: Desk, auth_index: str):
+    return await desk.read(lambda connection: accounts.by_index(connection, auth_index))
+
+
+async def nothing_saved(desk: Desk) -> bool:
+    await asyncio.sleep(0)
+    return not list(desk.directory.entries())
+
+
+async def imported(desk: Desk, simulator: Simulator, account: Account) -> str:
+    name, content = simulator.auth_file(account)
+    report = await import_files(desk, [Source(name, content)], ANN)
+    assert report.items[0].auth_index is not None
+    return report.items[0].auth_index
+
+
+@pytest.mark.parametrize("provider", BROWSERS)
+async def test_it_works_in_a_browser(desk, logins, simulator, ports, provider):
+    ann = simulator.account(provider, "ann@example.com")
+    simulator.approve(ann)
+    now = await logins.begin(provider, HERE)
+    assert now.status == "pending"
+    assert ports.open_now == {now.port}
+    assert await nothing_saved(desk)
+
+    done = await logins.call_back(now.id, await came_back(now.url), HERE)
+
+    account = await stored(desk, done.auth_index)
+    assert (done.status, done.outcome, done.url) == ("done", "new", None)
+    assert (account.provider, account.email) == (Provider(provider), "ann@example.com")
+    assert account.identity_strength == "full"
+    assert ports.open_now == set()
+
+
+@pytest.mark.parametrize("provider", DEVICES)
+async def test_it_works_on_a_device(desk, logins, simulator, pauses, provider):
+    ann = simulator.account(provider, "ann@example.com")
+    now = await logins.begin(provider, HERE, way=Way.DEVICE)
+    assert now.user_code == "FAKE-CODE"
+    assert await pauses.next() == 5
+    pauses.go()
+    assert await pauses.next() == 5
+    simulator.approve(ann)
+    pauses.go()
+
+    done = await ended(logins, now.id)
+
+    assert (done.status, done.outcome) == ("done", "new")
+    assert (await stored(desk, done.auth_index)).provider is Provider(provider)
+
+
+async def test_the_loopback_port_finishes_it(logins, simulator):
+    ann = simulator.account("codex", "ann@example.com")
+    simulator.approve(ann)
+    now = await logins.begin("codex", HERE)
+
+    await logins.arrived(urlsplit(await came_back(now.url))._replace(scheme="", netloc="").geturl())
+
+    assert (await logins.get(now.id, HERE)).status == "done"
+
+
+async def test_a_taken_port_is_said_and_pasting_works(logins, simulator, ports):
+    ports.taken.add(1455)
+    ann = simulator.account("codex", "ann@example.com")
+    simulator.approve(ann)
+    now = await logins.begin("codex", HERE)
+    assert now.port_taken
+
+    assert (await logins.call_back(now.id, await came_back(now.url), HERE)).status == "done"
+
+
+async def test_the_code_and_state_of_claudes_page_are_enough(logins, simulator):
+    simulator.approve(simulator.account("claude", "ann@example.com"))
+    now = await logins.begin("claude", HERE)
+    back = parse_qs(urlsplit(await came_back(now.url)).query)
+
+    done = await logins.call_back(now.id, f"{back['code'][0]}#{back['state'][0]}", HERE)
+
+    assert done.status == "done"
+
+
+async def test_a_second_login_of_the_same_identity_updates_it(desk, logins, simulator):
+    ann = simulator.account("codex", "ann@example.com")
+    index = await imported(desk, simulator, ann)
+
+    done = await signed_in(logins, simulator, ann)
+
+    account = await stored(desk, index)
+    current = await desk.read(lambda connection: revisions.current(connection, index))
+    assert (done.outcome, done.auth_index, account.generation) == ("updated", index, 2)
+    assert current.number == 2
+
+
+async def test_it_ends_the_credential_hold_and_the_queue_row_but_no_persons_hold(desk, logins, simulator):
+    ann = simulator.account("codex", "ann@example.com")
+    index = await imported(desk, simulator, ann)
+    account, now = await stored(desk, index), desk.now()
+
+    def trouble(connection):
+        hold_writes.place(connection, account.key, Hold(Owner.CREDENTIAL, "token_revoked", now))
+        hold_writes.place(connection, account.key, Hold(Owner.OPERATOR, "disabled", now))
+        row = Candidate("token_revoked", Action.REAUTH, now, now)
+        evidence_writes.store_candidate(connection, account.key, row, by="authdeck")
+
+    await desk.write(trouble)
+
+    done = await signed_in(logins, simulator, ann, expected=index)
+
+    held = await desk.read(lambda connection: holds.open_holds(connection, [account.key]))
+    row = await desk.read(lambda connection: connection.execute(candidates.select()).one())
+    assert done.auth_index == index
+    assert [hold.owner for hold in held[account.key]] == [Owner.OPERATOR]
+    assert (row.status, row.resolved_by) == ("resolved", f"login:{done.id}")
+
+
+async def test_another_identity_is_shown_and_never_saved_over_the_expected_one(desk, logins, simulator):
+    ann, eve = (simulator.account("codex", f"{name}@example.com") for name in ("ann", "eve"))
+    index = await imported(desk, simulator, ann)
+
+    now = await signed_in(logins, simulator, eve, expected=index)
+
+    assert (now.status, now.reason, now.choices) == ("choosing", "another_identity", ("new",))
+    assert now.labels["email"] == "eve@example.com"
+    assert [entry.account.auth_index for entry in desk.directory.entries()] == [index]
+    with pytest.raises(DeckError, match="choice_unknown"):
+        await logins.choose(now.id, "expected", HERE)
+
+    done = await logins.choose(now.id, "new", HERE)
+
+    assert (done.status, done.outcome) == ("done", "new")
+    assert done.auth_index != index
+    assert (await stored(desk, index)).generation == 1
+
+
+async def test_where_nobody_can_tell_a_person_says_that_it_is_the_expected_one(desk, logins, simulator, pauses):
+    ann = simulator.account("kimi", "ann@example.com")
+    index = await imported(desk, simulator, ann)
+    simulator.approve(ann)
+    now = await logins.begin("kimi", HERE, expected=index)
+    await pauses.next()
+    pauses.go()
+    while (now := await logins.get(now.id, HERE)).status == "pending":  # noqa: ASYNC110 - a choice ends no stream
+        await asyncio.sleep(0.01)
+    assert (now.reason, now.choices) == ("identity_unproven", ("expected", "new"))
+
+    done = await logins.choose(now.id, "expected", HERE)
+
+    assert (done.outcome, done.auth_index) == ("updated", index)
+
+
+async def test_an_account_in_the_trash_comes_back_by_choice(desk, logins, simulator):
+    ann = simulator.account("codex", "ann@example.com")
+    index = await imported(desk, simulator, ann)
+    await trash.delete(desk, index, ANN, version=None)
+
+    now = await signed_in(logins, simulator, ann)
+    assert (now.status, now.reason) == ("choosing", "in_trash")
+
+    assert (await logins.choose(now.id, "restore", HERE)).auth_index == index
+
+
+async def test_a_call_back_counts_once(logins, simulator):
+    simulator.approve(simulator.account("codex", "ann@example.com"))
+    now = await logins.begin("codex", HERE)
+    url = await came_back(now.url)
+
+    answers = await asyncio.gather(*(logins.call_back(now.id, url, HERE) for _ in range(4)), return_exceptions=True)
+
+    assert sum(isinstance(answer, LoginNow) for answer in answers) == 1
+    assert sum(isinstance(answer, Conflict) for answer in answers) == 3
+    assert len(simulator.seen("/oauth/token")) == 1
+
+
+async def test_two_operators_at_once_do_not_see_each_other(logins, simulator):
+    simulator.approve(simulator.account("codex", "ann@example.com"))
+    anns, bobs = await logins.begin("codex", HERE), await logins.begin("codex", THERE)
+    url = await came_back(anns.url)
+
+    for call in (logins.get, logins.cancel):
+        with pytest.raises(NotFound):
+            await call(anns.id, THERE)
+    with pytest.raises(Conflict, match="call_back_state_unknown"):
+        await logins.call_back(bobs.id, url, THERE)
+
+    assert (await logins.call_back(anns.id, url, HERE)).status == "done"
+    assert (await logins.get(bobs.id, THERE)).status == "pending"
+    assert [now.id for now in await logins.mine(THERE)] == [bobs.id]
+
+
+async def test_an_address_of_my_other_login_is_told_apart(logins, simulator):
+    simulator.approve(simulator.account("codex", "ann@example.com"))
+    one, other = await logins.begin("codex", HERE), await logins.begin("codex", HERE)
+
+    with pytest.raises(Conflict, match="call_back_of_another"):
+        await logins.call_back(other.id, await came_back(one.url), HERE)
+
+
+async def test_a_cancelled_login_saves_nothing(desk, logins, simulator, ports):
+    simulator.approve(simulator.account("codex", "ann@example.com"))
+    now = await logins.begin("codex", HERE)
+    url = await came_back(now.url)
+
+    assert (await logins.cancel(now.id, HERE)).status == "cancelled"
+
+    with pytest.raises(Conflict, match="login_not_pending"):
+        await logins.call_back(now.id, url, HERE)
+    assert await nothing_saved(desk)
+    assert ports.open_now == set()
+
+
+async def test_cancelled_while_it_is_exchanged_saves_nothing(desk, logins, simulator):
+    simulator.approve(simulator.account("codex", "ann@example.com"))
+    now = await logins.begin("codex", HERE)
+    url = await came_back(now.url)
+    simulator.fail(path="/oauth/token", stall_after_events=0)
+    finishing = tasks.start(logins.call_back(now.id, url, HERE), name="finish")
+    await asyncio.to_thread(simulator.wait_until, lambda: bool(simulator.seen("/oauth/token")))
+
+    await logins.cancel(now.id, HERE)
+    simulator.release()
+    after = await finishing
+
+    assert after.status == "cancelled"
+    assert await nothing_saved(desk)
+
+
+async def test_it_ends_after_ten_minutes(desk, logins, simulator, clock, ports):
+    simulator.approve(simulator.account("codex", "ann@example.com"))
+    now = await logins.begin("codex", HERE)
+    url = await came_back(now.url)
+    clock.move(minutes=10)
+
+    with pytest.raises(Conflict, match="login_not_pending"):
+        await logins.call_back(now.id, url, HERE)
+    await logins.expire()
+
+    assert (await logins.get(now.id, HERE)).status == "expired"
+    assert await nothing_saved(desk)
+    assert ports.open_now == set()
+
+
+async def test_declined_in_the_browser(logins, simulator):
+    simulator.world.denying.add("codex")
+    now = await logins.begin("codex", HERE)
+
+    after = await logins.call_back(now.id, await came_back(now.url), HERE)
+
+    assert (after.status, after.error[0]) == ("failed", "login_denied")
+
+
+async def test_slow_down_lengthens_the_wait(logins, pauses, clock):
+    now = await logins.begin("kimi", HERE)
+    for seconds in (5, 5):
+        assert await pauses.next() == seconds
+        clock.move(seconds=-5)  # as if it had asked too soon
+        pauses.go()
+    assert await pauses.next() == 10
+    await logins.cancel(now.id, HERE)
+
+
+@pytest.mark.parametrize("provider", DEVICES)
+async def test_declined_on_the_device(logins, simulator, pauses, provider):
+    simulator.world.denying.add(provider)
+    now = await logins.begin(provider, HERE, way=Way.DEVICE)
+    await pauses.next()
+    pauses.go()
+
+    after = await ended(logins, now.id)
+
+    assert (after.status, after.error[0]) == ("failed", "login_denied")
+
+
+async def test_the_devices_code_ran_out(logins, simulator, pauses, clock):
+    now = await logins.begin("xai", HERE)
+    await pauses.next()
+    for device in simulator.world._devices.values():
+        device.ends = clock.now()
+    pauses.go()
+
+    assert (await ended(logins, now.id)).error[0] == "device_code_expired"
+
+
+async def test_a_refused_code_is_a_failure_and_names_no_secret(desk, logins, simulator):
+    simulator.approve(simulator.account("codex", "ann@example.com"))
+    now = await logins.begin("codex", HERE)
+    url = await came_back(now.url)
+    simulator.world._codes.clear()
+
+    after = await logins.call_back(now.id, url, HERE)
+
+    assert (after.status, after.error[0]) == ("failed", "login_refused")
+    assert await nothing_saved(desk)
+
+
+async def test_a_restart_keeps_pending_logins_and_gives_up_half_exchanged_ones(desk, logins, simulator, pauses, clock):
+    ann, bob = simulator.account("codex", "ann@example.com"), simulator.account("kimi", "bob@example.com")
+    browser, device = await logins.begin("codex", HERE), await logins.begin("kimi", HERE)
+    lost = await logins.begin("codex", HERE)
+    await desk.write(
+        lambda connection: connection.execute(
+            table.update().where(table.c.id == lost.id).values(status="exchanging", state_hash=None)
+        )
+    )
+    await pauses.next()
+    await logins.close()
+
+    after = Logins(desk, FakePorts(), Pauses(clock))
+    await after.start()
+    simulator.approve(ann)
+    assert (await after.call_back(browser.id, await came_back(browser.url), HERE)).status == "done"
+    if not desk.database.is_sqlite:
+        return  # other processes may be at the rest
+    assert (await after.get(lost.id, HERE)).error[0] == "login_interrupted"
+    simulator.approve(bob)
+    await after._pause.next()
+    after._pause.go()
+    assert (await ended(after, device.id)).status == "done"
+    await after.close()
+
+
+async def test_settings_that_are_missing_are_named(desk, ports):
+    bare = Desk(
+        load({"AUTHDECK_HOME": str(desk.settings.home)}),
+        desk.clock, desk.boot, desk.database, desk.vault, desk.feed, desk.directory, desk.calls,
+    )  # fmt: skip
+
+    with pytest.raises(DeckError, match="login_needs_settings") as refused:
+        await Logins(bare, ports).begin("antigravity", HERE)
+
+    assert refused.value.params["settings"] == [
+        "AUTHDECK_PROVIDERS__ANTIGRAVITY__CLIENT_ID",
+        "AUTHDECK_PROVIDERS__ANTIGRAVITY__CLIENT_SECRET",
+    ]
+
+
+@pytest.mark.parametrize("provider", ["vertex", "gemini", "openai_compatible", "eve", ""])
+async def test_providers_without_a_login(logins, provider):
+    with pytest.raises(NotFound, match="provider_without_login"):
+        await logins.begin(provider, HERE)
+
+
+async def test_no_secret_reaches_log_audit_or_row(desk, logins, simulator, caplog):
+    caplog.set_level(logging.DEBUG)
+    ann = simulator.account("codex", "ann@example.com")
+    simulator.approve(ann)
+    now = await logins.begin("codex", HERE)
+    url = await came_back(now.url)
+    back = parse_qs(urlsplit(url).query)
+    during = await desk.read(lambda connection: str(connection.execute(table.select()).all()))
+    with pytest.raises(Conflict) as stranger:
+        await logins.call_back(now.id, url.replace(back["state"][0], "st_FAKE_of_eve"), HERE)
+    await logins.call_back(now.id, url, HERE)
+    after = await desk.read(lambda connection: str(connection.execute(table.select()).all()))
+    entries = await desk.read(lambda connection: str(connection.execute(audits.select()).all()))
+
+    told = [during, after, entries, caplog.text, repr(now), str(stranger.value), repr(stranger.value.params)]
+    for secret in (back["code"][0], back["state"][0], "st_FAKE_of_eve", ann.refresh_token, ann.access_token):
+        assert not any(secret in text for text in told)
+    assert "sealed" not in repr(now)
