@@ -32,6 +32,7 @@ from authdeck.event import RequestEvent
 from authdeck.exchange import Refreshed, RefreshOutcome
 from authdeck.gate import local
 from authdeck.gate.authenticate import Gate
+from authdeck.gate.loopback import LoopbackPorts
 from authdeck.gate.routes import guard
 from authdeck.gateway import sockets
 from authdeck.gateway.app import Gateway
@@ -49,6 +50,7 @@ from authdeck.operations.entries import Mirror
 from authdeck.operations.follow import Follower
 from authdeck.operations.keyring import open_vault
 from authdeck.operations.lend import Lender
+from authdeck.operations.log_in import Logins
 from authdeck.operations.observe import Observer
 from authdeck.operations.reconcile import Reconciler
 from authdeck.operations.record import Recorder
@@ -140,6 +142,9 @@ class Built:
         self._resealer: Final = Resealer(self.desk)
         self._batch_runner: Final = BatchRunner(self.desk, self._refresher.refresh)
         self._batches: Final = Batches(self.desk, self._batch_runner)
+        ports = LoopbackPorts()
+        self._logins: Final = Logins(self.desk, ports)
+        ports.lead_to(self._logins.arrived)
         self._runner: Final = Runner(timetable(self._chores()))
         self._sample: Final = sample
         self.gateway: Final = Gateway(
@@ -175,6 +180,7 @@ class Built:
         if self._database.is_sqlite:
             await self._refresher.give_up_others()
         await self._batch_runner.start()
+        await self._logins.start()
         self._recorder.start()
         self._observer.start()
         self._reconciler.begin()
@@ -184,6 +190,7 @@ class Built:
 
     async def stop(self) -> None:
         """When no request is under way any more: end refreshes, write down what is in memory, close everything."""
+        await self._logins.close()
         await self._batch_runner.close()
         await self._refresher.close()  # early: the job that keeps tokens fresh ends with it
         await self._observer.close()
@@ -198,7 +205,9 @@ class Built:
     def _management(self) -> ASGIApp:
         """Console, API and status routes behind the gate."""
         send = self._errands.send
-        parts = Parts(self.desk, self._monitoring, self._refresh, self._resealer, self.pool, self._batches, send)
+        parts = Parts(
+            self.desk, self._monitoring, self._refresh, self._resealer, self.pool, self._batches, send, self._logins
+        )
         app = console(
             self.desk,
             self.gate,
@@ -208,6 +217,7 @@ class Built:
             self._send_sample if self._sample else None,
             self.desk.settings,
             Reaching(self._errands.send, self._refresh),
+            self._logins,
         )
         app.router.routes.extend(status_routes(self.desk, self._checks(), self._events))
         app.router.routes.append(Mount("/api/v1", management(parts)))
@@ -244,6 +254,7 @@ class Built:
             reconcile=self._reconciler.run,
             prune_evidence=self._reconciler.prune,
             resume_batches=self._batch_runner.resume,
+            expire_logins=self._logins.expire,
             forget_previews=self._batches.forget_previews,
             poll_changes=None if self._database.is_sqlite else self._follower.poll,
         )

@@ -25,6 +25,7 @@ from authdeck.operations.changes import ChangeFeed
 from authdeck.operations.desk import Desk
 from authdeck.operations.entries import Mirror
 from authdeck.operations.keyring import open_vault
+from authdeck.operations.log_in import Logins
 from authdeck.operations.resealing import Resealer
 from authdeck.pool import Pool
 from authdeck.providers import PROVIDERS
@@ -36,6 +37,7 @@ from authdeck.upstream.sessions import Sessions
 from authdeck.vault.keys import create_key_file
 from fakes.clock import SetClock
 from fakes.people import ANN, BOB, VERA
+from fakes.ports import FakePorts
 
 UPLOAD_LIMIT = 100_000
 """Bytes: small, so that a test of the limit is quick."""
@@ -84,7 +86,9 @@ async def app(desk: Desk, monitoring: Database, pool: Pool) -> ASGIApp:
         raise DeckError("refresh_not_possible", status=503)
 
     batches = Batches(desk, BatchRunner(desk, does_not_rotate))
-    parts = Parts(desk, monitoring, nothing_rotates, Resealer(desk), pool, batches, nothing_is_sent)
+    parts = Parts(
+        desk, monitoring, nothing_rotates, Resealer(desk), pool, batches, nothing_is_sent, Logins(desk, FakePorts())
+    )
     routes = [
         *status_routes(
             desk, {"control": lambda: desk.read(bool), "lost": unanswered}, lambda: {"stored": 7, "late": 1}

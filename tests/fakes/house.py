@@ -35,6 +35,7 @@ from authdeck.operations.client_keys import ClientKeys
 from authdeck.operations.desk import Desk
 from authdeck.operations.edit_document import edit_document
 from authdeck.operations.entries import Mirror
+from authdeck.operations.log_in import Logins
 from authdeck.operations.record import Recorder
 from authdeck.operations.records import changed
 from authdeck.pool import Pool
@@ -55,6 +56,7 @@ from authdeck.web import console, error_page
 from authdeck.web.room import Reaching
 from fakes.auth_files import codex, take_in
 from fakes.people import ANN, BOB
+from fakes.ports import FakePorts
 
 
 @dataclass
@@ -96,9 +98,12 @@ async def build(
         samples: list[str] = []
         gate = Gate(desk, error_page=error_page)
         batches = Batches(desk, runner := BatchRunner(desk, _does_not_rotate))
+        logins = Logins(desk, FakePorts())
+        await logins.start()
         sample = _sampler(recorder, clock, samples) if filled else None
-        app = console(desk, gate, monitoring, keys, batches, sample, settings, _reaching(desk, recorder))
+        app = console(desk, gate, monitoring, keys, batches, sample, settings, _reaching(desk, recorder), logins)
         yield House(guard(app, gate), desk, monitoring, made.key.open(), indexes, samples)
+        await logins.close()
         await runner.close()
     finally:
         await recorder.close()

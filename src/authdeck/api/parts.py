@@ -16,6 +16,7 @@ from authdeck.gate.locale import locale_of
 from authdeck.gate.visits import actor_of
 from authdeck.operations.batches import Batches
 from authdeck.operations.desk import Desk
+from authdeck.operations.log_in import Logins
 from authdeck.operations.resealing import Resealer
 from authdeck.operations.send_one import Send
 from authdeck.pool import Pool
@@ -42,6 +43,7 @@ class Parts:
     pool: Pool
     batches: Batches
     send: Send
+    logins: Logins
 
 
 def _parts(request: Request) -> Parts:

@@ -28,6 +28,7 @@ class Chores:
     reconcile: Work
     prune_evidence: Work
     resume_batches: Work
+    expire_logins: Work
     forget_previews: Work
     poll_changes: Work | None = None
 
@@ -48,6 +49,7 @@ def timetable(chores: Chores) -> list[Job]:
         Job("thin-revisions", 6 * 3600, chores.thin_revisions),  # what is kept is counted in days
         Job("purge-trash", 3600, chores.purge_trash),  # likewise
         Job("resume-batches", 3, chores.resume_batches),  # those of a process that died, when their lease has run out
+        Job("expire-logins", 2, chores.expire_logins),  # one that ran out is refused anyway; its page says so
         Job("forget-previews", 300, chores.forget_previews),
     ]
     if chores.poll_changes is not None:

@@ -13,6 +13,7 @@ from authdeck.gate.routes import PUBLIC, needs
 from authdeck.operations.batches import Batches
 from authdeck.operations.client_keys import ClientKeys
 from authdeck.operations.desk import Desk
+from authdeck.operations.log_in import Logins
 from authdeck.search import AccountSearch
 from authdeck.settings import Settings
 from authdeck.storage.database import Database
@@ -33,6 +34,7 @@ from authdeck.web.pages import (
     upstreams,
 )
 from authdeck.web.pages import batches as batches_pages
+from authdeck.web.pages import logins as login_pages
 from authdeck.web.pages import settings as settings_pages
 from authdeck.web.rendering import Pages
 from authdeck.web.room import Reaching, Room, Sample
@@ -41,8 +43,8 @@ from authdeck.web.waiting import WaitingImports
 from authdeck.web.zipping import ZippedPages
 
 _PAGES: Final = (
-    sign_in, saved_views, batches_pages, auth_files, account, find, imports, exports, trash, monitoring, client_keys,
-    settings_pages, terms, upstreams, audit,
+    sign_in, saved_views, batches_pages, auth_files, account, find, imports, login_pages, exports, trash, monitoring,
+    client_keys, settings_pages, terms, upstreams, audit,
 )  # fmt: skip
 
 
@@ -58,6 +60,7 @@ def console(
     sample: Sample | None,
     settings: Settings,
     reaching: Reaching,
+    logins: Logins,
 ) -> Starlette:
     """The app, not yet behind its gate: ``gate.routes.guard`` puts it there when all routes are added.
 
@@ -72,7 +75,7 @@ def console(
     pages.lead_to(route.path for route in routes if "GET" in (route.methods or ()))
     pages.warn_of(lambda: desk.directory.find(_PROBLEMS, desk.now()).total)
     app.state.room = Room(
-        desk, gate, monitoring, client_keys, batches, sample, settings, pages, WaitingImports(), reaching
+        desk, gate, monitoring, client_keys, batches, sample, settings, pages, WaitingImports(), reaching, logins
     )
     return app
 

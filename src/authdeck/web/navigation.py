@@ -20,7 +20,7 @@ class Place:
 WORK: Final = (
     Place("auth-files", "/auth-files", "files"),
     Place("import", "/import", "upload", Role.OPERATOR),
-    Place("login", "/login", "login", Role.OPERATOR),
+    Place("login", "/oauth-login", "login", Role.OPERATOR),
     Place("quota", "/quota", "quota"),
     Place("inspection", "/inspection", "inspect"),
     Place("queue", "/queue", "queue"),

@@ -12,6 +12,7 @@ from authdeck.gate.authenticate import Gate
 from authdeck.operations.batches import Batches
 from authdeck.operations.client_keys import ClientKeys
 from authdeck.operations.desk import Desk
+from authdeck.operations.log_in import Logins
 from authdeck.operations.send_one import Send
 from authdeck.settings import Settings
 from authdeck.storage.database import Database
@@ -48,6 +49,7 @@ class Room:
     pages: Pages
     waiting: WaitingImports
     reaching: Reaching
+    logins: Logins
 
 
 def room_of(request: Request) -> Room:

@@ -1,0 +1,164 @@
+"""``/logins``: signing in at a provider, for a new account or for one that needs it again.
+
+A login belongs to the session or key that began it; everybody else gets 404.
+"""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response, StreamingResponse
+
+from authdeck import wording
+from authdeck.access import Role
+from authdeck.api.limits import Limited
+from authdeck.api.parts import PartsHere
+from authdeck.api.shapes import Listing, Shape, Time
+from authdeck.gate.events import streamed
+from authdeck.gate.locale import locale_of
+from authdeck.gate.routes import needs
+from authdeck.gate.visits import beginner_of
+from authdeck.operations.entries import by_name
+from authdeck.operations.login_now import LoginNow
+from authdeck.providers.signing_in import Way
+
+router = APIRouter(prefix="/logins", tags=["logins"], route_class=Limited)
+
+
+class LoginStart(BaseModel):
+    """``way``: browser or device, where the provider has both; the usual one by default."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    provider: Annotated[str, Field(max_length=48)]
+    auth_index: Annotated[str | None, Field(max_length=200)] = None
+    way: Way | None = None
+
+
+class CallBackGiven(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    url: str
+
+
+class ChoiceGiven(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    choice: Annotated[str, Field(max_length=64)]
+
+
+class LoginError(Shape):
+    code: str
+    message: str
+
+
+class LoginShape(Shape):
+    """``status``: pending, choosing, done, failed, cancelled or expired.
+
+    While pending: ``url`` to open in a browser, or ``user_code`` to enter at ``verification_url``. ``listening``: the
+    browser's way back ends here by itself; else its address is posted to ``callback``. While choosing: ``reason`` and
+    ``choices``. Done: ``outcome`` (new, updated, unchanged) and ``auth_index``. ``expected`` is the account it is for.
+    """
+
+    id: str
+    provider: str
+    way: str
+    status: str
+    expires_at: Time
+    expected: str | None
+    url: str | None
+    user_code: str | None
+    verification_url: str | None
+    verification_url_complete: str | None
+    listening: bool
+    auth_index: str | None
+    outcome: str | None
+    error: LoginError | None
+    reason: str | None
+    choices: list[str]
+    labels: dict[str, Any]
+
+
+@router.post("", status_code=201)
+@needs(Role.OPERATOR)
+async def begin(given: LoginStart, request: Request, parts: PartsHere) -> LoginShape:
+    """Begin a login. ``auth_index``: the account that it is for; another one that comes back is never saved over it."""
+    expected = by_name(parts.desk, given.auth_index).account.auth_index if given.auth_index else None
+    now = await parts.logins.begin(given.provider, beginner_of(request), way=given.way, expected=expected)
+    return _shape(now, request)
+
+
+@router.get("")
+@needs(Role.OPERATOR)
+async def mine(request: Request, parts: PartsHere) -> Listing[LoginShape]:
+    """Those of the last day that this session or key began, newest first."""
+    found = await parts.logins.mine(beginner_of(request))
+    return Listing(items=[_shape(each, request) for each in found], total=len(found))
+
+
+@router.get("/{login_id}")
+@needs(Role.OPERATOR)
+async def show(login_id: str, request: Request, parts: PartsHere) -> LoginShape:
+    """How it stands."""
+    return _shape(await parts.logins.get(login_id, beginner_of(request)), request)
+
+
+@router.get("/{login_id}/events", response_class=StreamingResponse)
+@needs(Role.OPERATOR)
+async def events(login_id: str, request: Request, parts: PartsHere) -> Response:
+    """The same as server-sent events named ``login``, whenever it changes. A stream ends after 20 seconds at most."""
+    beginner = beginner_of(request)
+    await parts.logins.get(login_id, beginner)
+    following = parts.logins.follow(login_id, beginner)
+    return StreamingResponse(
+        streamed("login", following, lambda now: _shape(now, request).model_dump_json()),
+        media_type="text/event-stream",
+        headers={"cache-control": "no-store"},
+    )
+
+
+@router.post("/{login_id}/callback")
+@needs(Role.OPERATOR)
+async def call_back(login_id: str, given: CallBackGiven, request: Request, parts: PartsHere) -> LoginShape:
+    """Finish it with the whole address that the browser ended at."""
+    return _shape(await parts.logins.call_back(login_id, given.url, beginner_of(request)), request)
+
+
+@router.post("/{login_id}/choice")
+@needs(Role.OPERATOR)
+async def choose(login_id: str, given: ChoiceGiven, request: Request, parts: PartsHere) -> LoginShape:
+    """Say where the account that came back belongs: one of its ``choices``."""
+    return _shape(await parts.logins.choose(login_id, given.choice, beginner_of(request)), request)
+
+
+@router.delete("/{login_id}")
+@needs(Role.OPERATOR)
+async def cancel(login_id: str, request: Request, parts: PartsHere) -> LoginShape:
+    """Cancel it: nothing of it is saved. One that has ended stays as it is."""
+    return _shape(await parts.logins.cancel(login_id, beginner_of(request)), request)
+
+
+def _shape(now: LoginNow, request: Request) -> LoginShape:
+    locale = locale_of(request)
+    error = None
+    if now.error is not None:
+        error = LoginError(code=now.error[0], message=wording.sentence(*now.error, locale))
+    return LoginShape(
+        id=now.id,
+        provider=now.provider.value,
+        way=now.way.value,
+        status=now.status,
+        expires_at=now.expires_at,
+        expected=now.expected,
+        url=now.url,
+        user_code=now.user_code,
+        verification_url=now.page,
+        verification_url_complete=now.direct,
+        listening=now.url is not None and not now.port_taken,
+        auth_index=now.auth_index,
+        outcome=now.outcome,
+        error=error,
+        reason=now.reason,
+        choices=list(now.choices),
+        labels={name: value for name, value in (now.labels or {}).items() if value},
+    )
