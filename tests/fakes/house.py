@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -41,7 +42,7 @@ from authdeck.operations.records import changed
 from authdeck.pool import Pool
 from authdeck.providers import PROVIDERS
 from authdeck.quota import Accuracy, QuotaWindow
-from authdeck.settings import Settings
+from authdeck.settings import Providers, Settings
 from authdeck.storage import opening
 from authdeck.storage.database import Database, WriteConnection
 from authdeck.storage.reading import accounts
@@ -76,10 +77,17 @@ class House:
 
 @asynccontextmanager
 async def build(
-    home: Path, clock: Clock | None = None, port: int = 8417, *, filled: bool = True, storybook: bool = False
+    home: Path,
+    clock: Clock | None = None,
+    port: int = 8417,
+    *,
+    filled: bool = True,
+    storybook: bool = False,
+    providers: Mapping[str, Any] | None = None,
 ) -> AsyncIterator[House]:
     clock = clock or SystemClock()
-    settings = Settings(home=home, bind=f"127.0.0.1:{port}", storybook=storybook)
+    upstreams = Providers.model_validate(providers or {})
+    settings = Settings(home=home, bind=f"127.0.0.1:{port}", storybook=storybook, providers=upstreams)
     database = opening.control(f"sqlite:///{home / 'authdeck.db'}", clock)
     monitoring = opening.monitoring(f"sqlite:///{home / 'monitoring.db'}", clock)
     sessions = Sessions(Origins(settings.providers, own_host=settings.host, own_port=settings.port))
@@ -114,14 +122,19 @@ async def build(
 
 @contextmanager
 def serving(
-    home: Path, *, filled: bool = True, storybook: bool = False, also: Callable[[House], Awaitable[None]] | None = None
+    home: Path,
+    *,
+    filled: bool = True,
+    storybook: bool = False,
+    providers: Mapping[str, Any] | None = None,
+    also: Callable[[House], Awaitable[None]] | None = None,
 ) -> Iterator[tuple[str, House]]:
     """The address and the house, until the block ends. ``also`` fills it further before anybody comes."""
     port = _free_port()
     ready, stop, found = threading.Event(), threading.Event(), list[House]()
 
     async def live() -> None:
-        async with build(home, port=port, filled=filled, storybook=storybook) as house:
+        async with build(home, port=port, filled=filled, storybook=storybook, providers=providers) as house:
             if also is not None:
                 await also(house)
             found.append(house)

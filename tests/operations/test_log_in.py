@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import httpx2
 import pytest
 import pytest_asyncio
 
@@ -45,6 +44,7 @@ from authdeck.vault.keys import create_key_file
 from fakes.clock import SetClock
 from fakes.people import ANN, BOB
 from fakes.ports import FakePorts
+from fakes.sign_ins import came_back, providers
 
 HERE = Beginner(ANN, "session-of-ann")
 THERE = Beginner(BOB, "session-of-bob")
@@ -82,7 +82,7 @@ def simulator(clock: SetClock):
 @pytest_asyncio.fixture
 async def desk(database: Database, clock: SetClock, tmp_path: Path, simulator: Simulator) -> AsyncIterator[Desk]:
     """A desk whose providers are the simulated ones."""
-    settings = load({"AUTHDECK_HOME": str(tmp_path)}, providers=_providers(simulator))
+    settings = load({"AUTHDECK_HOME": str(tmp_path)}, providers=providers(simulator))
     sessions = Sessions(Origins(settings.providers, own_host=settings.host, own_port=settings.port))
     create_key_file(tmp_path / "master.key")
     vault = open_vault(database, settings, clock)
@@ -108,22 +108,6 @@ async def logins(desk: Desk, ports: FakePorts, pauses: Pauses) -> AsyncIterator[
     await made.start()
     yield made
     await made.close()
-
-
-def _providers(simulator: Simulator) -> dict[str, Any]:
-    parts: dict[str, Any] = {}
-    for name, value in simulator.settings().items():
-        provider, setting = name.removeprefix("AUTHDECK_PROVIDERS__").lower().split("__")
-        parts.setdefault(provider, {})[setting] = value
-    return parts
-
-
-async def came_back(url: str) -> str:
-    """Where the provider's page leads the browser."""
-    async with httpx2.AsyncClient(trust_env=False) as browser:
-        answer = await browser.get(url)
-    assert answer.status_code == 302, answer.text
-    return answer.headers["location"]
 
 
 async def signed_in(logins: Logins, simulator: Simulator, who: Account, **given: Any) -> LoginNow:

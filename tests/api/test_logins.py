@@ -1,0 +1,123 @@
+"""``/logins`` of a whole server, with simulated providers."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+import pytest_asyncio
+
+from authdeck import server
+from authdeck.access import Role
+from authdeck.settings import load
+from authdeck.simulator import Simulator
+from fakes.clock import SetClock
+from fakes.sign_ins import came_back, providers
+from gate.conftest import HERE, bearer, key_for
+
+
+@pytest.fixture
+def simulator() -> Iterator[Simulator]:
+    with Simulator().running() as made:
+        yield made
+
+
+@pytest_asyncio.fixture
+async def clients(
+    tmp_path: Path, clock: SetClock, simulator: Simulator
+) -> AsyncIterator[dict[str, httpx2.AsyncClient]]:
+    """Bob and Carl are operators, Vera looks on."""
+    built = await server.build(load({}, home=tmp_path, providers=providers(simulator)), clock)
+    await built.start()
+    transport = httpx2.ASGITransport(app=built.app)
+    roles = {"bob": Role.OPERATOR, "carl": Role.OPERATOR, "vera": Role.VIEWER}
+    made = {}
+    for name, role in roles.items():
+        headers = bearer(await key_for(built.desk, name, role))
+        made[name] = httpx2.AsyncClient(transport=transport, base_url=f"{HERE}/api/v1", headers=headers)
+    yield made
+    for client in made.values():
+        await client.aclose()
+    await built.stop()
+
+
+async def begun(client: httpx2.AsyncClient, **given: Any) -> dict[str, Any]:
+    answer = await client.post("/logins", json=given)
+    assert answer.status_code == 201, answer.text
+    return answer.json()
+
+
+async def test_it_works(clients, simulator):
+    simulator.approve(simulator.account("codex", "ann@example.com"))
+    now = await begun(clients["bob"], provider="codex")
+    url = await came_back(now["url"])
+
+    done = (await clients["bob"].post(f"/logins/{now['id']}/callback", json={"url": url})).json()
+    account = (await clients["bob"].get(f"/accounts/{done['auth_index']}")).json()
+    revisions = (await clients["bob"].get(f"/accounts/{done['auth_index']}/revisions")).json()
+
+    assert (now["status"], now["user_code"], now["auth_index"]) == ("pending", None, None)
+    assert (done["status"], done["outcome"], done["url"]) == ("done", "new", None)
+    assert account["file_name"] == "codex-ann@example.com-plus.json"
+    assert revisions["items"][0]["why"] == "logged_in"
+
+
+async def test_a_device_code(clients):
+    now = await begun(clients["bob"], provider="kimi")
+
+    assert (now["user_code"], now["url"]) == ("FAKE-CODE", None)
+    assert now["verification_url"].endswith("/kimi-auth/device")
+    cancelled = (await clients["bob"].delete(f"/logins/{now['id']}")).json()
+    events = (await clients["bob"].get(f"/logins/{now['id']}/events")).text
+    assert cancelled["status"] == "cancelled"
+    assert '"status":"cancelled"' in events
+
+
+async def test_only_who_began_it_sees_it(clients):
+    now = await begun(clients["bob"], provider="codex")
+
+    for method, path in (("GET", ""), ("GET", "/events"), ("DELETE", "")):
+        assert (await clients["carl"].request(method, f"/logins/{now['id']}{path}")).status_code == 404
+    assert (await clients["carl"].get("/logins")).json()["items"] == []
+    assert [each["id"] for each in (await clients["bob"].get("/logins")).json()["items"]] == [now["id"]]
+
+
+@pytest.mark.parametrize(
+    ("given", "status", "code"),
+    [
+        ({"provider": "vertex"}, 404, "provider_without_login"),
+        ({"provider": "claude", "way": "device"}, 422, "login_way_unknown"),
+        ({"provider": "claude", "way": "eve"}, 422, "request_invalid"),
+        ({"provider": "claude", "auth_index": "eve"}, 404, "account_not_found"),
+        ({}, 422, "request_invalid"),
+    ],
+)
+async def test_what_is_refused(clients, given, status, code):
+    answer = await clients["bob"].post("/logins", json=given)
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+
+
+async def test_a_wrong_address_is_explained_and_not_repeated(clients):
+    now = await begun(clients["bob"], provider="codex")
+    url = "http://localhost:1455/auth/callback?code=ac_FAKE&state=st_FAKE"
+
+    answer = await clients["bob"].post(f"/logins/{now['id']}/callback", json={"url": url})
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "call_back_state_unknown")
+    assert "FAKE" not in answer.text
+
+
+async def test_a_failure_says_why(clients, simulator):
+    simulator.world.denying.add("codex")
+    now = await begun(clients["bob"], provider="codex")
+
+    after = await clients["bob"].post(f"/logins/{now['id']}/callback", json={"url": await came_back(now["url"])})
+
+    assert after.json()["status"] == "failed"
+    assert after.json()["error"]["code"] == "login_denied"
+
+
+async def test_a_viewer_may_not(clients):
+    assert (await clients["vera"].post("/logins", json={"provider": "codex"})).status_code == 403
