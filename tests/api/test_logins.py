@@ -1,5 +1,6 @@
 """``/logins`` of a whole server, with simulated providers."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -121,3 +122,29 @@ async def test_a_failure_says_why(clients, simulator):
 
 async def test_a_viewer_may_not(clients):
     assert (await clients["vera"].post("/logins", json={"provider": "codex"})).status_code == 403
+
+
+async def test_the_browsers_way_back_ends_here(clients, simulator):
+    """Over the real port of the Codex CLI: where another program has it, the login says so."""
+    simulator.approve(simulator.account("codex", "ann@example.com"))
+    now = await begun(clients["bob"], provider="codex")
+    if not now["listening"]:
+        pytest.skip("another program has port 1455")
+    url = await came_back(now["url"])
+
+    async with httpx2.AsyncClient(trust_env=False) as browser:
+        page = await browser.get(url.replace("localhost", "127.0.0.1"))
+
+    after = (await clients["bob"].get(f"/logins/{now['id']}")).json()
+    assert (page.status_code, after["status"]) == (200, "done")
+    assert "You are signed in" in page.text
+    assert not await is_open()
+
+
+async def is_open() -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", 1455)
+    except ConnectionRefusedError:
+        return False
+    writer.close()
+    return True

@@ -1,5 +1,6 @@
 """The page OAuth Login, with simulated providers behind it."""
 
+import json
 import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -8,7 +9,9 @@ import httpx2
 import pytest
 import pytest_asyncio
 
+from authdeck.operations import seals
 from authdeck.simulator import Simulator
+from authdeck.storage.reading import revisions
 from fakes.auth_files import take_in
 from fakes.house import House, build
 from fakes.sign_ins import came_back, providers
@@ -126,3 +129,18 @@ async def test_in_chinese(ann: Visitor) -> None:
     ann.client.cookies.set("authdeck_locale", "zh-CN")
 
     assert "开始登录" in (await ann.get("/oauth-login")).text
+
+
+async def test_a_service_account_comes_with_its_location(ann: Visitor, house: House, simulator: Simulator) -> None:
+    """Vertex has no sign-in: its card leads to the import, which asks for the region."""
+    robot = simulator.account("vertex", "robot")
+    key = json.loads(simulator.auth_file(robot)[1])["service_account"]
+    assert "Its location" in (await ann.get("/import?for=vertex")).text
+    shown = await ann.post("/import", pasted=json.dumps(key), name="robot.json", location="europe-west4")
+    ticket = re.search(r'name="ticket" value="([^"]+)"', shown.text)[1]
+    await ann.post("/import/run", ticket=ticket)
+
+    entry = next(iter(house.desk.directory.entries()))
+    current = await house.desk.read(lambda connection: revisions.current(connection, entry.account.auth_index))
+    document = json.loads(seals.open_file(house.desk.vault, current))
+    assert document["location"] == "europe-west4"

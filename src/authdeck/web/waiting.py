@@ -8,8 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from authdeck.errors import NotFound
-from authdeck.operations.import_files import Source
-from authdeck.secret import Secret
+from authdeck.operations.import_files import Choices, Source
 
 KEPT: Final = timedelta(minutes=15)
 ROOM: Final = 64 * 1024 * 1024
@@ -21,7 +20,7 @@ class Waiting:
     owner: str
     sources: Sequence[Source] = field(repr=False)
     until: datetime
-    passphrase: Secret | None = None
+    choices: Choices = field(default_factory=Choices)
 
     @property
     def size(self) -> int:
@@ -34,9 +33,10 @@ class WaitingImports:
     def __init__(self) -> None:
         self._waiting: OrderedDict[str, Waiting] = OrderedDict()
 
-    def keep(self, owner: str, sources: Sequence[Source], now: datetime, passphrase: Secret | None = None) -> str:
+    def keep(self, owner: str, sources: Sequence[Source], now: datetime, choices: Choices | None = None) -> str:
+        """``choices`` are what came with the files: a passphrase that opens them, a region."""
         ticket = secrets.token_urlsafe(24)
-        self._waiting[ticket] = Waiting(owner, sources, now + KEPT, passphrase)
+        self._waiting[ticket] = Waiting(owner, sources, now + KEPT, choices or Choices())
         self._make_room(now)
         return ticket
 

@@ -44,10 +44,10 @@ async def preview(request: Request) -> Response:
     """Say what would happen, and keep the files for the import. What can't be read at all comes back with the form."""
     room = room_of(request)
     try:
-        sources, passphrase = await _sources(request, room)
+        sources, choices = await _sources(request, room)
     except DeckError as error:
         return _form(request, error)
-    return await _previewed(request, sources, passphrase)
+    return await _previewed(request, sources, choices)
 
 
 @needs(Role.OPERATOR)
@@ -61,13 +61,13 @@ async def again(request: Request) -> Response:
     format_ = _format(said)
     sources = [replace(source, format=format_) if source.pasted else source for source in waiting.sources]
     room.waiting.drop(str(said.get("ticket", "")))
-    return await _previewed(request, sources, waiting.passphrase)
+    return await _previewed(request, sources, waiting.choices)
 
 
-async def _previewed(request: Request, sources: list[Source], passphrase: Secret | None) -> Response:
+async def _previewed(request: Request, sources: list[Source], choices: Choices) -> Response:
     room, actor = room_of(request), actor_of(request)
-    report = await import_files(room.desk, sources, actor, preview=True, choices=Choices(passphrase=passphrase))
-    ticket = room.waiting.keep(actor.name, sources, room.desk.now(), passphrase)
+    report = await import_files(room.desk, sources, actor, preview=True, choices=choices)
+    ticket = room.waiting.keep(actor.name, sources, room.desk.now(), choices)
     pasted = next((source for source in sources if source.pasted), None)
     return _report(request, report, ticket, pasted)
 
@@ -81,13 +81,13 @@ async def run(request: Request) -> Response:
         waiting = room.waiting.get(ticket, actor.name, room.desk.now())
     except DeckError as error:
         return _form(request, error)
-    choices = replace(_choices(said), passphrase=waiting.passphrase)
+    choices = _choices(said, waiting.choices)
     report = await import_files(room.desk, waiting.sources, actor, choices=choices)
     room.waiting.drop(ticket)
     return _report(request, report, None)
 
 
-def _choices(said: FormData) -> Choices:
+def _choices(said: FormData, given: Choices) -> Choices:
     """``choice-<row>`` for a conflict, ``refresh_by`` where the person says who refreshes the tokens."""
     by_row = {
         int(name.removeprefix("choice-")): str(value)
@@ -95,17 +95,19 @@ def _choices(said: FormData) -> Choices:
         if name.startswith("choice-") and name.removeprefix("choice-").isdecimal() and value in CHOICES
     }
     wish = str(said.get("refresh_by", ""))
-    return Choices(by_row=by_row, refresh_by=RefreshBy(wish) if wish in list(RefreshBy) else None)
+    return replace(given, by_row=by_row, refresh_by=RefreshBy(wish) if wish in list(RefreshBy) else None)
 
 
-async def _sources(request: Request, room: Room) -> tuple[list[Source], Secret | None]:
-    """The files sent and the text pasted, and what opens archives among them.
+async def _sources(request: Request, room: Room) -> tuple[list[Source], Choices]:
+    """The files sent and the text pasted, what opens archives among them, and the region of service accounts.
 
     Raises ``upload_empty``, ``upload_too_big``, ``upload_too_many``.
     """
     async with request.form(max_files=MOST_FILES + 1, max_part_size=room.settings.upload_limit) as said:
         passphrase = str(said.get("passphrase", ""))
-        return await _sent(said, room), Secret(passphrase) if passphrase else None
+        location = str(said.get("location", "")).strip()[:64]
+        choices = Choices(passphrase=Secret(passphrase) if passphrase else None, location=location or None)
+        return await _sent(said, room), choices
 
 
 async def _sent(said: FormData, room: Room) -> list[Source]:
@@ -165,6 +167,7 @@ def _form(request: Request, error: DeckError | None = None) -> Response:
         most_megabytes=room.settings.upload_limit // (1024 * 1024),
         most_files=MOST_FILES,
         sources=_source_options(locale),
+        wants_location=request.query_params.get("for") == "vertex",
     )
 
 

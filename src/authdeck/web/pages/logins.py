@@ -221,7 +221,7 @@ def _qr(address: str) -> str:
     """Inline SVG without styles or scripts: the page's policy allows neither."""
     drawn = BytesIO()
     segno.make(address, error="m", micro=False).save(
-        drawn, kind="svg", xmldecl=False, svgns=False, omitsize=True, border=0, svgclass=None, lineclass=None
+        drawn, kind="svg", xmldecl=False, svgns=False, omitsize=True, border=3, svgclass=None, lineclass=None
     )
     return drawn.getvalue().decode()
 
