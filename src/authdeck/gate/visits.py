@@ -8,7 +8,7 @@ from starlette.types import Scope
 
 from authdeck.access import Actor
 from authdeck.errors import DeckError
-from authdeck.operations.log_in import Beginner
+from authdeck.operations.login_beginning import Beginner
 from authdeck.operations.sign_in import Session
 
 if TYPE_CHECKING:

@@ -6,45 +6,35 @@ an open loopback port. Every step is a compare-and-set on its status: of two tha
 
 import asyncio
 import json
-import secrets
 from collections.abc import AsyncGenerator, Mapping
-from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
-from authdeck import ids, tasks
+from authdeck import tasks
 from authdeck.access import Actor, Role
 from authdeck.account import Provider
 from authdeck.acts import Act
 from authdeck.credential import Draft
 from authdeck.errors import Conflict, DeckError, NotFound
 from authdeck.exchange import Outgoing, Reply
-from authdeck.operations import call_backs, login_storing, seals
+from authdeck.operations import call_backs, login_beginning, login_storing, seals
 from authdeck.operations.call_backs import CallBack
 from authdeck.operations.desk import Desk
+from authdeck.operations.login_beginning import Beginner, session_of, state_hash, unreachable
 from authdeck.operations.login_now import LoginNow, login_of, shown
 from authdeck.operations.login_storing import SignedIn
 from authdeck.operations.login_waiting import Pause, Ports, Waiting, decided
 from authdeck.operations.records import changed, record
-from authdeck.providers.signing_in import DeviceCode, Grant, Login, Polled, Step, Way, challenge
+from authdeck.providers.signing_in import DeviceCode, Grant, Login, Polled, Step, Way
 from authdeck.storage.database import ReadConnection, WriteConnection
 from authdeck.storage.reading import accounts, logins
 from authdeck.storage.reading.logins import OPEN, StoredLogin
 from authdeck.storage.writing import logins as writing
 from authdeck.upstream.failures import UpstreamFailure
 
-LIFE: Final = timedelta(minutes=10)
 KEPT: Final = timedelta(days=1)
 CHANGE: Final = "login"
-
-
-@dataclass(frozen=True, slots=True)
-class Beginner:
-    """Who begins a login, and the session it belongs to: ``None`` for keys and the command line."""
-
-    actor: Actor
-    session: str | None = None
 
 
 class Logins:
@@ -89,9 +79,9 @@ class Logins:
         if expected is not None:
             await self._desk.read(partial(_require_provider, auth_index=expected, provider=named))
         if way is Way.BROWSER:
-            stored = await self._begin_in_browser(named, login, beginner, expected)
+            stored = await login_beginning.in_browser(self._desk, named, login, beginner, expected)
         else:
-            stored = await self._begin_on_device(named, login, beginner, expected)
+            stored = await login_beginning.on_device(self._desk, named, login, beginner, expected)
         await self._go_on(stored)
         return self._shown(stored)
 
@@ -101,7 +91,7 @@ class Logins:
 
     async def mine(self, beginner: Beginner) -> list[LoginNow]:
         """The session's own ones of the last day, newest first."""
-        since, session = self._desk.now() - KEPT, self._session(beginner)
+        since, session = self._desk.now() - KEPT, session_of(self._desk, beginner)
         stored = await self._desk.read(partial(logins.of_session, session=session, since=since))
         return [self._shown(each) for each in stored]
 
@@ -180,60 +170,6 @@ class Logins:
         if await self._desk.read(partial(_is_any_due, now=now)):
             await self._desk.write(work)
 
-    # ---- beginning ----
-
-    async def _begin_in_browser(
-        self, provider: Provider, login: Login, beginner: Beginner, expected: str | None
-    ) -> StoredLogin:
-        assert login.browser is not None
-        state, verifier = secrets.token_urlsafe(32), secrets.token_urlsafe(48)
-        url = login.browser.authorize(self._desk.settings.providers, state, challenge(verifier))
-        kept = {"way": Way.BROWSER.value, "verifier": verifier, "state": state, "url": url}
-        return await self._add(provider, kept, beginner, expected, LIFE, state)
-
-    async def _begin_on_device(
-        self, provider: Provider, login: Login, beginner: Beginner, expected: str | None
-    ) -> StoredLogin:
-        assert login.device is not None
-        settings = self._desk.settings.providers
-        try:
-            reply = await self._desk.calls.send(login.device.begin(settings))
-        except UpstreamFailure as failure:
-            raise _unreachable(failure) from None
-        code = login.device.read_begin(reply, settings)
-        kept = {"way": Way.DEVICE.value, "device": asdict(code)}
-        return await self._add(provider, kept, beginner, expected, min(LIFE, timedelta(seconds=code.life)), None)
-
-    async def _add(
-        self,
-        provider: Provider,
-        kept: Mapping[str, Any],
-        beginner: Beginner,
-        expected: str | None,
-        life: timedelta,
-        state: str | None,
-    ) -> StoredLogin:
-        desk, login_id, at = self._desk, ids.new_id(), self._desk.now()
-
-        def work(connection: WriteConnection) -> StoredLogin:
-            writing.add(
-                connection,
-                login_id=login_id,
-                provider=provider.value,
-                account_key=accounts.by_index(connection, expected).key if expected is not None else None,
-                state_hash=self._state_hash(state) if state is not None else None,
-                sealed=seals.seal_login(desk.vault, login_id, json.dumps(kept).encode()),
-                session=self._session(beginner),
-                outcome={"by": beginner.actor.name, "way": kept["way"]},
-                at=at,
-                expires_at=at + life,
-            )
-            after = {"provider": provider.value, "expected": expected}
-            record(desk, connection, beginner.actor, Act.LOGIN_BEGUN, login_id, after=after)
-            return logins.one(connection, login_id)
-
-        return await desk.write(work)
-
     async def _go_on(self, login: StoredLogin) -> None:
         """What a pending login needs while it waits: its port open, or its device polled."""
         described = login_of(login.provider)[1]
@@ -246,7 +182,7 @@ class Logins:
     # ---- finishing ----
 
     async def _by_state(self, back: CallBack) -> StoredLogin | None:
-        return await self._desk.read(partial(logins.by_state, state_hash=self._state_hash(back.state)))
+        return await self._desk.read(partial(logins.by_state, state_hash=state_hash(self._desk, back.state)))
 
     async def _finish(self, login: StoredLogin, back: CallBack) -> None:
         """Spend the state, then exchange the code. Who asked may leave: it goes on."""
@@ -269,7 +205,7 @@ class Logins:
             reply = await self._desk.calls.send(outgoing)
             await self._take(login, described, described.read_tokens(reply, self._desk.now()))
         except UpstreamFailure as failure:
-            await self._fail(login.id, _unreachable(failure))
+            await self._fail(login.id, unreachable(failure))
         except DeckError as error:
             await self._fail(login.id, error)
 
@@ -370,7 +306,7 @@ class Logins:
 
     def _mine(self, connection: ReadConnection, login_id: str, beginner: Beginner) -> StoredLogin:
         login = logins.one(connection, login_id)
-        if login.session != self._session(beginner):
+        if login.session != session_of(self._desk, beginner):
             raise NotFound("login_not_found")
         return login
 
@@ -380,13 +316,6 @@ class Logins:
         if is_over or login.status not in statuses:
             status = "expired" if is_over and login.status in OPEN else login.status
             raise Conflict("login_not_pending", problem=status)
-
-    def _session(self, beginner: Beginner) -> str:
-        bound = beginner.session if beginner.session is not None else f"actor:{beginner.actor.name}"
-        return self._desk.vault.keyed_hash("login_session", bound)
-
-    def _state_hash(self, state: str) -> str:
-        return self._desk.vault.keyed_hash("login_state", state)
 
     def _sealed(self, login: StoredLogin) -> Mapping[str, Any]:
         if login.sealed is None:
@@ -420,7 +349,3 @@ def _require_provider(connection: ReadConnection, *, auth_index: str, provider: 
 
 def _is_any_due(connection: ReadConnection, *, now: datetime) -> bool:
     return any(login.expires_at <= now for login in logins.open_ones(connection))
-
-
-def _unreachable(failure: UpstreamFailure) -> DeckError:
-    return DeckError("login_unreachable", status=502, problem=failure.code)

@@ -30,7 +30,7 @@ _ICONS: Final = {
 _TOLD_ELSEWHERE: Final = frozenset(
     {
         Act.ACCOUNT_ADDED, Act.ACCOUNT_UPDATED, Act.DOCUMENT_EDITED, Act.REVISION_RESTORED, Act.ACCOUNT_DISABLED,
-        Act.ACCOUNT_ENABLED, Act.HOLD_RELEASED,
+        Act.ACCOUNT_ENABLED, Act.HOLD_RELEASED, Act.LOGIN_DONE,
     }
 )  # fmt: skip
 """Acts that a revision or a hold tells of already."""

@@ -25,7 +25,7 @@ from authdeck.web.room import Room, room_of
 PATH: Final = "/audit"
 _PLACE: Final = "\0"
 _FILTERS: Final = ("actor", "what", "target", "cursor")
-_KINDS: Final = ("account", "accounts", "client_key", "operator", "terms", "upstream", "vault")
+_KINDS: Final = ("account", "accounts", "client_key", "login", "operator", "terms", "upstream", "vault")
 
 
 @dataclass(frozen=True, slots=True)
