@@ -1,0 +1,103 @@
+"""All tables of the control database, and those of the monitoring database.
+
+Keys are integers inside; everything outside, the monitoring database included, names accounts by ``auth_index``.
+Moments are integers: microseconds since 1970 UTC in the control database, milliseconds in monitoring.
+``sealed`` columns hold bytes of the form that ``docs/vault-format.md`` describes. The invariants beside each table are
+DECISIONS §6; the migrations are what creates them, and a test compares the two.
+"""
+
+from authdeck.storage.tables.access import (
+    admin_keys,
+    audit,
+    client_keys,
+    operators,
+    saved_views,
+    server_settings,
+    sessions,
+    sign_in_links,
+    terms,
+)
+from authdeck.storage.tables.accounts import accounts, aliases, fingerprints, proxies, revisions, upstreams
+from authdeck.storage.tables.columns import Moment, control, monitoring
+from authdeck.storage.tables.installation import installation, key_terms
+from authdeck.storage.tables.requests import (
+    FAILED,
+    RUNNING,
+    day_account,
+    gaps,
+    hour_model,
+    latency_buckets,
+    names,
+    requests,
+)
+from authdeck.storage.tables.states import (
+    account_state,
+    candidates,
+    evidence,
+    holds,
+    incidents,
+    quota_history,
+    quota_windows,
+    watermarks,
+)
+from authdeck.storage.tables.work import (
+    batch_items,
+    batches,
+    changes,
+    inspection_results,
+    inspections,
+    leases,
+    logins,
+    processes,
+    refresh_journal,
+    schedules,
+)
+
+__all__ = (
+    "FAILED",
+    "RUNNING",
+    "Moment",
+    "account_state",
+    "accounts",
+    "admin_keys",
+    "aliases",
+    "audit",
+    "batch_items",
+    "batches",
+    "candidates",
+    "changes",
+    "client_keys",
+    "control",
+    "day_account",
+    "evidence",
+    "fingerprints",
+    "gaps",
+    "holds",
+    "hour_model",
+    "incidents",
+    "inspection_results",
+    "inspections",
+    "installation",
+    "key_terms",
+    "latency_buckets",
+    "leases",
+    "logins",
+    "monitoring",
+    "names",
+    "operators",
+    "processes",
+    "proxies",
+    "quota_history",
+    "quota_windows",
+    "refresh_journal",
+    "requests",
+    "revisions",
+    "saved_views",
+    "schedules",
+    "server_settings",
+    "sessions",
+    "sign_in_links",
+    "terms",
+    "upstreams",
+    "watermarks",
+)
