@@ -31,6 +31,20 @@ def test_the_environment_beats_the_file_and_flags_beat_both(monkeypatch: pytest.
     assert settings.load().providers.codex.api_url == "http://127.0.0.1:2"
 
 
+def test_each_setting_says_where_it_came_from(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "authdeck.toml").write_text("trash_days = 3\nevidence_days = 3\n[automation]\ncooldown = false\n")
+    monkeypatch.setenv("AUTHDECK_EVIDENCE_DAYS", "4")
+    monkeypatch.setenv("AUTHDECK_AUTOMATION__PERCENT_PER_HOUR", "1")
+    given = settings.load(bind="127.0.0.1:4").given
+    assert {name: source for name, source in given.items() if name != "home"} == {
+        "trash_days": "file",
+        "automation.cooldown": "file",
+        "evidence_days": "environment",
+        "automation.percent_per_hour": "environment",
+        "bind": "flag",
+    }
+
+
 def test_a_secret_is_read_from_its_file_and_leaves_the_environment(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

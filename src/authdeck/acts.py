@@ -37,6 +37,7 @@ class Act(StrEnum):
     LOGIN_CANCELLED = "login:login:cancelled"
     TERMS_ACKNOWLEDGED = "terms:acknowledgement:given"
     TERMS_WITHDRAWN = "terms:acknowledgement:withdrawn"
+    SETTING_CHANGED = "setting:value:changed"
     UPSTREAM_APPROVED = "upstream:approval:given"
     UPSTREAM_WITHDRAWN = "upstream:approval:withdrawn"
     CLIENT_KEY_CREATED = "client_key:key:created"

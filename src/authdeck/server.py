@@ -39,7 +39,7 @@ from authdeck.gateway.app import Gateway
 from authdeck.gateway.errand import Errands
 from authdeck.home import Home
 from authdeck.jobs import Chores, Runner, timetable
-from authdeck.operations import catalogues, keyring, operators, sign_in, trash, unreadable
+from authdeck.operations import adjust, catalogues, keyring, operators, sign_in, trash, unreadable
 from authdeck.operations.admin_keys import AdminKeys
 from authdeck.operations.batch_runner import BatchRunner
 from authdeck.operations.batches import Batches
@@ -173,6 +173,7 @@ class Built:
         await operators.ensure_first(self.desk)
         await self._admin_keys.install_preset()
         await self._follower.start()
+        self.desk.feed.subscribe_many(adjust.CHANGE, lambda _names: adjust.take_in(self.desk))
         self.desk.feed.subscribe("upstream", self._load_origins)
         self.desk.feed.subscribe(keyring.CHANGE, partial(keyring.take_in_terms, self.desk))
         await self._client_keys.start()
@@ -231,6 +232,7 @@ class Built:
         return Refreshed(RefreshOutcome.OK)
 
     async def _load(self) -> None:
+        await adjust.take_in(self.desk)
         await self._load_origins("")
         await keyring.take_in_terms(self.desk)
         await self._mirror.load()

@@ -4,15 +4,25 @@ Secrets are also read from the file that ``…_FILE`` names, and leave ``os.envi
 """
 
 import os
-from collections.abc import MutableMapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import platformdirs
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
@@ -130,9 +140,9 @@ class ExcludedModels(_Part):
 
 
 class Refresh(_Part):
-    retry_unknown: str = Field("once", pattern="^(once|never)$")
-    keep_warm_days: int = 7
-    keep_revisions_days: int = 30
+    retry_unknown: Literal["once", "never"] = "once"
+    keep_warm_days: int = Field(7, ge=0, le=3650)
+    keep_revisions_days: int = Field(30, ge=1, le=3650)
     request_wait: float = 15
     pace: float = Field(1, ge=0)
 
@@ -145,7 +155,7 @@ class Automation(_Part):
 
     cooldown: bool = True
     credential_holds: bool = True
-    accounts_per_hour: int = Field(5, ge=0)
+    accounts_per_hour: int = Field(5, ge=0, le=100_000)
     percent_per_hour: float = Field(10, ge=0, le=100)
 
 
@@ -173,8 +183,9 @@ class Settings(BaseSettings):
     tls_certificate: Path | None = None
     tls_key: Path | None = None
     upload_limit: int = 10 * 1024 * 1024
-    trash_days: int = 30
-    session_idle_hours: float = 8
+    trash_days: int = Field(30, ge=0, le=3650)
+    evidence_days: int = Field(30, ge=1, le=3650)
+    session_idle_hours: float = Field(8, ge=0.1, le=720)
     log_level: str = "info"
     storybook: bool = False
     providers: Providers = Providers()
@@ -189,6 +200,16 @@ class Settings(BaseSettings):
         if not self.is_loopback and not (self.behind_tls or (self.tls_certificate and self.tls_key)):
             raise DeckError("bind_needs_tls", bind=self.bind)
         return self
+
+    _given: dict[str, str] = PrivateAttr(default_factory=dict)
+
+    @property
+    def given(self) -> Mapping[str, str]:
+        """Settings that were set where authdeck started, by dotted name: ``flag``, ``environment`` or ``file``.
+
+        What is set there is not changed while it runs (``adjustable``).
+        """
+        return self._given
 
     @property
     def host(self) -> str:
@@ -235,9 +256,28 @@ def load(environment: MutableMapping[str, str] | None = None, **flags: Any) -> S
         first = error.errors(include_url=False, include_input=False)[0]
         name = "AUTHDECK_" + "__".join(str(part).upper() for part in first["loc"])
         raise DeckError("setting_invalid", setting=name, problem=first["msg"]) from None
+    settings._given.update(_where_given(given))  # noqa: SLF001 - only here is known where each came from
     for name in SECRET_SETTINGS:
         environment.pop(f"AUTHDECK_{name}", None)
     return settings
+
+
+def _where_given(flags: Mapping[str, Any]) -> dict[str, str]:
+    """Which source each setting comes from; the later of these wins, as in ``Settings``."""
+    sources = (
+        ("file", TomlConfigSettingsSource(Settings, Settings.toml_file)()),
+        ("environment", EnvSettingsSource(Settings)()),
+        ("flag", flags),
+    )
+    return {name: source for source, values in sources for name in _dotted(values)}
+
+
+def _dotted(values: Mapping[str, Any], before: str = "") -> Iterator[str]:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _dotted(value, f"{before}{name}.")
+        else:
+            yield f"{before}{name}"
 
 
 def _read_secret_files(environment: MutableMapping[str, str]) -> None:

@@ -171,3 +171,18 @@ def test_no_sign_in_link_is_printed_into_a_log(alone: Shell) -> None:
         server.send_signal(signal.SIGTERM)
         out, _ = server.communicate(timeout=60)
     assert "/sign-in/link/" not in out
+
+
+def test_settings_are_changed_and_say_where_they_come_from(shell: Shell) -> None:
+    assert "trash_days is 14 now (local:" in shell.ok("settings", "set", "trash_days", "14").out
+    row = next(row for row in shell.ok("settings", "show", "--json").json["items"] if row["name"] == "trash_days")
+    assert (row["value"], row["source"]) == (14, "console")
+    assert shell.run("settings", "set", "trash_days", "9999").err.rstrip().endswith("(setting_refused)")
+    assert "(default)" in shell.ok("settings", "set", "trash_days", "--default").out
+    assert shell.run("settings", "set", "trash_days").code == 2
+
+
+def test_what_the_environment_sets_is_locked(alone: Shell) -> None:
+    refused = alone.run("settings", "set", "trash_days", "14", AUTHDECK_TRASH_DAYS="3")
+    assert refused.code == 1
+    assert "AUTHDECK_TRASH_DAYS" in refused.err

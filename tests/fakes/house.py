@@ -28,7 +28,17 @@ from authdeck.exchange import Refreshed
 from authdeck.gate.authenticate import Gate
 from authdeck.gate.routes import guard
 from authdeck.hold import Hold, Owner
-from authdeck.operations import admin_keys, client_keys, disable, documents, edit_accounts, operators, terms, trash
+from authdeck.operations import (
+    adjust,
+    admin_keys,
+    client_keys,
+    disable,
+    documents,
+    edit_accounts,
+    operators,
+    terms,
+    trash,
+)
 from authdeck.operations.batch_runner import BatchRunner
 from authdeck.operations.batches import Batches
 from authdeck.operations.changes import ChangeFeed
@@ -96,6 +106,7 @@ async def build(
     recorder = Recorder(monitoring, clock)
     recorder.start()
     try:
+        desk.feed.subscribe_many(adjust.CHANGE, lambda _names: adjust.take_in(desk))
         await Mirror(desk, Pool(lambda account: PROVIDERS[account.provider].routes(account.kind))).load()
         await operators.ensure_first(desk)
         first = (await operators.list_operators(desk))[0].name

@@ -20,7 +20,7 @@ from authdeck.ids import new_request_id
 from authdeck.operations import disable
 from authdeck.operations.desk import Desk
 from authdeck.operations.observe import Failed, Observer
-from authdeck.operations.reconcile import KEPT, Reconciler, rebuild_state
+from authdeck.operations.reconcile import Reconciler, rebuild_state
 from authdeck.operations.release_hold import release_hold
 from authdeck.operations.uses import Uses
 from authdeck.providers import PROVIDERS
@@ -399,7 +399,7 @@ async def test_old_evidence_goes_unless_a_hold_names_it(story: Story) -> None:
     ann, bob = await story.sign_in("ann"), await story.sign_in("bob")
     await story.fails(ann, 401, REVOKED)
     await story.fails(bob, 403, {"error": {"code": "permission_denied"}}, generation=0)
-    story.clock.move(days=KEPT.days + 1)
+    story.clock.move(days=story.desk.settings.evidence_days + 1)
     await story.reconciler.prune()
     assert await story.evidence(ann) == [("credential", "token_revoked", 1)]
     assert await story.evidence(bob) == []

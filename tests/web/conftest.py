@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,19 @@ class Visitor:
         headers = {"accept": "text/html", **({"hx-request": "true"} if htmx else {})}
         return await self.client.post(path, data={"csrf": self.csrf, **fields}, headers=headers)
 
+    async def sign_in(self, house: House) -> None:
+        """As the first operator."""
+        await self.get("/sign-in")
+        await self.post("/sign-in", admin_key=house.admin_key)
+        await self.get("/auth-files")
+
+
+@asynccontextmanager
+async def visiting(house: House) -> AsyncIterator[Visitor]:
+    transport = httpx2.ASGITransport(app=house.app)
+    async with httpx2.AsyncClient(transport=transport, base_url=HERE) as client:
+        yield Visitor(client)
+
 
 @pytest_asyncio.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
@@ -40,15 +54,12 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 
 @pytest_asyncio.fixture
 async def stranger(house: House) -> AsyncIterator[Visitor]:
-    transport = httpx2.ASGITransport(app=house.app)
-    async with httpx2.AsyncClient(transport=transport, base_url=HERE) as client:
-        yield Visitor(client)
+    async with visiting(house) as made:
+        yield made
 
 
 @pytest_asyncio.fixture
 async def ann(house: House, stranger: Visitor) -> Visitor:
     """Signed in as the first operator."""
-    await stranger.get("/sign-in")
-    await stranger.post("/sign-in", admin_key=house.admin_key)
-    await stranger.get("/auth-files")
+    await stranger.sign_in(house)
     return stranger

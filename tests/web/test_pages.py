@@ -14,7 +14,16 @@ from fakes.house import House
 from fakes.people import VERA
 
 ANN = "codex-ann@example.com-plus.json"
-PAGES = ("/auth-files", "/import", "/monitoring", "/client-keys", "/trash", "/audit", "/settings/terms")
+PAGES = (
+    "/auth-files",
+    "/import",
+    "/monitoring",
+    "/client-keys",
+    "/trash",
+    "/audit",
+    "/settings/terms",
+    "/settings/retention",
+)
 
 
 @pytest.mark.parametrize("path", PAGES)

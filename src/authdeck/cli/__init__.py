@@ -27,6 +27,7 @@ from authdeck.cli import (
     requests,
     routing,
     serve,
+    settings,
     terms,
     trash,
     upstreams,
@@ -42,7 +43,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for noun in (accounts, batch, keys, master_key, operators, requests, routing, terms, trash, upstreams):
+for noun in (accounts, batch, keys, master_key, operators, requests, routing, settings, terms, trash, upstreams):
     app.add_typer(noun.app)
 VERBS: Mapping[str, Callable[..., None]] = {
     "serve": serve.serve,

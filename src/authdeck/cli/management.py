@@ -73,7 +73,7 @@ class Management:
     def put(self, path: str, *, json: Any = None) -> Any:
         return self._ask("PUT", path, json=json)
 
-    def patch(self, path: str, *, json: Any, version: int) -> Any:
+    def patch(self, path: str, *, json: Any, version: int | None = None) -> Any:
         return self._ask("PATCH", path, json=json, version=version)
 
     def delete(self, path: str, *, params: Mapping[str, Any] | None = None, version: int | None = None) -> Any:

@@ -1,7 +1,7 @@
 """The desk: everything an operation works with, wired once in ``server.py``."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
@@ -17,9 +17,13 @@ from authdeck.vault.vault import Vault
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Desk:
-    """``boot`` names this process's run. Operations are functions whose first argument is the desk."""
+    """``boot`` names this process's run. Operations are functions whose first argument is the desk.
+
+    ``settings`` are those in force: ``started``, those authdeck was started with, and what admins changed since
+    (``operations.adjust``, which alone sets them anew). So nobody keeps them for longer than one piece of work.
+    """
 
     settings: Settings
     clock: Clock
@@ -30,6 +34,10 @@ class Desk:
     directory: Directory
     calls: Calls
     catalogue: Catalogue = SHIPPED
+    started: Settings = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.started = self.settings
 
     def now(self) -> datetime:
         return self.clock.now()

@@ -31,9 +31,6 @@ from authdeck.storage.writing import holds, refreshing
 AT_ONCE: Final = 50
 """Accounts of one transaction: none may last 50 ms."""
 
-KEPT: Final = timedelta(days=30)
-"""How long evidence and quota history are kept that nothing names any more."""
-
 _LEASE: Final = "job:reconcile"
 _LEASE_SECONDS: Final = 30
 
@@ -144,8 +141,9 @@ class Reconciler:
             await self._desk.write(lambda c: refreshing.release_lease(c, _LEASE, self._desk.boot, fence))
 
     async def prune(self) -> None:
-        """Forget what is old and names nothing."""
-        await self._desk.write(lambda connection: writing.prune(connection, self._desk.now() - KEPT))
+        """Forget evidence and quota history that are old and that nothing names any more."""
+        before = self._desk.now() - timedelta(days=self._desk.settings.evidence_days)
+        await self._desk.write(lambda connection: writing.prune(connection, before))
 
     async def _touch(self, indexes: Sequence[str]) -> None:
         self._touched.update(dict.fromkeys(indexes))

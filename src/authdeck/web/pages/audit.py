@@ -25,7 +25,7 @@ from authdeck.web.room import Room, room_of
 PATH: Final = "/audit"
 _PLACE: Final = "\0"
 _FILTERS: Final = ("actor", "what", "target", "cursor")
-_KINDS: Final = ("account", "accounts", "client_key", "login", "operator", "terms", "upstream", "vault")
+_KINDS: Final = ("account", "accounts", "client_key", "login", "operator", "setting", "terms", "upstream", "vault")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +134,7 @@ _UNDONE_AT: Final[Mapping[str, str]] = {
 _DECIDED_AT: Final[Mapping[str, tuple[str, str]]] = {
     Act.TERMS_ACKNOWLEDGED: ("/settings/terms", "undo_in.terms"),
     Act.TERMS_WITHDRAWN: ("/settings/terms", "undo_in.terms"),
+    Act.SETTING_CHANGED: ("/settings/values", "undo_in.values"),
     Act.UPSTREAM_APPROVED: ("/settings/upstreams", "undo_in.upstreams"),
     Act.UPSTREAM_WITHDRAWN: ("/settings/upstreams", "undo_in.upstreams"),
 }

@@ -1,29 +1,55 @@
-"""Settings in force: how long things are kept, what automation may do. They are set where the server starts."""
+"""Settings that an admin may change: how long things are kept, what automation may do. And the page's sections."""
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
+from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from authdeck import adjustable, wording
 from authdeck.access import Role
+from authdeck.adjustable import Kind
+from authdeck.errors import DeckError
 from authdeck.gate.routes import needs
-from authdeck.settings import Settings
+from authdeck.gate.visits import actor_of
+from authdeck.operations import adjust
+from authdeck.operations.adjust import InForce
+from authdeck.web import proof, toasts
 from authdeck.web.room import room_of
+from authdeck.web.toasts import Undo
 
 PATH: Final = "/settings"
-SECTIONS: Final = ("terms", "upstreams", "retention", "automation")
+SECTIONS: Final = ("terms", "upstreams", *adjustable.SECTIONS)
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
-    """One setting: the code of its sentence, the variable that sets it, its value, and whether that is the default."""
+class Shown:
+    """One setting on its page: ``typed`` stands in its field, ``error`` below it."""
 
-    code: str
-    variable: str
-    value: str
-    is_default: bool
+    now: InForce
+    typed: str
+    error: str = ""
+
+    @property
+    def id(self) -> str:
+        return self.now.setting.name.replace(".", "-")
+
+    @property
+    def value(self) -> str:
+        return adjustable.shown(self.now.value)
+
+    @property
+    def default(self) -> str:
+        return adjustable.shown(self.now.default)
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """What there is to choose from; a switch is a choice of two."""
+        return ("true", "false") if self.now.setting.kind is Kind.SWITCH else self.now.setting.choices
 
 
 @needs(Role.VIEWER)
@@ -32,51 +58,116 @@ async def index(_request: Request) -> Response:
 
 
 @needs(Role.VIEWER)
-async def retention(request: Request) -> Response:
-    return _page(request, "retention", ("trash_days", "refresh.keep_revisions_days", "session_idle_hours"))
+async def values(_request: Request) -> Response:
+    """Where an entry of the audit leads."""
+    return RedirectResponse(f"{PATH}/{adjustable.SECTIONS[0]}", 307)
 
 
 @needs(Role.VIEWER)
-async def automation(request: Request) -> Response:
-    """Bounds first: beyond them nothing happens without a person."""
-    names = [f"automation.{name}" for name in type(room_of(request).settings.automation).model_fields]
-    refresh = ("refresh.retry_unknown", "refresh.keep_warm_days", "refresh.request_wait")
-    return _page(request, "automation", (*names, *refresh))
+async def section(request: Request) -> Response:
+    return await _page(request, _section(request))
 
 
-def _page(request: Request, section: str, names: tuple[str, ...]) -> Response:
+@needs(Role.ADMIN)
+async def change(request: Request) -> Response:
+    """Save what differs from what was shown (``was.<name>``); ``default`` names one that goes back to its default.
+
+    Who signed in a while ago gives the admin key once more: an open browser must not be enough to lift a bound.
+    """
+    part, said = _section(request), await request.form()
+    wanted = _wanted(said)
+    try:
+        await proof.require(request, str(said.get("admin_key", "")))
+        before = await adjust.change(room_of(request).desk, wanted, actor_of(request))
+    except DeckError as error:
+        return await _page(request, part, said, error)
+    response = RedirectResponse(f"{PATH}/{part}", 303)
+    _say(request, response, part, before)
+    return response
+
+
+@needs(Role.ADMIN)
+async def undo(request: Request) -> Response:
+    """Put back what a change replaced, as its toast kept it; refused and checked like any other change."""
+    part, said = _section(request), await request.form()
+    await proof.require(request, "")
+    await adjust.change(room_of(request).desk, _kept(str(said.get("want", ""))), actor_of(request))
+    response = RedirectResponse(f"{PATH}/{part}", 303)
+    toasts.leave(response, "did_undo", {})
+    return response
+
+
+def _wanted(said: FormData) -> dict[str, object]:
+    if back := said.get("default"):
+        return {str(back): None}
+    names = [name.removeprefix("was.") for name in said if name.startswith("was.")]
+    typed = {name: str(said.get(name, "")).strip() for name in names}
+    return {name: value for name, value in typed.items() if value != said[f"was.{name}"]}
+
+
+def _kept(want: str) -> Mapping[str, object]:
+    try:
+        kept = json.loads(want)
+    except ValueError:
+        kept = None
+    if not isinstance(kept, dict):
+        raise DeckError("wish_unknown", status=422, wish=want[:64])
+    return kept
+
+
+def _say(request: Request, response: Response, part: str, before: Mapping[str, Any]) -> None:
+    """Undo is offered while no key would be asked for."""
+    locale = room_of(request).pages.preferences(request).locale
+    way_back = Undo(f"{PATH}/{part}/undo", json.dumps(before), f"{PATH}/{part}") if proof.is_recent(request) else None
+    match [*before]:
+        case []:
+            toasts.leave(response, "did_nothing", {})
+        case [name]:
+            toasts.leave(
+                response, "did_change_setting", {"names": wording.sentence(f"setting.{name}", {}, locale)}, way_back
+            )
+        case names:
+            toasts.leave(response, "did_change_settings", {"number": len(names)}, way_back)
+
+
+async def _page(request: Request, part: str, said: FormData | None = None, error: DeckError | None = None) -> Response:
     room = room_of(request)
+    locale = room.pages.preferences(request).locale
+    sentence = "" if error is None else wording.sentence(error.code, error.params, locale)
+    at_fault = "" if error is None else str(error.params.get("setting", ""))
+    rows = [
+        Shown(now, _typed(now, said), sentence if now.setting.name == at_fault else "")
+        for now in await adjust.shown(room.desk)
+        if now.setting.section == part
+    ]
     return room.pages.answer(
         request,
         "settings/values.html",
         section="settings",
-        part=section,
+        status=200 if error is None else error.status,
+        part=part,
         parts=SECTIONS,
-        values=[value(room.settings, name) for name in names],
+        rows=rows,
+        error=wording.sentence("settings_refused", {}, locale) if at_fault else sentence,
+        may_decide=actor_of(request).role >= Role.ADMIN,
+        proven=proof.is_recent(request),
     )
 
 
-def value(settings: Settings, name: str) -> Value:
-    """The setting named with dots, as its environment variable and its value."""
-    part: object = settings
-    *path, last = name.split(".")
-    for step in path:
-        part = getattr(part, step)
-    default = type(part).model_fields[last].get_default(call_default_factory=True)  # type: ignore[attr-defined]
-    current = getattr(part, last)
-    variable = "AUTHDECK_" + "__".join(step.upper() for step in (*path, last))
-    said = (
-        str(current).lower()
-        if isinstance(current, bool)
-        else f"{current:g}"
-        if isinstance(current, float)
-        else str(current)
-    )
-    return Value(f"setting.{name}", variable, said, current == default)
+def _typed(now: InForce, said: FormData | None) -> str:
+    shown = adjustable.shown(now.value)
+    return shown if said is None else str(said.get(now.setting.name, shown))
+
+
+def _section(request: Request) -> str:
+    """The page's own part of the address: other sections have files of their own."""
+    return request.url.path.split("/")[2]
 
 
 ROUTES: Final = (
     Route(PATH, index),
-    Route(f"{PATH}/retention", retention),
-    Route(f"{PATH}/automation", automation),
+    Route(f"{PATH}/values", values),
+    *(Route(f"{PATH}/{part}", section) for part in adjustable.SECTIONS),
+    *(Route(f"{PATH}/{part}", change, methods=["POST"]) for part in adjustable.SECTIONS),
+    *(Route(f"{PATH}/{part}/undo", undo, methods=["POST"]) for part in adjustable.SECTIONS),
 )
