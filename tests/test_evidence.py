@@ -151,6 +151,36 @@ def test_what_a_refresh_was_refused_only_a_refresh_mends() -> None:
     assert evidence.clears(seen(Signal.SUCCESS, 1, source=Source.REFRESH), refused)
 
 
+def expired(minutes: float, made: float) -> Evidence:
+    """A token made at ``made`` minutes was called expired."""
+    row = seen(Signal.CREDENTIAL, minutes, code="token_expired", may_automate=True)
+    return evidence.of_new_token(row, NOON + timedelta(minutes=made))
+
+
+def test_a_new_token_called_expired_is_no_proof() -> None:
+    row = expired(1, made=0.9)
+    assert (row.code, row.may_automate, signals(row)) == (evidence.CALLED_EXPIRED, False, [])
+
+
+def test_clear_words_about_a_new_token_stay_what_they_are() -> None:
+    revoked = seen(Signal.CREDENTIAL, code="token_revoked", may_automate=True)
+    assert evidence.of_new_token(revoked, NOON) == revoked
+
+
+def test_requests_with_the_same_new_token_are_one_moment() -> None:
+    row = reduce(evidence.together, [expired(minutes, made=0.9) for minutes in (1, 1.1, 1.2)])
+    assert (row.count, row.previous_at, signals(row)) == (3, None, [])
+
+
+def test_two_new_tokens_in_a_row_called_expired_count_though_a_refresh_came_between() -> None:
+    renewed = seen(Signal.SUCCESS, 4.8, source=Source.REFRESH)
+    both = evidence.together(expired(1, made=0.9), expired(5, made=4.9))
+    assert signals(both, renewed) == ["credential"]
+    served = seen(Signal.SUCCESS, 3)
+    assert signals(both, renewed, served) == []
+    assert signals(both, renewed, seen(Signal.SUCCESS, 6)) == []
+
+
 def test_two_outages_of_different_hours_are_not_in_a_row() -> None:
     assert signals(seen(Signal.TRANSIENT), seen(Signal.TRANSIENT, 10, code="b")) == ["transient", "transient"]
     assert signals(seen(Signal.TRANSIENT), seen(Signal.TRANSIENT, 11, code="b")) == []

@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 
+from authdeck.clock import rfc3339
+
 
 class Source(StrEnum):
     """Who saw it. The order decides where two observations carry the same time: the first one wins."""
@@ -77,6 +79,12 @@ class Action(StrEnum):
     DELETE = "delete"
 
 
+CALLED_EXPIRED: Final = "new_token_expired"
+"""A token was called expired right after it was made."""
+
+_EXPIRED: Final = "token_expired"
+_MADE: Final = "made_at"
+
 IN_A_ROW: Final = timedelta(minutes=10)
 """Transient failures farther apart have nothing to do with each other."""
 
@@ -128,16 +136,31 @@ class Evidence:
 
 
 def together(one: Evidence, other: Evidence) -> Evidence:
-    """Two rows of the same kind as one. The same whichever came first."""
+    """Two rows of the same kind as one. The same whichever came first.
+
+    What one and the same token met is one moment, however many requests it was sent with.
+    """
     older, newer = sorted((one, other), key=lambda row: (row.last_at, row.until or row.last_at, row.request_id or ""))
-    times = [row for row in (older.last_at, older.previous_at, newer.previous_at) if row is not None]
+    moments = (None if _is_same_token(older, newer) else older.last_at, older.previous_at, newer.previous_at)
     return replace(
         newer,
         first_at=min(one.first_at, other.first_at),
-        previous_at=max(times),
+        previous_at=max((at for at in moments if at is not None), default=None),
         count=one.count + other.count,
         key=one.key or other.key,
     )
+
+
+def of_new_token(row: Evidence, made_at: datetime) -> Evidence:
+    """What a token that was made a moment ago met. ``made_at`` (UTC) tells such tokens apart.
+
+    One that is called expired tells of clocks, or of the provider's state, and hardly of the sign-in: it was just
+    renewed. So nothing follows by itself, and a person is asked once two such tokens in a row met the same.
+    """
+    if row.code != _EXPIRED:
+        return row
+    told = {**row.detail, _MADE: rfc3339(made_at)}
+    return replace(row, code=CALLED_EXPIRED, confidence=Confidence.LOW, may_automate=False, detail=told)
 
 
 def is_same_episode(one: Evidence, other: Evidence) -> bool:
@@ -158,7 +181,8 @@ def clears(newer: Evidence, older: Evidence) -> bool:
     if older.source is Source.REFRESH and newer.source is not Source.REFRESH:
         return False  # an access token that still works says nothing of the refresh token
     if newer.source in _PROVE_THE_TOKEN and newer.signal is Signal.SUCCESS:
-        return older.signal is Signal.CREDENTIAL
+        is_another = newer.source is Source.REFRESH and older.code == CALLED_EXPIRED  # after a refresh, too
+        return older.signal is Signal.CREDENTIAL and not is_another
     if newer.signal is Signal.SUCCESS and older.signal is Signal.MODEL:
         return newer.scope is not None and newer.scope == older.scope
     return older.signal in CLEARS.get(newer.signal, frozenset())
@@ -176,6 +200,10 @@ def standing(rows: Iterable[Evidence], generation: int) -> list[Evidence]:
     left = [row for row in negative if not any(clears(other, row) for other in of_now)]
     counted = [row for row in left if not _needs_two(row) or _is_second(row, left, of_now)]
     return sorted(counted, key=lambda row: row.order, reverse=True)
+
+
+def _is_same_token(one: Evidence, other: Evidence) -> bool:
+    return _MADE in one.detail and one.detail[_MADE] == other.detail.get(_MADE)
 
 
 def _needs_two(row: Evidence) -> bool:

@@ -73,6 +73,22 @@ async def test_a_revoked_sign_in_is_kept_away_with_its_evidence(house: House) ->
     assert "refresh_refused" in {row.reason_code for row in found.candidates}
 
 
+async def test_a_token_called_expired_right_after_its_refresh_takes_no_account_away(house: House) -> None:
+    """Clocks differ, and providers take a moment: an account that was just renewed is not done for."""
+    ann = house.simulator.account("codex", "ann@example.com")
+    [index] = await house.take_in(ann)
+    await house.acknowledge()
+    house.simulator.fail(path="/responses", status=401, kind="token_expired", times=2)
+    assert (await asked(house))[0] == 503
+    await house.observer.flush()
+    await settle_all(house.desk, [index])
+    assert [seen.status for seen in house.simulator.seen("/oauth/token", ann)] == [200]
+    found = entry(house, index)
+    assert (found.holds, found.candidates) == ((), ())
+    house.pool.unblock(index, "gpt-5.5")  # the pause of this process is over
+    assert (await asked(house))[0] == 200
+
+
 async def test_the_clients_own_fault_leaves_no_trace(house: House) -> None:
     [index] = await house.take_in(house.simulator.account("codex", "ann@example.com"))
     await house.acknowledge()

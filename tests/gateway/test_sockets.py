@@ -162,6 +162,22 @@ async def test_what_refers_to_the_connection_is_not_moved(house: House) -> None:
     assert second.failure.kind is FailureKind.QUOTA
 
 
+async def test_a_token_that_ends_during_a_conversation_takes_no_account_away(house: House) -> None:
+    """It could be renewed, which happens at the next handshake."""
+    index, *_ = await house.take_in(ann := house.simulator.account("codex", "ann@example.com"), websockets=True)
+    await house.acknowledge()
+    async with connect(house) as socket:
+        await socket.send_str(json.dumps(create()))
+        await answer(socket)
+        house.simulator.expire(ann)
+        await socket.send_str(json.dumps(create(previous_response_id="resp_1")))
+        assert (await answer(socket))[-1]["status_code"] == 401
+    await house.observer.flush()
+    found = house.desk.directory.get(index)
+    assert found is not None
+    assert (found.holds, found.candidates) == ((), ())
+
+
 async def test_no_account_left_is_an_error_event_with_one_status(house: House) -> None:
     """With ``status`` beside ``status_code`` Codex ignores the event and waits."""
     for index in await two(house):

@@ -288,6 +288,21 @@ async def test_a_token_that_could_still_be_exchanged_is_not_done_for(story: Stor
     assert await story.evidence(ann) == [("credential", "token_revoked", 1)]
 
 
+async def test_new_tokens_called_expired_are_a_question_after_the_second_and_never_a_hold(story: Story) -> None:
+    ann = await story.sign_in()
+    expired = {"error": {"code": "token_expired"}}
+    for _ in range(2):  # two requests that waited for the same token
+        await story.fails(ann, 401, expired, renewed_at=story.clock.now())
+    assert story.entry(ann).candidates == ()
+    story.clock.move(minutes=1)
+    await story.fails(ann, 401, expired, renewed_at=story.clock.now())
+    assert [(row.reason_code, row.action) for row in story.entry(ann).candidates] == [("new_token_expired", "reauth")]
+    assert story.holds(ann) == []
+    story.clock.move(minutes=1)
+    await story.answers(ann)
+    assert story.entry(ann).candidates == ()
+
+
 async def test_a_bare_401_is_a_question_after_the_second_and_never_a_hold(story: Story) -> None:
     ann = await story.sign_in()
     await story.fails(ann, 401)

@@ -221,8 +221,12 @@ class Forwarder:
                     credential = renewed
                     outcome = await self._opened(wanted, account, renewed)
             if isinstance(outcome, Failed):
-                is_final = renewed is not None or not self._refresher.can_refresh(credential)
-                outcome = replace(outcome, generation=credential.generation, is_final=is_final)
+                outcome = replace(
+                    outcome,
+                    generation=credential.generation,
+                    is_final=renewed is not None or not self._refresher.can_refresh(credential),
+                    renewed_at=None if renewed is None else renewed.issued_at or self._clock.now(),
+                )
         except UpstreamFailure as error:
             # What may have been carried out is not repeated elsewhere: only the client knows whether it may be.
             host = str(error.params.get("host", ""))
@@ -303,7 +307,7 @@ class Forwarder:
         generation = account.generation if failed.generation is None else failed.generation
         seen = observe.Failed(
             account, generation, failed.verdict, known, _readable(failed.body, known), request.id,
-            wanted.model, failed.is_final,
+            wanted.model, failed.is_final, failed.renewed_at,
         )  # fmt: skip
         self._observer.failed(seen)
 

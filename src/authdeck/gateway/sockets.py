@@ -299,7 +299,8 @@ class Conversation:
         now = self._clock.now()
         observed = PROVIDERS[account.provider].read_failure(status, {}, _bytes(message), now, wanted.model)
         self._forwarder.pause(wanted, account, observed)
-        self._forwarder.observe(turn, wanted, account, Failed(observed, status, body=_bytes(message)))
+        # No newer token is tried on a connection that stands: it is the next one's handshake that tells.
+        self._forwarder.observe(turn, wanted, account, Failed(observed, status, body=_bytes(message), is_final=False))
         turn.event.status = status
         turn.fails(Failure(observed.kind, observed.code, observed.summary))
         if self._movable is None or turn.is_passed_on or not observed.elsewhere or self._socket is None:

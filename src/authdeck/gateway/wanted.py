@@ -1,6 +1,7 @@
 """What a client asks for, as it will be passed on, and what an attempt that failed leaves behind."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from authdeck.errors import DeckError
@@ -60,7 +61,8 @@ class Underway(Protocol):
 class Failed:
     """An attempt that gave nothing to pass on: the provider's failed answer, or an error of ours.
 
-    ``stops``: a rule of the account says that no other one is tried.
+    ``stops``: a rule of the account says that no other one is tried. ``generation``, ``is_final`` and ``renewed_at``
+    as in ``operations.observe``.
     """
 
     verdict: Verdict
@@ -71,6 +73,7 @@ class Failed:
     stops: bool = False
     generation: int | None = None
     is_final: bool = True
+    renewed_at: datetime | None = None
 
 
 def check(scope: Scope, prefix: str | None, model: str | None) -> None:

@@ -18,7 +18,7 @@ from authdeck.account import Account
 from authdeck.action import Bounds, Cause, Incident, Sighting, Watch
 from authdeck.clock import from_micros
 from authdeck.errors import DeckError
-from authdeck.evidence import NEUTRAL, Action, Confidence, Evidence, Signal, together
+from authdeck.evidence import NEUTRAL, Action, Confidence, Evidence, Signal, of_new_token, together
 from authdeck.metrics import OBSERVATIONS_DROPPED
 from authdeck.operations.desk import Desk
 from authdeck.operations.reconcile import settle
@@ -48,7 +48,8 @@ _NEVER: Final = from_micros(0)
 class Failed:
     """A failed answer. ``generation`` is that of the credential that was sent.
 
-    ``is_final``: a newer credential was tried too, or there is none to be had. ``model`` is what was asked for.
+    ``is_final``: a newer credential was tried too, or there is none to be had. ``renewed_at`` is when that newer one
+    was made. ``model`` is what was asked for.
     """
 
     account: Account
@@ -59,6 +60,7 @@ class Failed:
     request_id: str
     model: str | None = None
     is_final: bool = True
+    renewed_at: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -206,6 +208,8 @@ def _row(failed: Failed, now: datetime, cause: tuple[Cause, str] | None) -> Evid
         row = replace(row, scope=failed.model)
     if failed.verdict.refreshable and not failed.is_final:
         row = replace(row, may_automate=False, confidence=Confidence.LOW)
+    if failed.renewed_at is not None:
+        row = of_new_token(row, failed.renewed_at)
     if cause is not None:
         told = {**row.detail, "incident": cause[0].value}
         row = replace(row, may_automate=False, action=Action.KEEP, detail=told)

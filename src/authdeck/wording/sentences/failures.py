@@ -14,6 +14,7 @@ SENTENCES: dict[str, str] = {
     "invalid_credentials": "The provider did not accept the credential.",
     "invalid_request": "The provider refused the request as malformed.",
     "model_not_supported": "The account can't use this model.",
+    "new_token_expired": "The provider called a token expired that it had just issued.",
     "not_entitled": "The account's plan does not include this.",
     "not_found": "The provider knows no such address or object.",
     "overloaded": "The provider is overloaded.",
