@@ -238,6 +238,7 @@ def _event(row: Row[Any], tried: list[tuple[int, int | None, str | None, int]], 
         tokens=Tokens(row.tokens_input, row.tokens_output, row.tokens_cached, row.tokens_reasoning),
         failure=_failure_of(row, named),
         attempts=[Attempt(named[account], status, kind, us / 1000) for account, status, kind, us in tried],
+        trace=row.trace,
     )
 
 
