@@ -67,7 +67,7 @@ from authdeck.secret import Secret
 from authdeck.settings import Settings
 from authdeck.storage import opening
 from authdeck.storage.reading import changes, requests
-from authdeck.storage.reading.requests import RequestSearch
+from authdeck.storage.reading.request_search import RequestSearch
 from authdeck.storage.reading.upstreams import approved
 from authdeck.upstream.calls import Calls
 from authdeck.upstream.origins import Approval, Origins
