@@ -1,7 +1,7 @@
 """How long requests took, over many of them: from buckets that were kept, or from the requests themselves."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Final
@@ -89,15 +89,28 @@ def of_model(c: ReadConnection, model: int, first: int, end: int) -> dict[int, d
     return dict(found)
 
 
-def of_events(c: ReadConnection, key: Any, where: Iterable[Any]) -> dict[int, Percentiles]:
-    """Exact ones of the requests themselves, by an expression over them."""
-    conditions = tuple(where)
-    durations = _exact(c, key, requests.c.latency_us, conditions)
-    first_bytes = _exact(c, key, requests.c.ttfb_us, conditions)
-    return {
-        of: Percentiles(*durations.get(of, (None, None)), *first_bytes.get(of, (None, None)))
-        for of in durations.keys() | first_bytes.keys()
-    }
+@dataclass(frozen=True, slots=True)
+class Duration:
+    """One request's: when it came in (unix milliseconds), what it is grouped by, and microseconds."""
+
+    at_ms: int
+    of: int
+    latency_us: int
+    ttfb_us: int | None
+
+
+def of_events(c: ReadConnection, key: Any, where: Iterable[Any]) -> list[Duration]:
+    """The requests' own; ask for a bounded number of them."""
+    statement = select(requests.c.at_ms, key.label("of"), requests.c.latency_us, requests.c.ttfb_us)
+    rows = c.execute(statement.where(*where, key.is_not(None)))
+    return [Duration(row.at_ms, int(row.of), row.latency_us, row.ttfb_us) for row in rows]
+
+
+def exact(durations: Iterable[Duration]) -> Percentiles:
+    every = list(durations)
+    of_all = sorted(one.latency_us for one in every)
+    first_bytes = sorted(one.ttfb_us for one in every if one.ttfb_us is not None)
+    return Percentiles(*(_ranked(micros, share) for micros in (of_all, first_bytes) for share in (50, 95)))
 
 
 def together(parts: Iterable[dict[str, Counts]]) -> dict[str, Counts]:
@@ -109,22 +122,9 @@ def together(parts: Iterable[dict[str, Counts]]) -> dict[str, Counts]:
     return whole
 
 
-def _exact(c: ReadConnection, key: Any, column: Any, where: tuple[Any, ...]) -> dict[int, tuple[float, float]]:
-    within = {"partition_by": key}
-    ranked = (
-        select(
-            key.label("of"),
-            column.label("micros"),
-            func.row_number().over(order_by=column, **within).label("rank"),
-            func.count().over(**within).label("number"),
-        )
-        .where(*where, key.is_not(None), column.is_not(None))
-        .subquery()
-    )
-    half, most = (ranked.c.number * 50 + 99) // 100, (ranked.c.number * 95 + 99) // 100
-    ends = func.min(ranked.c.micros).label("low"), func.max(ranked.c.micros).label("high")
-    rows = c.execute(select(ranked.c.of, *ends).where(ranked.c.rank.in_([half, most])).group_by(ranked.c.of))
-    return {int(row.of): (row.low / 1000, row.high / 1000) for row in rows}
+def _ranked(ordered: Sequence[int], share: int) -> float | None:
+    """``share`` in percent."""
+    return ordered[-(-len(ordered) * share // 100) - 1] / 1000 if ordered else None
 
 
 def _requests_by_hour(c: ReadConnection, first: int, end: int) -> Counts:

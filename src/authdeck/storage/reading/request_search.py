@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 
@@ -97,17 +97,13 @@ def indexed(c: ReadConnection, search: RequestSearch) -> Iterable[Any]:
         yield tuple_(requests.c.at_ms, requests.c.n) < tuple_(*_place(search.cursor))
 
 
-def floor(c: ReadConnection, search: RequestSearch) -> int | None:
-    """How far back the newest ``EXAMINED`` requests reach that indexes leave, in unix milliseconds.
+def floor(c: ReadConnection, search: RequestSearch, most: int = EXAMINED) -> int | None:
+    """How far back the newest ``most`` requests reach that indexes leave, in unix milliseconds.
 
     ``None`` where there are no more than that.
     """
     statement = (
-        select(requests.c.at_ms)
-        .where(*indexed(c, search))
-        .order_by(requests.c.at_ms.desc())
-        .limit(1)
-        .offset(EXAMINED - 1)
+        select(requests.c.at_ms).where(*indexed(c, search)).order_by(requests.c.at_ms.desc()).limit(1).offset(most - 1)
     )
     return c.execute(statement).scalar()
 
@@ -122,10 +118,6 @@ def raw_id(shown: str) -> bytes | None:
     except ValueError:
         return None
     return raw if len(raw) == _ID_BYTES else None
-
-
-def without_time(search: RequestSearch) -> RequestSearch:
-    return replace(search, since=None, until=None, cursor=None)
 
 
 def _named_as(c: ReadConnection, kind: str, wanted: str) -> Any:

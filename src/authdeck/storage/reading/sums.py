@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
-from sqlalchemy import ColumnElement, Row, Select, Table, and_, case, func, select, text
+from sqlalchemy import ColumnElement, Row, Select, Table, and_, case, func, literal, select, text, union_all
 
 from authdeck.spans import HOUR, Span
 from authdeck.storage.database import ReadConnection
@@ -54,8 +54,24 @@ class Cover:
     whole: Span
 
 
-def cover(c: ReadConnection, asked: Span, unit: int = HOUR) -> Cover:
-    """``unit`` is an hour or a day."""
+Grouped = dict[int, Sums]
+"""Sums by a number, in the order that was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Some groups of many: those with the most ``order`` (a column of sums) first."""
+
+    limit: int = 50
+    offset: int = 0
+    order: Literal["requests", "failures", "tokens_input", "tokens_output", "latency_us"] = "requests"
+
+
+FIRST: Final = Slice()
+
+
+def cover(c: ReadConnection, asked: Span, unit: int = HOUR, most: int = COUNTED_ONE_BY_ONE) -> Cover:
+    """``unit`` is an hour or a day. ``most`` requests of a unit that the range begins or ends in are counted singly."""
     newest = c.execute(select(func.max(requests.c.at_ms))).scalar() or 0
     first, end = -(-asked.from_ms // unit), asked.until_ms // unit
     until_ms = asked.until_ms
@@ -70,7 +86,7 @@ def cover(c: ReadConnection, asked: Span, unit: int = HOUR) -> Cover:
         if edge.length <= 0:
             continue
         number = edge.from_ms // unit
-        if _is_countable(c, edge, number, unit):
+        if _is_countable(c, edge, number, unit, most):
             kept.append(edge)
         else:
             first, end = min(first, number), max(end, number + 1)
@@ -82,28 +98,37 @@ def by_hour(
     c: ReadConnection, covered: Cover, *, model: str | None = None, provider: str | None = None
 ) -> dict[int, Sums]:
     """By hour since 1970."""
-    return _by_key(c, covered, hour_model, hour_model.c.hour, requests.c.at_ms // HOUR, _chosen(c, model, provider))
+    return _by_key(c, covered, hour_model, "hour", requests.c.at_ms // HOUR, _chosen(c, model, provider))
 
 
-def by_model(c: ReadConnection, covered: Cover, *, provider: str | None = None) -> dict[int, Sums]:
-    """By the model's number among the names; 0 where none was named."""
+def by_model(
+    c: ReadConnection,
+    covered: Cover,
+    *,
+    model: str | None = None,
+    provider: str | None = None,
+    page: Slice = FIRST,
+) -> Grouped:
+    """By the model's number among the names; 0 where none was named. The most frequent first, as in the next two."""
     key = func.coalesce(requests.c.model, _NONE)
-    return _by_key(c, covered, hour_model, hour_model.c.model, key, _chosen(c, None, provider))
+    return _by_key(c, covered, hour_model, "model", key, _chosen(c, model, provider), page)
 
 
-def by_account(c: ReadConnection, covered: Cover) -> dict[int, Sums]:
+def by_account(c: ReadConnection, covered: Cover, page: Slice = FIRST) -> Grouped:
     """By the account's number. ``covered`` in days."""
-    return _by_key(c, covered, day_account, day_account.c.account, requests.c.account, {})
+    return _by_key(c, covered, day_account, "account", requests.c.account, {}, page)
 
 
-def by_caller(c: ReadConnection, covered: Cover) -> dict[int, Sums]:
+def by_caller(c: ReadConnection, covered: Cover, page: Slice = FIRST) -> Grouped:
     """By the client key's number."""
-    return _by_key(c, covered, hour_caller, hour_caller.c.client_key, requests.c.client_key, {})
+    return _by_key(c, covered, hour_caller, "client_key", requests.c.client_key, {}, page)
 
 
-def of_events(c: ReadConnection, key: Any, where: Iterable[Any]) -> dict[int, Sums]:
+def of_events(c: ReadConnection, key: Any, where: Iterable[Any], page: Slice | None = None) -> Grouped:
     """Sums of the requests themselves by an expression over them; those for which it is unknown are left out."""
     statement = select(key.label("of"), *_raw_sums()).where(*where, key.is_not(None)).group_by(text("1"))
+    if page is not None:
+        statement = statement.order_by(text(f"{page.order} DESC, 1")).limit(page.limit).offset(page.offset)
     return {int(row.of): _sums(row) for row in c.execute(statement)}
 
 
@@ -112,20 +137,35 @@ def total(sums: Mapping[int, Sums]) -> Sums:
 
 
 def _by_key(
-    c: ReadConnection, covered: Cover, table: Table, key: Any, raw_key: Any, chosen: Mapping[str, int]
-) -> dict[int, Sums]:
+    c: ReadConnection,
+    covered: Cover,
+    table: Table,
+    key: str,
+    raw_key: Any,
+    chosen: Mapping[str, int],
+    page: Slice | None = None,
+) -> Grouped:
+    """Kept sums and single requests, added up by the database."""
     unit = table.c.hour if covered.unit == HOUR else table.c.day
-    kept: Select[Any] = (
-        select(key.label("of"), *(func.sum(table.c[name]).label(name) for name in _SUMS))
-        .where(unit >= covered.first, unit < covered.end, *(table.c[name] == number for name, number in chosen.items()))
-        .group_by(key)
+    kept = select(table.c[key].label("of"), *(table.c[name] for name in _SUMS)).where(
+        unit >= covered.first, unit < covered.end, *(table.c[name] == number for name, number in chosen.items())
     )
-    found = {int(row.of): _sums(row) for row in c.execute(kept)} if covered.end > covered.first else {}
-    for edge in covered.edges:
-        where = [_within(edge), *(func.coalesce(requests.c[name], _NONE) == number for name, number in chosen.items())]
-        for of, sums in of_events(c, raw_key, where).items():
-            found[of] = found.get(of, Sums()) + sums
-    return found
+    single = [_single(raw_key, edge, chosen) for edge in covered.edges]
+    added = union_all(kept, *single).subquery()
+    statement = select(added.c.of, *(func.sum(added.c[name]).label(name) for name in _SUMS)).group_by(added.c.of)
+    if page is not None:
+        ordered = func.sum(added.c[page.order]).desc(), added.c.of
+        statement = statement.order_by(*ordered).limit(page.limit).offset(page.offset)
+    return {int(row.of): _sums(row) for row in c.execute(statement)}
+
+
+def _single(key: Any, edge: Span, chosen: Mapping[str, int]) -> Select[Any]:
+    counts = literal(1).label("requests"), case((IS_FAILED, 1), else_=0).label("failures")
+    tokens = (func.coalesce(requests.c[name], 0).label(name) for name in _TOKENS)
+    where = (func.coalesce(requests.c[name], _NONE) == number for name, number in chosen.items())
+    return select(key.label("of"), *counts, *tokens, requests.c.latency_us).where(
+        within(edge), key.is_not(None), *where
+    )
 
 
 def _raw_sums() -> Iterator[Any]:
@@ -146,14 +186,14 @@ def _chosen(c: ReadConnection, model: str | None, provider: str | None) -> dict[
     return {kind: code(c, kind, name) or -1 for kind, name in wanted.items() if name is not None}
 
 
-def _within(span: Span) -> ColumnElement[bool]:
+def within(span: Span) -> ColumnElement[bool]:
     return and_(requests.c.at_ms >= span.from_ms, requests.c.at_ms < span.until_ms)
 
 
-def _is_countable(c: ReadConnection, edge: Span, number: int, unit: int) -> bool:
+def _is_countable(c: ReadConnection, edge: Span, number: int, unit: int, most: int) -> bool:
     """Whether the edge's requests are few enough, and all still there."""
-    some = select(requests.c.n).where(_within(edge)).limit(COUNTED_ONE_BY_ONE + 1).subquery()
-    if (c.execute(select(func.count()).select_from(some)).scalar() or 0) > COUNTED_ONE_BY_ONE:
+    some = select(requests.c.n).where(within(edge)).limit(most + 1).subquery()
+    if (c.execute(select(func.count()).select_from(some)).scalar() or 0) > most:
         return False
     oldest = c.execute(select(func.min(requests.c.at_ms))).scalar()
     if oldest is not None and oldest < edge.from_ms:  # the oldest go first: these are whole
@@ -163,7 +203,7 @@ def _is_countable(c: ReadConnection, edge: Span, number: int, unit: int) -> bool
 
 def is_whole(c: ReadConnection, span: Span) -> bool:
     """Whether as many requests of these whole hours are still there as were counted in them."""
-    there = c.execute(select(func.count()).select_from(requests).where(_within(span))).scalar()
+    there = c.execute(select(func.count()).select_from(requests).where(within(span))).scalar()
     hours = hour_model.c.hour >= span.from_ms // HOUR, hour_model.c.hour < span.until_ms // HOUR
     counted = c.execute(select(func.coalesce(func.sum(hour_model.c.requests), 0)).where(*hours)).scalar()
     return int(there or 0) >= int(counted or 0)
