@@ -17,7 +17,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from authdeck.storage.reading.requests import RequestSearch, page  # noqa: E402
+from authdeck.storage.reading.request_search import RequestSearch  # noqa: E402
+from authdeck.storage.reading.requests import page  # noqa: E402
 from fakes.browser import launched, sign_in  # noqa: E402 - the path comes first
 from fakes.house import House, serving  # noqa: E402
 

@@ -57,6 +57,7 @@ class RequestEvent:
 
     ``id`` is the 16 bytes sent as ``x-authdeck-request-id`` in hex. ``ttfb_ms`` runs to the answer's first byte.
     ``provider`` and ``auth_index`` name the account that served it, or the last one tried; ``None`` when none was.
+    ``trace`` is the trace id that the client sent, else the provider's id of a request that failed, if known.
     """
 
     id: bytes
@@ -76,3 +77,4 @@ class RequestEvent:
     tokens: Tokens = field(default_factory=Tokens)
     failure: Failure | None = None
     attempts: list[Attempt] = field(default_factory=list)
+    trace: str | None = None

@@ -48,6 +48,7 @@ from authdeck.operations.client_keys import ClientKeys
 from authdeck.operations.desk import Desk
 from authdeck.operations.entries import Mirror
 from authdeck.operations.follow import Follower
+from authdeck.operations.keep_requests import Keeper
 from authdeck.operations.keyring import open_vault
 from authdeck.operations.lend import Lender
 from authdeck.operations.log_in import Logins
@@ -67,7 +68,7 @@ from authdeck.secret import Secret
 from authdeck.settings import Settings
 from authdeck.storage import opening
 from authdeck.storage.reading import changes, requests
-from authdeck.storage.reading.requests import RequestSearch
+from authdeck.storage.reading.request_search import RequestSearch
 from authdeck.storage.reading.upstreams import approved
 from authdeck.upstream.calls import Calls
 from authdeck.upstream.origins import Approval, Origins
@@ -135,6 +136,7 @@ class Built:
         self._follower: Final = Follower(self.desk, self._load)
         self._uses: Final = Uses(self.desk)
         self._recorder: Final = Recorder(self._monitoring, clock)
+        self._keeper: Final = Keeper(self._monitoring, clock, settings.monitoring)
         self._lender: Final = Lender(self.desk)
         self._refresher: Final = Refresher(self.desk, self._lender)
         self._observer: Final = Observer(self.desk)
@@ -195,6 +197,7 @@ class Built:
         await self._batch_runner.close()
         await self._refresher.close()  # early: the job that keeps tokens fresh ends with it
         await self._observer.close()
+        self._keeper.close()
         await self._runner.close()
         await tasks.finish()
         await self._recorder.close()
@@ -258,6 +261,8 @@ class Built:
             resume_batches=self._batch_runner.resume,
             expire_logins=self._logins.expire,
             forget_previews=self._batches.forget_previews,
+            settle_requests=self._keeper.settle,
+            prune_requests=self._keeper.prune,
             poll_changes=None if self._database.is_sqlite else self._follower.poll,
         )
 

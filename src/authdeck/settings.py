@@ -147,6 +147,16 @@ class Refresh(_Part):
     pace: float = Field(1, ge=0)
 
 
+class Monitoring(_Part):
+    """Requests go when they are older than ``keep_days``, and the oldest when there is more than ``disk_limit`` bytes.
+
+    0: no such bound. Their sums stay.
+    """
+
+    keep_days: int = Field(30, ge=0)
+    disk_limit: int = Field(4 * 1024 * 1024 * 1024, ge=0)
+
+
 class Automation(_Part):
     """What happens without a person. At most ``accounts_per_hour`` or ``percent_per_hour`` of a provider's accounts.
 
@@ -193,6 +203,7 @@ class Settings(BaseSettings):
     refresh: Refresh = Refresh()
     routing: Routing = Routing()
     automation: Automation = Automation()
+    monitoring: Monitoring = Monitoring()
     excluded_models: ExcludedModels = ExcludedModels()
 
     @model_validator(mode="after")

@@ -33,7 +33,8 @@ from authdeck.pool import Pool
 from authdeck.providers import PROVIDERS
 from authdeck.simulator import Account, Simulator
 from authdeck.storage import opening
-from authdeck.storage.reading.requests import RequestSearch, page
+from authdeck.storage.reading.request_search import RequestSearch
+from authdeck.storage.reading.requests import page
 from authdeck.upstream.calls import Calls
 from authdeck.upstream.origins import Origins
 from authdeck.upstream.sessions import Sessions

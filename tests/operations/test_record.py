@@ -20,7 +20,8 @@ from authdeck.ids import new_request_id
 from authdeck.operations.record import Recorder
 from authdeck.storage import opening
 from authdeck.storage.database import Database
-from authdeck.storage.reading.requests import Gap, RequestSearch, by_id, known_gaps, page
+from authdeck.storage.reading.request_search import RequestSearch
+from authdeck.storage.reading.requests import Gap, by_id, known_gaps, page
 from authdeck.storage.tables import gaps
 from fakes.clock import NOON, SetClock
 

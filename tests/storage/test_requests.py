@@ -18,7 +18,8 @@ from authdeck.ids import new_request_id
 from authdeck.storage import opening
 from authdeck.storage.database import Database, ReadConnection, WriteConnection
 from authdeck.storage.latency import bucket_of, upper_end
-from authdeck.storage.reading.requests import Gap, RequestSearch, by_id, known_gaps, last_requests, page, recent_buckets
+from authdeck.storage.reading.request_search import RequestSearch
+from authdeck.storage.reading.requests import Gap, by_id, known_gaps, last_requests, page, recent_buckets
 from authdeck.storage.tables import day_account, hour_model, latency_buckets, monitoring, names, requests
 from authdeck.storage.writing.requests import mark_gap, open_run, prune, store
 from fakes.clock import NOON, SetClock

@@ -14,7 +14,8 @@ from authdeck.gate.routes import needs
 from authdeck.operations.desk import Desk
 from authdeck.operations.entries import by_name
 from authdeck.storage.reading import requests as reading
-from authdeck.storage.reading.requests import LARGEST_PAGE, RequestSearch
+from authdeck.storage.reading.request_search import RequestSearch
+from authdeck.storage.reading.requests import LARGEST_PAGE
 
 router = APIRouter(prefix="/requests", tags=["requests"], route_class=Limited)
 

@@ -18,6 +18,7 @@ from authdeck.gateway.errand import CALLER
 from authdeck.gateway.forward import Forwarder, Lender, Observer, Recorder, Refresher
 from authdeck.gateway.request import ClientGone, Message, Receive, Request, Send
 from authdeck.gateway.sockets import Client, Conversation
+from authdeck.gateway.traces import client_trace
 from authdeck.operations.client_keys import ClientKey
 from authdeck.pool import Pool
 from authdeck.protocols import anthropic_messages, gemini_generate, openai_responses
@@ -150,6 +151,7 @@ class Gateway:
                 return
             call = recognise(request.method, request.path, request.raw_path, request.header)
             request.event.endpoint = call.endpoint
+            request.event.trace = client_trace(request.header(b"traceparent"))
             key, query = self._caller(request)
             request.event.client_key = key.name
             if call.route is None:

@@ -21,6 +21,7 @@ from authdeck.exchange import Passed
 from authdeck.gateway import coding, headers
 from authdeck.gateway.headers import Raw
 from authdeck.gateway.request import Request
+from authdeck.gateway.traces import provider_trace
 from authdeck.gateway.wanted import Failed, Underway, Wanted, check
 from authdeck.gateway.witness import Witness
 from authdeck.operations import observe
@@ -195,7 +196,7 @@ class Forwarder:
     async def _attempt(self, request: Underway, wanted: Wanted, account: Account) -> Stream | Socket | Failed:
         event, began = request.event, self._clock.monotonic()
         event.auth_index, event.file_name = account.auth_index, account.file_name
-        event.provider = account.provider.value
+        event.provider, event.project = account.provider.value, account.settings.project_id
         outcome = await self._answered(request, wanted, account)
         kind = outcome.verdict.kind.value if isinstance(outcome, Failed) else None
         elapsed = (self._clock.monotonic() - began) * 1000
@@ -375,6 +376,7 @@ class Forwarder:
         """
         observed = failed.verdict
         request.fails(Failure(observed.kind, observed.code, observed.summary))
+        request.event.trace = request.event.trace or provider_trace(failed.headers)
         if failed.error is not None:
             raise failed.error
         assert failed.status is not None

@@ -89,7 +89,7 @@ class Turn:
 
     def serves(self, account: Account) -> None:
         self.event.auth_index, self.event.file_name = account.auth_index, account.file_name
-        self.event.provider = account.provider.value
+        self.event.provider, self.event.project = account.provider.value, account.settings.project_id
 
     def hears(self, data: bytes) -> None:
         """Take note of a message that is passed on."""

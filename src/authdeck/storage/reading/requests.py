@@ -1,60 +1,52 @@
 """Request events, read: pages newest first, one by its id, and what the accounts' list shows of them."""
 
-import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Row, and_, func, or_, select, text, tuple_
+from sqlalchemy import Row, func, select, text
 
-from authdeck.clock import to_micros
-from authdeck.errors import DeckError
 from authdeck.event import Attempt, Failure, FailureKind, RequestEvent, Tokens
 from authdeck.storage.database import ReadConnection
-from authdeck.storage.reading.names import code, codes, containing, texts
-from authdeck.storage.tables import FAILED, RUNNING, gaps, names, requests
+from authdeck.storage.reading.names import codes, texts
+from authdeck.storage.reading.request_search import (
+    IS_FAILED,
+    RequestSearch,
+    conditions,
+    cursor_at,
+    floor,
+    raw_id,
+)
+from authdeck.storage.tables import RUNNING, gaps, names, requests
 
 BUCKETS: Final = 20
 BUCKET_MS: Final = 600_000
 LARGEST_PAGE: Final = 1000
 
 _NAMED: Final = ("account", "file", "model", "provider", "client_key", "endpoint", "prefix", "project", "failure")
-_SEARCHED: Final = ("account", "file", "model", "client_key", "project", "prefix", "failure")
-_NOTHING: Final = text("1 = 0")
-_FAILED: Final = text(f"({FAILED})")
-_CURSOR: Final = re.compile(r"([0-9]{1,18})-([0-9]{1,18})")
 _ATTEMPTS: Final = msgspec.msgpack.Decoder(list[tuple[int, int | None, str | None, int]])
 
 
 @dataclass(frozen=True, slots=True)
-class RequestSearch:
-    """Which requests.
-
-    ``status`` is ``ok``, ``failed`` or an HTTP status; ``failure`` a kind or ``kind:code``; ``since`` is included,
-    ``until`` is not; ``text`` is part of a name, or a whole request id.
-    """
-
-    status: Literal["ok", "failed"] | int | None = None
-    auth_index: str | None = None
-    model: str | None = None
-    client_key: str | None = None
-    provider: str | None = None
-    failure: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    text: str | None = None
-    page_size: int = 50
-    cursor: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class RequestPage:
-    """``next`` is the cursor of the page after this one; ``None`` at the end."""
+    """``next`` is the cursor of the page after this one; ``None`` at the end.
+
+    ``looked_back_to`` (unix milliseconds) says that the page holds less than it could because only the newest
+    ``EXAMINED`` requests were looked at: ``next`` goes on behind them.
+    """
 
     items: list[RequestEvent]
     next: str | None
+    looked_back_to: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NumberedEvent:
+    """``n`` grows with each event that is stored."""
+
+    n: int
+    event: RequestEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +66,38 @@ class Gap:
 def page(c: ReadConnection, search: RequestSearch) -> RequestPage:
     """Newest first by the time of arrival. Raises ``DeckError('cursor_invalid')``."""
     size = max(1, min(search.page_size, LARGEST_PAGE))
+    lowest = None if search.is_indexed else floor(c, search)
     statement = (
         select(requests)
-        .where(*_conditions(c, search))
+        .where(*conditions(c, search), *([] if lowest is None else [requests.c.at_ms >= lowest]))
         .order_by(requests.c.at_ms.desc(), requests.c.n.desc())
         .limit(size + 1)
     )
     rows = c.execute(statement).all()
-    more = len(rows) > size
-    return RequestPage(_events(c, rows[:size]), _cursor(rows[size - 1]) if more else None)
+    if len(rows) > size:
+        return RequestPage(_events(c, rows[:size]), cursor_at(rows[size - 1].at_ms, rows[size - 1].n))
+    return RequestPage(_events(c, rows), None if lowest is None else cursor_at(lowest, 0), lowest)
+
+
+def newer_than(c: ReadConnection, search: RequestSearch, n: int, since_ms: int, limit: int) -> list[NumberedEvent]:
+    """What was stored after the row ``n`` and came in since a moment, in the order of storing."""
+    statement = (
+        select(requests)
+        .where(requests.c.n > n, requests.c.at_ms >= since_ms, *conditions(c, search))
+        .order_by(requests.c.n)
+        .limit(limit)
+    )
+    rows = c.execute(statement).all()
+    return [NumberedEvent(row.n, event) for row, event in zip(rows, _events(c, rows), strict=True)]
+
+
+def newest_number(c: ReadConnection) -> int:
+    return c.execute(select(func.max(requests.c.n))).scalar() or 0
 
 
 def by_id(c: ReadConnection, request_id: str) -> RequestEvent | None:
     """``request_id`` as ``x-authdeck-request-id`` shows it: 32 hex digits."""
-    raw = _raw_id(request_id)
+    raw = raw_id(request_id)
     rows = [] if raw is None else c.execute(select(requests).where(requests.c.id == raw)).all()
     return next(iter(_events(c, rows)), None)
 
@@ -121,7 +131,7 @@ def recent_buckets(c: ReadConnection, auth_indexes: Collection[str], now_ms: int
     numbers = codes(c, "account", auth_indexes)
     bucket = (requests.c.at_ms // BUCKET_MS).label("bucket")
     statement = (
-        select(requests.c.account, bucket, func.count().label("all"), func.count().filter(_FAILED).label("failed"))
+        select(requests.c.account, bucket, func.count().label("all"), func.count().filter(IS_FAILED).label("failed"))
         .where(requests.c.account.in_(numbers.values()), requests.c.at_ms >= first * BUCKET_MS)
         .group_by(requests.c.account, text("bucket"))
     )
@@ -140,76 +150,6 @@ def known_gaps(c: ReadConnection, since_ms: int, until_ms: int) -> list[Gap]:
         .order_by(gaps.c.from_ms, gaps.c.n)
     )
     return [Gap(row.from_ms, row.until_ms, row.why, row.events) for row in c.execute(statement)]
-
-
-def _conditions(c: ReadConnection, search: RequestSearch) -> Iterable[Any]:
-    for kind in ("model", "client_key", "provider"):
-        if (wanted := getattr(search, kind)) is not None:
-            yield _named(c, kind, wanted)
-    if search.auth_index is not None:
-        yield _named(c, "account", search.auth_index)
-    if search.failure is not None:
-        yield _FAILED
-        yield _failure(c, search.failure)
-    if search.status is not None:
-        yield from _status(search.status)
-    if search.since is not None:
-        yield requests.c.at_ms >= to_micros(search.since) // 1000
-    if search.until is not None:
-        yield requests.c.at_ms < to_micros(search.until) // 1000
-    if search.text:
-        yield _text(c, search.text)
-    if search.cursor is not None:
-        yield tuple_(requests.c.at_ms, requests.c.n) < tuple_(*_place(search.cursor))
-
-
-def _named(c: ReadConnection, kind: str, wanted: str) -> Any:
-    number = code(c, kind, wanted)
-    return _NOTHING if number is None else requests.c[kind] == number
-
-
-def _failure(c: ReadConnection, wanted: str) -> Any:
-    if ":" in wanted:
-        return _named(c, "failure", wanted)
-    of_kind = select(names.c.id).where(
-        names.c.kind == "failure", names.c.text.startswith(f"{wanted}:", autoescape=True)
-    )
-    return requests.c.failure.in_(of_kind)
-
-
-def _status(wanted: str | int) -> Iterable[Any]:
-    if wanted == "failed":
-        yield _FAILED
-    elif wanted == "ok":
-        yield and_(requests.c.failure.is_(None), requests.c.status < 400)  # noqa: PLR2004 - HTTP
-    else:
-        yield requests.c.status == wanted
-
-
-def _text(c: ReadConnection, wanted: str) -> ColumnElement[bool]:
-    numbers = containing(c, wanted)
-    found: list[ColumnElement[bool]] = [requests.c[column].in_(numbers) for column in _SEARCHED]
-    if (raw := _raw_id(wanted)) is not None:
-        found.append(requests.c.id == raw)
-    return or_(*found)
-
-
-def _raw_id(shown: str) -> bytes | None:
-    try:
-        raw = bytes.fromhex(shown)
-    except ValueError:
-        return None
-    return raw if len(raw) == 16 else None  # noqa: PLR2004 - the length of an id
-
-
-def _cursor(row: Row[Any]) -> str:
-    return f"{row.at_ms}-{row.n}"
-
-
-def _place(cursor: str) -> tuple[int, int]:
-    if (place := _CURSOR.fullmatch(cursor)) is None:
-        raise DeckError("cursor_invalid")
-    return int(place[1]), int(place[2])
 
 
 def _events(c: ReadConnection, rows: Iterable[Row[Any]]) -> list[RequestEvent]:
@@ -238,6 +178,7 @@ def _event(row: Row[Any], tried: list[tuple[int, int | None, str | None, int]], 
         tokens=Tokens(row.tokens_input, row.tokens_output, row.tokens_cached, row.tokens_reasoning),
         failure=_failure_of(row, named),
         attempts=[Attempt(named[account], status, kind, us / 1000) for account, status, kind, us in tried],
+        trace=row.trace,
     )
 
 

@@ -30,6 +30,8 @@ names = Table(
 FAILED: Final = "failure IS NOT NULL OR status >= 400"
 """What counts as a failed request. Queries use these very words, or the index of failed ones is not taken."""
 
+TRACED: Final = "trace IS NOT NULL"
+
 requests = Table(
     "requests",
     monitoring,
@@ -47,8 +49,10 @@ requests = Table(
     *(Column(f"tokens_{name}", BigInteger) for name in ("input", "output", "cached", "reasoning")),
     Column("failure_summary", Text),
     Column("attempts", LargeBinary),  # msgpack: [account, status, kind, microseconds] each
+    Column("trace", Text),
     Index("ix_requests_account_at_ms", "account", "at_ms"),
     Index("ix_requests_failed_at_ms", "at_ms", sqlite_where=text(FAILED), postgresql_where=text(FAILED)),
+    Index("ix_requests_trace", "trace", sqlite_where=text(TRACED), postgresql_where=text(TRACED)),
 )
 
 _SUMS = ("requests", "failures", "tokens_input", "tokens_output", "tokens_cached", "tokens_reasoning", "latency_us")
@@ -77,6 +81,15 @@ day_account = Table(
     sqlite_with_rowid=False,
 )
 
+hour_caller = Table(
+    "hour_caller",
+    monitoring,
+    Column("hour", Integer, primary_key=True),
+    Column("client_key", Integer, primary_key=True),
+    *_sums(),
+    sqlite_with_rowid=False,
+)
+
 latency_buckets = Table(
     "latency_buckets",
     monitoring,
@@ -85,6 +98,36 @@ latency_buckets = Table(
     Column("kind", String(8), primary_key=True),  # latency | ttfb
     Column("bucket", Integer, primary_key=True),  # storage.latency says how wide
     Column("count", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+hour_latency = Table(  # derived from latency_buckets: a finished hour, all models
+    "hour_latency",
+    monitoring,
+    Column("hour", Integer, primary_key=True),
+    Column("kind", String(8), primary_key=True),
+    Column("bucket", Integer, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+day_latency = Table(  # derived from latency_buckets: a finished day (UTC), by model
+    "day_latency",
+    monitoring,
+    Column("day", Integer, primary_key=True),
+    Column("model", Integer, primary_key=True),
+    Column("kind", String(8), primary_key=True),
+    Column("bucket", Integer, primary_key=True),
+    Column("count", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+settled = Table(  # how many requests the derived rows of an hour or day were made of: others have come since, or none
+    "settled",
+    monitoring,
+    Column("span", String(4), primary_key=True),  # hour | day
+    Column("number", Integer, primary_key=True),  # since 1970
+    Column("requests", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
 

@@ -20,16 +20,18 @@ Name = tuple[str, str]
 """Kind and text, the text at most ``NAME_LENGTH`` long."""
 
 NAME_LENGTH: Final = 300
+TRACE_LENGTH: Final = 64
 MS_AN_HOUR: Final = 3_600_000
 MS_A_DAY: Final = 24 * MS_AN_HOUR
 NOT_NAMED: Final = 0
 
 _COLUMNS: Final = (
     "id, at_ms, account, file, model, provider, client_key, endpoint, prefix, project, failure, status, streamed,"
-    " latency_us, ttfb_us, tokens_input, tokens_output, tokens_cached, tokens_reasoning, failure_summary, attempts"
+    " latency_us, ttfb_us, tokens_input, tokens_output, tokens_cached, tokens_reasoning, failure_summary, attempts,"
+    " trace"
 )
-_ACCOUNT, _MODEL, _PROVIDER, _LATENCY, _TTFB = (
-    _COLUMNS.split(", ").index(name) for name in ("account", "model", "provider", "latency_us", "ttfb_us")
+_ACCOUNT, _MODEL, _PROVIDER, _KEY, _LATENCY, _TTFB = (
+    _COLUMNS.split(", ").index(name) for name in ("account", "model", "provider", "client_key", "latency_us", "ttfb_us")
 )
 _AFTER_TOKENS: Final = _TTFB + 5  # the four kinds of tokens stand after it
 _SUMS: Final = (
@@ -56,6 +58,7 @@ def _adding(table: str, keys: str, sums: Sequence[str]) -> str:
 _ADD_REQUESTS: Final = f"INSERT INTO requests ({_COLUMNS}) VALUES ({_marks(_COLUMNS)})"  # noqa: S608 - names of ours
 _ADD_HOURS: Final = _adding("hour_model", "hour, model, provider", _SUMS)
 _ADD_DAYS: Final = _adding("day_account", "day, account", _SUMS)
+_ADD_CALLERS: Final = _adding("hour_caller", "hour, client_key", _SUMS)
 _ADD_LATENCIES: Final = _adding("latency_buckets", "hour, model, kind, bucket", ["count"])
 _ADD_NAMES: Final = "INSERT INTO names (kind, text) VALUES (?, ?) ON CONFLICT (kind, text) DO NOTHING"
 
@@ -74,6 +77,7 @@ def store(c: WriteConnection, events: Sequence[RequestEvent], known: dict[Name, 
     c.execute_many(_ADD_REQUESTS, rows)
     hours: dict[tuple[int, int, int], list[int]] = {}
     days: dict[tuple[int, int], list[int]] = {}
+    callers: dict[tuple[int, int], list[int]] = {}
     latencies: dict[tuple[int, int, str, int], int] = {}
     for event, row in zip(events, rows, strict=True):
         hour, day = event.at_ms // MS_AN_HOUR, event.at_ms // MS_A_DAY
@@ -82,6 +86,8 @@ def store(c: WriteConnection, events: Sequence[RequestEvent], known: dict[Name, 
         _add(hours, (hour, model, row[_PROVIDER] or NOT_NAMED), amounts)
         if row[_ACCOUNT] is not None:
             _add(days, (day, row[_ACCOUNT]), amounts)
+        if row[_KEY] is not None:
+            _add(callers, (hour, row[_KEY]), amounts)
         of_latency = hour, model, "latency", bucket_of(latency)
         latencies[of_latency] = latencies.get(of_latency, 0) + 1
         if ttfb is not None:
@@ -90,6 +96,7 @@ def store(c: WriteConnection, events: Sequence[RequestEvent], known: dict[Name, 
     # Sorted: two processes that add to the same sums take the rows' locks in one order.
     c.execute_many(_ADD_HOURS, [(*key, *sums) for key, sums in sorted(hours.items())])
     c.execute_many(_ADD_DAYS, [(*key, *sums) for key, sums in sorted(days.items())])
+    c.execute_many(_ADD_CALLERS, [(*key, *sums) for key, sums in sorted(callers.items())])
     c.execute_many(_ADD_LATENCIES, [(*key, count) for key, count in sorted(latencies.items())])
 
 
@@ -114,7 +121,7 @@ def close_run(c: WriteConnection) -> None:
     c.execute(delete(gaps).where(gaps.c.why == RUNNING))
 
 
-def prune(c: WriteConnection, before_ms: int, limit: int = 5_000) -> int:
+def prune(c: WriteConnection, before_ms: int, limit: int = 500) -> int:
     """Forget the oldest requests that came in before a moment, some at a time; how many. The sums stay."""
     oldest = select(requests.c.n).where(requests.c.at_ms < before_ms).order_by(requests.c.at_ms).limit(limit)
     return c.execute(delete(requests).where(requests.c.n.in_(oldest))).rowcount
@@ -182,6 +189,7 @@ def _row(event: RequestEvent, known: dict[Name, int]) -> tuple[Any, ...]:
         tokens.reasoning,
         None if failure is None else _storable(failure.summary[:500]),
         _attempts(event, known) if event.attempts else None,
+        None if event.trace is None else _storable(event.trace[:TRACE_LENGTH]),
     )
 
 

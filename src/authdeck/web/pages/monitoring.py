@@ -16,7 +16,7 @@ from authdeck.event import RequestEvent
 from authdeck.gate.routes import needs
 from authdeck.operations.client_keys import list_keys
 from authdeck.storage.reading import requests
-from authdeck.storage.reading.requests import RequestSearch
+from authdeck.storage.reading.request_search import RequestSearch
 from authdeck.web import account_rows, request_rows
 from authdeck.web.account_rows import NAMES
 from authdeck.web.addresses import changed

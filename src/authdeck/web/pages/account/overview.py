@@ -9,7 +9,7 @@ from authdeck.clock import to_micros
 from authdeck.entry import Entry
 from authdeck.event import RequestEvent
 from authdeck.storage.reading import requests
-from authdeck.storage.reading.requests import RequestSearch
+from authdeck.storage.reading.request_search import RequestSearch
 from authdeck.web import request_rows
 from authdeck.web.activity import activity
 from authdeck.web.pages.account.quota import windows_of

@@ -1,0 +1,206 @@
+"""How requests went over a time: figures, their course, and what they were about.
+
+Answered from kept sums where the filters allow it, else from the newest requests. Every figure says what it covers.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import tzinfo
+from typing import Final, Literal
+
+from authdeck.spans import DAY, FINE, HOUR, MINUTE, Span, part_of, parts
+from authdeck.storage.database import ReadConnection
+from authdeck.storage.reading import latencies, sums
+from authdeck.storage.reading.latencies import Counts, Percentiles
+from authdeck.storage.reading.names import code, texts
+from authdeck.storage.reading.request_search import RequestSearch
+from authdeck.storage.reading.requests import Gap, known_gaps
+from authdeck.storage.reading.samples import durations_by, sample, sums_by
+from authdeck.storage.reading.sums import FIRST, Grouped, Slice, Sums
+
+By = Literal["model", "account", "client_key"]
+
+CAUSES_FROM: Final = 10_000
+"""Failed requests that causes are counted among, the newest ones."""
+
+CAUSES: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One bar of the charts."""
+
+    span: Span
+    sums: Sums
+    times: Percentiles
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why requests failed: a kind of failure and its code, or a status alone."""
+
+    kind: str
+    code: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What was found, and of which time.
+
+    ``asked`` is the time that was asked for, ``covered`` the one that the sums cover: more where whole hours had to be
+    taken, less where only the newest requests could be looked at. ``timed`` and ``explained`` say the same of the
+    durations and of the causes.
+    """
+
+    asked: Span
+    covered: Span
+    timed: Span
+    explained: Span
+    sums: Sums
+    times: Percentiles
+    parts: Sequence[Part]
+    causes: Sequence[Cause]
+    gaps: Sequence[Gap]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """``name`` is a model (empty: none was named), an auth_index or a client key."""
+
+    name: str
+    sums: Sums
+    times: Percentiles | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Groups:
+    covered: Span
+    rows: Sequence[Group]
+    more: bool
+
+
+def traffic(c: ReadConnection, search: RequestSearch, asked: Span, zone: tzinfo) -> Traffic:
+    """Of the requests that match; the search's own time, page and cursor do not count."""
+    search = _timeless(search)
+    cut = parts(asked, zone)
+    counted, covered, times, whole, timed = (
+        _from_sums(c, search, asked, cut) if _is_kept(search, asked) else _from_events(c, search, asked, cut)
+    )
+    found = [Part(part, counted.get(place, Sums()), times.get(place, Percentiles())) for place, part in enumerate(cut)]
+    causes, explained = _causes(c, search, asked)
+    gaps = known_gaps(c, asked.from_ms, asked.until_ms)
+    return Traffic(asked, covered, timed, explained, sums.total(counted), whole, found, causes, gaps)
+
+
+def grouped(c: ReadConnection, search: RequestSearch, asked: Span, by: By, page: Slice = FIRST) -> Groups:
+    """The same requests by what they asked for or who did; those with the most first."""
+    search = _timeless(search)
+    wanted = replace(page, limit=page.limit + 1)
+    if by == "model":
+        found, covered, times = _models(c, search, asked, wanted)
+    elif asked.length > FINE and search == RequestSearch():
+        unit, of = (DAY, sums.by_account) if by == "account" else (HOUR, sums.by_caller)
+        cover = sums.cover(c, asked, unit)
+        found, covered, times = of(c, cover, wanted), cover.whole, {}
+    else:
+        some = sample(c, search, asked)
+        found, covered, times = sums_by(c, some, by, wanted), some.covered, {}
+    names = texts(c, found.keys())
+    rows = [Group(names.get(number, ""), of, times.get(number)) for number, of in found.items()]
+    return Groups(covered, rows[: page.limit], len(rows) > page.limit)
+
+
+def _timeless(search: RequestSearch) -> RequestSearch:
+    return replace(search, since=None, until=None, cursor=None, page_size=RequestSearch().page_size)
+
+
+def _is_kept(search: RequestSearch, asked: Span) -> bool:
+    """Whether kept sums answer it: nothing but a model and a provider, over more than a moment."""
+    return asked.length > FINE and search == RequestSearch(model=search.model, provider=search.provider)
+
+
+_Figures = tuple[Mapping[int, Sums], Span, Mapping[int, Percentiles], Percentiles, Span]
+"""By part: sums and the time they cover; percentiles, those of the whole, and the time they cover."""
+
+
+def _from_sums(c: ReadConnection, search: RequestSearch, asked: Span, cut: Sequence[Span]) -> _Figures:
+    cover = sums.cover(c, asked)
+    hours = sums.by_hour(c, cover, model=search.model, provider=search.provider)
+    counted = _by_part(cut, hours, HOUR)
+    if search.provider is not None:  # buckets know no provider
+        _, _, times, whole, timed = _from_events(c, search, asked, cut, sums_too=False)
+        return counted, cover.whole, times, whole, timed
+    first, end = asked.from_ms // HOUR, -(-asked.until_ms // HOUR)
+    if search.model is None:
+        durations = latencies.by_hour(c, first, end)
+    else:
+        durations = latencies.of_model(c, code(c, "model", search.model) or -1, first, end)
+    by_part: dict[int, list[dict[str, Counts]]] = defaultdict(list)
+    for hour, kinds in durations.items():
+        by_part[part_of(cut, hour * HOUR)].append(kinds)
+    times = {place: _percentiles(kinds) for place, kinds in by_part.items()}
+    return counted, cover.whole, times, _percentiles(durations.values()), Span(first * HOUR, asked.until_ms)
+
+
+def _from_events(
+    c: ReadConnection, search: RequestSearch, asked: Span, cut: Sequence[Span], *, sums_too: bool = True
+) -> _Figures:
+    some = sample(c, search, asked)
+    unit, key = (MINUTE, "minute") if asked.length <= FINE else (HOUR, "hour")
+    counted = _by_part(cut, sums_by(c, some, "minute" if key == "minute" else "hour"), unit) if sums_too else {}
+    durations = durations_by(c, some, "hour")
+    by_part = defaultdict(list)
+    for one in durations:
+        by_part[part_of(cut, one.at_ms)].append(one)
+    times = {place: latencies.exact(together) for place, together in by_part.items()}
+    return counted, some.covered, times, latencies.exact(durations), some.covered
+
+
+def _by_part(cut: Sequence[Span], found: Mapping[int, Sums], unit: int) -> dict[int, Sums]:
+    """Every cut but those at the range's ends lies between two units, so that none is torn."""
+    counted: dict[int, Sums] = {}
+    for number, of in found.items():
+        place = part_of(cut, number * unit)
+        counted[place] = counted.get(place, Sums()) + of
+    return counted
+
+
+def _percentiles(parts: Iterable[dict[str, Counts]]) -> Percentiles:
+    whole = latencies.together(parts)
+    return latencies.percentiles(whole["latency"], whole["ttfb"])
+
+
+def _models(
+    c: ReadConnection, search: RequestSearch, asked: Span, page: Slice
+) -> tuple[Grouped, Span, dict[int, Percentiles]]:
+    if not _is_kept(search, asked):
+        some = sample(c, search, asked)
+        by_model = defaultdict(list)
+        for one in durations_by(c, some, "model"):
+            by_model[one.of].append(one)
+        found = sums_by(c, some, "model", page)
+        return found, some.covered, {number: latencies.exact(by_model[number]) for number in found}
+    cover = sums.cover(c, asked)
+    found = sums.by_model(c, cover, model=search.model, provider=search.provider, page=page)
+    if search.provider is not None:
+        return found, cover.whole, {}
+    kinds = latencies.by_model(c, asked.from_ms // HOUR, -(-asked.until_ms // HOUR))
+    return found, cover.whole, {number: _percentiles([kinds[number]]) for number in found if number in kinds}
+
+
+def _causes(c: ReadConnection, search: RequestSearch, asked: Span) -> tuple[list[Cause], Span]:
+    if search.status == "ok":
+        return [], asked
+    failed = replace(search, status="failed") if search.status is None else search
+    some = sample(c, failed, asked, CAUSES_FROM)
+    found = {number: of.failures for number, of in sums_by(c, some, "failure").items() if of.failures}
+    names = texts(c, [number for number in found if number > 0])
+    most = sorted(found.items(), key=lambda pair: -pair[1])[:CAUSES]
+    return [_cause(names.get(number, str(-number)), count) for number, count in most], some.covered
+
+
+def _cause(name: str, count: int) -> Cause:
+    kind, _, failure = name.partition(":")
+    return Cause(kind if failure else "", failure or name, count)

@@ -1,0 +1,38 @@
+"""How much room monitoring takes on the disk, and how far back its requests reach."""
+
+from typing import Final
+
+from sqlalchemy import func, select, text
+
+from authdeck.storage.database import ReadConnection
+from authdeck.storage.tables import requests
+
+_PAGES: Final = {
+    name: text(f"SELECT {name} FROM pragma_{name}")  # noqa: S608 - names of ours
+    for name in ("page_count", "freelist_count", "page_size")
+}
+_BESIDE_A_ROW: Final = 28 + 5 * 24
+"""Bytes that PostgreSQL adds to a row: its head, and an entry in each of five indexes."""
+_LIVE: Final = text(
+    "SELECT n_live_tup FROM pg_stat_user_tables WHERE schemaname = current_schema() AND relname = 'requests'"
+)
+_WIDTH: Final = text(
+    "SELECT avg(pg_column_size(some.*)) FROM (SELECT * FROM requests ORDER BY n DESC LIMIT 1000) AS some"
+)
+
+
+def used(c: ReadConnection) -> int:
+    """Bytes in use. Room that deleting freed does not count: it is filled before a file grows.
+
+    On PostgreSQL it is estimated from the number and width of the requests; their sums are not in it.
+    """
+    if c.dialect == "sqlite":
+        pages, free, size = (int(c.execute(_PAGES[name]).scalar_one()) for name in _PAGES)
+        return (pages - free) * size
+    rows = c.execute(_LIVE).scalar() or c.execute(select(func.count()).select_from(requests)).scalar() or 0
+    return int(rows * (float(c.execute(_WIDTH).scalar() or 0) + _BESIDE_A_ROW))
+
+
+def oldest(c: ReadConnection) -> int | None:
+    """When the oldest request that is still there came in, in unix milliseconds."""
+    return c.execute(select(func.min(requests.c.at_ms))).scalar()

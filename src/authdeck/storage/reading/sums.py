@@ -1,0 +1,209 @@
+"""Sums over a time: from those that were kept, and at the range's ends from the requests themselves."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from sqlalchemy import ColumnElement, Row, Select, Table, and_, case, func, literal, select, text, union_all
+
+from authdeck.spans import HOUR, Span
+from authdeck.storage.database import ReadConnection
+from authdeck.storage.reading.names import code
+from authdeck.storage.reading.request_search import IS_FAILED
+from authdeck.storage.tables import day_account, hour_caller, hour_model, requests
+
+COUNTED_ONE_BY_ONE: Final = 50_000
+"""Requests of an hour or day that a range begins or ends in; with more of them it is taken whole."""
+
+_TOKENS: Final = ("tokens_input", "tokens_output", "tokens_cached", "tokens_reasoning")
+_SUMS: Final = ("requests", "failures", *_TOKENS, "latency_us")
+_NONE: Final = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """Counts, tokens as far as they are known, and the durations together in microseconds."""
+
+    requests: int = 0
+    failures: int = 0
+    tokens_input: int = 0
+    tokens_output: int = 0
+    tokens_cached: int = 0
+    tokens_reasoning: int = 0
+    latency_us: int = 0
+
+    def __add__(self, other: "Sums") -> "Sums":
+        return Sums(*(getattr(self, name) + getattr(other, name) for name in _SUMS))
+
+    @property
+    def answered(self) -> int:
+        return self.requests - self.failures
+
+
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """How a range is made up: whole units (hours or days since 1970, the last not part of it), and parts of units.
+
+    ``whole`` is the time that is covered: wider than what was asked for where a unit had to be taken whole.
+    """
+
+    unit: int
+    first: int
+    end: int
+    edges: tuple[Span, ...]
+    whole: Span
+
+
+Grouped = dict[int, Sums]
+"""Sums by a number, in the order that was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Some groups of many: those with the most ``order`` (a column of sums) first."""
+
+    limit: int = 50
+    offset: int = 0
+    order: Literal["requests", "failures", "tokens_input", "tokens_output", "latency_us"] = "requests"
+
+
+FIRST: Final = Slice()
+
+
+def cover(c: ReadConnection, asked: Span, unit: int = HOUR, most: int = COUNTED_ONE_BY_ONE) -> Cover:
+    """``unit`` is an hour or a day. ``most`` requests of a unit that the range begins or ends in are counted singly."""
+    newest = c.execute(select(func.max(requests.c.at_ms))).scalar() or 0
+    first, end = -(-asked.from_ms // unit), asked.until_ms // unit
+    until_ms = asked.until_ms
+    if until_ms > newest and end * unit < until_ms:  # nothing lies behind it: the unit that it ends in is whole
+        end += 1
+    edges = [Span(asked.from_ms, min(first * unit, until_ms)), Span(max(end * unit, asked.from_ms), until_ms)]
+    if first > end:  # all of it lies within one unit
+        first = end = asked.from_ms // unit
+        edges = [asked]
+    kept, from_ms = [], asked.from_ms
+    for edge in edges:
+        if edge.length <= 0:
+            continue
+        number = edge.from_ms // unit
+        if _is_countable(c, edge, number, unit, most):
+            kept.append(edge)
+        else:
+            first, end = min(first, number), max(end, number + 1)
+            from_ms, until_ms = min(from_ms, number * unit), max(until_ms, (number + 1) * unit)
+    return Cover(unit, first, max(first, end), tuple(kept), Span(from_ms, until_ms))
+
+
+def by_hour(
+    c: ReadConnection, covered: Cover, *, model: str | None = None, provider: str | None = None
+) -> dict[int, Sums]:
+    """By hour since 1970."""
+    return _by_key(c, covered, hour_model, "hour", requests.c.at_ms // HOUR, _chosen(c, model, provider))
+
+
+def by_model(
+    c: ReadConnection,
+    covered: Cover,
+    *,
+    model: str | None = None,
+    provider: str | None = None,
+    page: Slice = FIRST,
+) -> Grouped:
+    """By the model's number among the names; 0 where none was named. The most frequent first, as in the next two."""
+    key = func.coalesce(requests.c.model, _NONE)
+    return _by_key(c, covered, hour_model, "model", key, _chosen(c, model, provider), page)
+
+
+def by_account(c: ReadConnection, covered: Cover, page: Slice = FIRST) -> Grouped:
+    """By the account's number. ``covered`` in days."""
+    return _by_key(c, covered, day_account, "account", requests.c.account, {}, page)
+
+
+def by_caller(c: ReadConnection, covered: Cover, page: Slice = FIRST) -> Grouped:
+    """By the client key's number."""
+    return _by_key(c, covered, hour_caller, "client_key", requests.c.client_key, {}, page)
+
+
+def of_events(c: ReadConnection, key: Any, where: Iterable[Any], page: Slice | None = None) -> Grouped:
+    """Sums of the requests themselves by an expression over them; those for which it is unknown are left out."""
+    statement = select(key.label("of"), *_raw_sums()).where(*where, key.is_not(None)).group_by(text("1"))
+    if page is not None:
+        statement = statement.order_by(text(f"{page.order} DESC, 1")).limit(page.limit).offset(page.offset)
+    return {int(row.of): _sums(row) for row in c.execute(statement)}
+
+
+def total(sums: Mapping[int, Sums]) -> Sums:
+    return sum(sums.values(), Sums())
+
+
+def _by_key(
+    c: ReadConnection,
+    covered: Cover,
+    table: Table,
+    key: str,
+    raw_key: Any,
+    chosen: Mapping[str, int],
+    page: Slice | None = None,
+) -> Grouped:
+    """Kept sums and single requests, added up by the database."""
+    unit = table.c.hour if covered.unit == HOUR else table.c.day
+    kept = select(table.c[key].label("of"), *(table.c[name] for name in _SUMS)).where(
+        unit >= covered.first, unit < covered.end, *(table.c[name] == number for name, number in chosen.items())
+    )
+    single = [_single(raw_key, edge, chosen) for edge in covered.edges]
+    added = union_all(kept, *single).subquery()
+    statement = select(added.c.of, *(func.sum(added.c[name]).label(name) for name in _SUMS)).group_by(added.c.of)
+    if page is not None:
+        ordered = func.sum(added.c[page.order]).desc(), added.c.of
+        statement = statement.order_by(*ordered).limit(page.limit).offset(page.offset)
+    return {int(row.of): _sums(row) for row in c.execute(statement)}
+
+
+def _single(key: Any, edge: Span, chosen: Mapping[str, int]) -> Select[Any]:
+    counts = literal(1).label("requests"), case((IS_FAILED, 1), else_=0).label("failures")
+    tokens = (func.coalesce(requests.c[name], 0).label(name) for name in _TOKENS)
+    where = (func.coalesce(requests.c[name], _NONE) == number for name, number in chosen.items())
+    return select(key.label("of"), *counts, *tokens, requests.c.latency_us).where(
+        within(edge), key.is_not(None), *where
+    )
+
+
+def _raw_sums() -> Iterator[Any]:
+    yield func.count().label("requests")
+    yield func.sum(case((IS_FAILED, 1), else_=0)).label("failures")
+    for name in _TOKENS:
+        yield func.coalesce(func.sum(requests.c[name]), 0).label(name)
+    yield func.sum(requests.c.latency_us).label("latency_us")
+
+
+def _sums(row: Row[Any]) -> Sums:
+    return Sums(*(int(getattr(row, name)) for name in _SUMS))
+
+
+def _chosen(c: ReadConnection, model: str | None, provider: str | None) -> dict[str, int]:
+    """Numbers of the names; one that nobody knows is a number that nothing has."""
+    wanted = {"model": model, "provider": provider}
+    return {kind: code(c, kind, name) or -1 for kind, name in wanted.items() if name is not None}
+
+
+def within(span: Span) -> ColumnElement[bool]:
+    return and_(requests.c.at_ms >= span.from_ms, requests.c.at_ms < span.until_ms)
+
+
+def _is_countable(c: ReadConnection, edge: Span, number: int, unit: int, most: int) -> bool:
+    """Whether the edge's requests are few enough, and all still there."""
+    some = select(requests.c.n).where(within(edge)).limit(most + 1).subquery()
+    if (c.execute(select(func.count()).select_from(some)).scalar() or 0) > most:
+        return False
+    oldest = c.execute(select(func.min(requests.c.at_ms))).scalar()
+    if oldest is not None and oldest < edge.from_ms:  # the oldest go first: these are whole
+        return True
+    return is_whole(c, Span(number * unit, (number + 1) * unit))
+
+
+def is_whole(c: ReadConnection, span: Span) -> bool:
+    """Whether as many requests of these whole hours are still there as were counted in them."""
+    there = c.execute(select(func.count()).select_from(requests).where(within(span))).scalar()
+    hours = hour_model.c.hour >= span.from_ms // HOUR, hour_model.c.hour < span.until_ms // HOUR
+    counted = c.execute(select(func.coalesce(func.sum(hour_model.c.requests), 0)).where(*hours)).scalar()
+    return int(there or 0) >= int(counted or 0)
