@@ -18,14 +18,18 @@ _KEPT: Final = 32
 def searched(entry: Entry, state: Health, now: datetime) -> str:
     """Every text a person may look for the account by, folded, one a line; its state in words is among them."""
     account, settings = entry.account, entry.account.settings
-    note, label = settings.note, account.label
-    codes = [hold.code for hold in entry.holds if hold.applies(now)] if entry.holds else ()
-    parts = (
-        account.file_name, account.provider.value, account.email, _line(note) if "\n" in note else note,
-        account.auth_index,
-        *account.aliases, account.organization, account.subject, account.plan, settings.project_id, settings.prefix,
-        _line(label) if "\n" in label else label, _STATES[state], *codes, *(code.replace("_", " ") for code in codes),
-    )  # fmt: skip
+    name, note, label = account.file_name, settings.note, account.label
+    # What stands in the file's name, as e-mail and plan mostly do, is found there: it need not be kept twice.
+    parts = [
+        name, account.auth_index, account.organization, account.subject, *account.aliases, settings.prefix,
+        settings.project_id, _line(note) if "\n" in note else note, _STATES[state],
+        *[text for text in (account.provider, account.email, account.plan) if text and text not in name],
+    ]  # fmt: skip
+    if label != account.email and label not in name:
+        parts.append(_line(label))
+    if entry.holds:
+        codes = [hold.code for hold in entry.holds if hold.applies(now)]
+        parts += [*codes, *(code.replace("_", " ") for code in codes)]
     return "\n".join(filter(None, parts)).casefold()
 
 

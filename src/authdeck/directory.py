@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from heapq import heappop, heappush
 from itertools import islice
+from typing import Final
 
 from authdeck import cursor, health
 from authdeck.account import Provider
@@ -15,6 +16,7 @@ from authdeck.cursor import Cursor
 from authdeck.entry import Entry
 from authdeck.health import Health
 from authdeck.hold import Reason
+from authdeck.names import Names
 from authdeck.search import AccountSearch
 from authdeck.shelf import Shelf
 
@@ -44,6 +46,7 @@ class Directory:
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}
         self._terms: frozenset[Provider] = frozenset()
+        self._names = Names()
         self._changed: dict[str, None] = {}
         self._wakes: list[tuple[datetime, str]] = []
         self._wake_at: dict[str, datetime] = {}
@@ -51,11 +54,16 @@ class Directory:
 
     def apply(self, entry: Entry) -> None:
         """Take in an account as it is now."""
-        self._entries[entry.account.auth_index] = entry
-        self._changed[entry.account.auth_index] = None
+        account = entry.account
+        former = self._entries.get(account.auth_index)
+        self._names.replace(account.auth_index, former.account if former else None, account)
+        self._entries[account.auth_index] = entry
+        self._changed[account.auth_index] = None
 
     def remove(self, auth_index: str) -> None:
-        if self._entries.pop(auth_index, None) is not None:
+        former = self._entries.pop(auth_index, None)
+        if former is not None:
+            self._names.replace(auth_index, former.account, None)
             self._changed[auth_index] = None
 
     def acknowledge(self, providers: Iterable[Provider]) -> None:
@@ -67,12 +75,13 @@ class Directory:
 
     def named(self, name: str) -> list[Entry]:
         """Entries that the file name or an alias means, the file name first."""
-        wanted = name.casefold()
-        by_file = [entry for entry in self._entries.values() if entry.account.file_name.casefold() == wanted]
-        return by_file or [entry for entry in self._entries.values() if name in entry.account.aliases]
+        return [self._entries[auth_index] for auth_index in self._names.meant(name)]
 
     def entries(self) -> Iterable[Entry]:
         return self._entries.values()
+
+    def auth_indexes(self) -> Iterable[str]:
+        return self._entries.keys()
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -102,21 +111,24 @@ class Directory:
 
         Accounts may change between the steps. Asked right after the last one, ``find`` and ``matching`` are quick.
         """
-        while not self.settle(now, at_most=_AT_ONCE):
+        while not self.settle_some(now):
             yield
         yield from self._shelf.steps(search)
 
-    def settle(self, now: datetime, at_most: int | None = None) -> bool:
-        """Take in what changed, and the states that time alone changed by ``now``. Whether nothing is left to take in.
+    def settle_some(self, now: datetime) -> bool:
+        """Take in some of what changed, and of the states that time alone changed by ``now``. Whether nothing is left.
 
-        At most so many accounts at a time, where a number is given.
+        A step of half a millisecond or so; sets are counted together, at the end or where many wait for it.
         """
         self._wake(now)
-        left = len(self._changed) if at_most is None else min(at_most, len(self._changed))
-        for _ in range(left):
+        for _ in range(min(_AT_ONCE if self._shelf.is_in_order else _AT_ONCE_UNORDERED, len(self._changed))):
             self._take_in(self._changed.popitem()[0], now)  # the last one: to look for the first takes ever longer
+        if self._changed:
+            self._shelf.count(unless_fewer_than=_COUNTED_TOGETHER)
+            return False
+        self._changed = {}  # an emptied one keeps the room of the most that it ever held
         self._shelf.count()
-        return not self._changed
+        return True
 
     def _take_in(self, auth_index: str, now: datetime) -> None:
         entry = self._entries.get(auth_index)
@@ -171,4 +183,8 @@ def _leads_on(slots: Iterator[int]) -> bool:
     return next(slots, None) is not None
 
 
-_AT_ONCE = 20
+_AT_ONCE: Final = 20
+_AT_ONCE_UNORDERED: Final = 80
+"""Before the first list was asked for there are no orders to keep."""
+
+_COUNTED_TOGETHER: Final = 1000

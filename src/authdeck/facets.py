@@ -67,13 +67,20 @@ class Facet:
     def __init__(self) -> None:
         self._members: dict[str, set[int] | Bits] = {}
 
-    def add(self, value: str, slots: Sequence[int]) -> None:
+    def move(self, lost: Mapping[str, Sequence[int]], gained: Mapping[str, Sequence[int]]) -> None:
+        """The slots that have a value no more, and those that have it now, by value."""
+        for value, slots in lost.items():
+            self._discard(value, slots)
+        for value, slots in gained.items():
+            self._add(value, slots)
+
+    def _add(self, value: str, slots: Sequence[int]) -> None:
         known = self._members.setdefault(value, set())
         known.update(slots)
         if isinstance(known, set) and len(known) > _SPARSE:
             self._members[value] = Bits(known)
 
-    def discard(self, value: str, slots: Sequence[int]) -> None:
+    def _discard(self, value: str, slots: Sequence[int]) -> None:
         known = self._members[value]
         known.difference_update(slots)
         if not (known if isinstance(known, set) else known.count):

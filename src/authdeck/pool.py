@@ -4,11 +4,12 @@ Pure, in memory. Times are unix seconds.
 """
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Final
 
 from authdeck import models
-from authdeck.account import Account, Provider
+from authdeck.account import Account, AccountSettings, Provider
 from authdeck.affinity import Bindings, Place, places
 from authdeck.catalogue import SHIPPED, Catalogue
 from authdeck.entry import Entry
@@ -27,6 +28,10 @@ BLOCK_LIMIT: Final = 59.0
 TRIAL: Final = 30.0
 """Seconds that a request which tries a cooling account keeps the others waiting, unless it is answered sooner."""
 
+_NO_TRIALS: Final[frozenset[Trial]] = frozenset()
+_NO_BLOCKS: Final[Mapping[str | None, Block]] = MappingProxyType({})
+_ALIKE_KEPT: Final = 4096
+
 
 class Pool:
     """All accounts that could serve. Not thread-safe: used on the event loop only.
@@ -44,6 +49,7 @@ class Pool:
         self._members: dict[str, Member] = {}
         self._lanes: dict[tuple[Route, str | None], Lane] = {}
         self._groups: dict[tuple[LaneKeys, Offer], Group] = {}
+        self._alike: dict[tuple[object, ...], tuple[AccountSettings, Group]] = {}
         self._terms: frozenset[Provider] = frozenset()
         self._blocks: dict[str, dict[str | None, Block]] = {}
         self._trials: dict[str, frozenset[Trial]] = {}
@@ -56,22 +62,25 @@ class Pool:
     def apply(self, entry: Entry) -> None:
         """Take in an account as it is now, with its open holds. A new auth file makes it forget short pauses."""
         account = entry.account
-        former = self._members.get(account.auth_index)
-        self.remove(account.auth_index, forget_blocks=former is None or former.account.revision != account.revision)
+        index = account.auth_index
+        former = self._members.get(index)
+        if former is not None:
+            is_same_file = former.account.revision == account.revision and account.trashed_at is None
+            self.remove(index, forget_blocks=not is_same_file)
         if account.trashed_at is not None:
             return
-        self._remember_limits(entry)
-        index = account.auth_index
+        if entry.holds:
+            self._remember_limits(entry)
         member = Member(
             entry, self._group_of(account), self._policy,
             lacks_terms=self._lacks_terms(account), limited_at=self._limited.get(index, 0.0),
-            tried=self._trials.get(index, frozenset()),
+            tried=self._trials.get(index, _NO_TRIALS),
         )  # fmt: skip
-        self._members[account.auth_index] = member
+        self._members[index] = member
         if member.own_names:
             self._offered.update(member.own_names)
         self._stand(member)
-        for scope, block in self._blocks.get(account.auth_index, {}).items():
+        for scope, block in self._blocks.get(index, _NO_BLOCKS).items():
             self._pause(member, scope, block)
 
     def remove(self, auth_index: str, *, forget_blocks: bool = True) -> None:
@@ -249,7 +258,22 @@ class Pool:
         return account.needs_terms and account.provider not in self._terms
 
     def _group_of(self, account: Account) -> Group:
-        """The one it belongs to, which may be new and in no lane yet."""
+        """The one it belongs to, which may be new and in no lane yet.
+
+        Most accounts come with the settings of others as the same object: for them it is known without looking at all.
+        """
+        settings = account.settings
+        alike = id(settings), account.provider, account.kind, account.plan, account.base_url, account.models
+        known = self._alike.get(alike)
+        if known is not None and known[0] is settings:
+            return known[1]
+        group = self._group_by_all(account)
+        if len(self._alike) >= _ALIKE_KEPT:
+            self._alike.clear()
+        self._alike[alike] = settings, group
+        return group
+
+    def _group_by_all(self, account: Account) -> Group:
         lanes = lanes_of(self._routes(account), self._policy.prefixes(account))
         key = lanes, models.offer(account, self._catalogue)
         group = self._groups.get(key)
@@ -271,6 +295,7 @@ class Pool:
             lane.added(member)
 
     def _give_up(self, group: Group) -> None:
+        self._alike.clear()
         del self._groups[group.lanes, group.offer]
         for key in group.lanes:
             self._lanes[key].let_go(group)

@@ -47,6 +47,7 @@ from authdeck.operations.changes import ChangeFeed
 from authdeck.operations.client_keys import ClientKeys
 from authdeck.operations.desk import Desk
 from authdeck.operations.entries import Mirror
+from authdeck.operations.find_accounts import take_in
 from authdeck.operations.follow import Follower
 from authdeck.operations.keep_requests import Keeper
 from authdeck.operations.keyring import open_vault
@@ -189,7 +190,13 @@ class Built:
         self._reconciler.begin()
         self._runner.start()
         self._resealer.start()
-        tasks.start(unreadable.mark_all(self.desk), name="find unreadable auth files")
+        self.settled = tasks.start(take_in(self.desk), name="take in all accounts")
+        self.settled.add_done_callback(self._look_through)
+
+    def _look_through(self, settled: asyncio.Task[None]) -> None:
+        """Every auth file is tried when lists are ready, not before: that takes seconds of a thread."""
+        if not settled.cancelled():
+            tasks.start(unreadable.mark_all(self.desk), name="find unreadable auth files")
 
     async def stop(self) -> None:
         """When no request is under way any more: end refreshes, write down what is in memory, close everything."""
@@ -358,9 +365,8 @@ async def _serve(settings: Settings, home: Home, listening: socket.socket, sampl
     token = local.write(settings.home, address, boot)
     try:
         built = await build(settings, SystemClock(), home=home, boot=boot, local_token=token, sample=sample)
-        gc.collect()
         await built.start()
-        calm_collector()
+        built.settled.add_done_callback(lambda _: calm_collector())
         try:
             await _welcome(built.desk, address)
             await stopping.serve(_config(settings, built.app), listening)
@@ -371,10 +377,7 @@ async def _serve(settings: Settings, home: Home, listening: socket.socket, sampl
 
 
 def calm_collector() -> None:
-    """What is loaded stays: the collector need not walk it again and again. It took tens of milliseconds at a time.
-
-    Nor need it now: accounts leave no waste behind as they are read. What the wiring left is collected before that.
-    """
+    """What is loaded stays: the collector need not walk it, not even once. It took tens of milliseconds at a time."""
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
     gc.enable()

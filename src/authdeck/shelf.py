@@ -3,6 +3,7 @@
 Pure. What takes long comes in steps, so that whoever shares the thread gets a turn: see ``steps``.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import partial
@@ -17,6 +18,9 @@ from authdeck.entry import Entry
 from authdeck.facets import FACETS, Facet, Only, Values
 from authdeck.search import AccountSearch
 
+_Alike = tuple[Values, Values, list[int]]
+"""Former and present values, and the slots that went from one to the other."""
+
 
 class Shelf:
     """Not for several threads: used on the event loop only."""
@@ -30,7 +34,7 @@ class Shelf:
         self._alike: dict[Values, Values] = {}
         self._freed: list[int] = []
         self._all = Bits()
-        self._uncounted: dict[tuple[int, int], _Alike] = {}
+        self._uncounted: dict[int, Values] = {}
         self._texts = Texts()
         self._facets: Final[Mapping[str, Facet]] = {name: Facet() for name in FACETS}
         self._lines: dict[str, Line] = {}
@@ -71,43 +75,58 @@ class Shelf:
     def _change(self, slot: int, placed: Placed | None, values: Values, text: str) -> None:
         if len(self._alike) > _ALIKE_KEPT:
             self._alike.clear()
-        former, self._values[slot] = (
-            self._values[slot],
-            values if values is _NOTHING else self._alike.setdefault(values, values),
-        )
-        values = self._values[slot]
+        former = self._values[slot]
+        if values is not _NOTHING:
+            values = self._alike.setdefault(values, values)
         if former is not values:
-            self._note(former, values).append(slot)
-        if self._lines or self._forming:
+            self._values[slot] = values
+            self._uncounted.setdefault(slot, former)
+        if self.is_in_order:
             self._move(slot, placed)
         else:
             self._placed[slot] = placed
         self._texts.put(slot, text)
 
-    def _note(self, former: Values, values: Values) -> list[int]:
-        """The slots that changed alike, found by which objects they are: to compare all values takes far longer."""
-        key = id(former), id(values)
-        alike = self._uncounted.get(key)
-        if alike is None:
-            alike = self._uncounted[key] = (former, values, [])
-        return alike[2]
+    @property
+    def is_in_order(self) -> bool:
+        """Whether any order is kept, or forming: then a change costs more."""
+        return bool(self._lines or self._forming)
 
-    def count(self) -> None:
-        """Put what changed into the facets: accounts that changed alike go together. Before any question."""
-        for former, values, slots in self._uncounted.values():
+    def count(self, *, unless_fewer_than: int = 0) -> None:
+        """Put what changed into the facets, value by value. Before any question."""
+        if len(self._uncounted) < unless_fewer_than:
+            return
+        together = list(self._changed_alike())
+        for former, values, slots in together:
             if former is _NOTHING:
                 self._all.update(slots)
             elif values is _NOTHING:
                 self._all.difference_update(slots)
-            for facet, old, new in zip(self._facets.values(), former, values, strict=True):
-                if old != new:
+        for number, facet in enumerate(self._facets.values()):
+            lost, gained = defaultdict[str, list[int]](list), defaultdict[str, list[int]](list)
+            for former, values, slots in together:
+                old, new = former[number], values[number]
+                if old is not new:
                     for value in old:
-                        facet.discard(value, slots)
+                        lost[value] += slots
                     for value in new:
-                        facet.add(value, slots)
+                        gained[value] += slots
+            facet.move(lost, gained)
         self._uncounted.clear()
         self._free += self._freed
         self._freed.clear()
+
+    def _changed_alike(self) -> Iterable[_Alike]:
+        """What changed, by which objects the values were and are: to compare all values takes far longer."""
+        found: dict[tuple[int, int], _Alike] = {}
+        for slot, former in self._uncounted.items():
+            values = self._values[slot]
+            key = id(former), id(values)
+            alike = found.get(key)
+            if alike is None:
+                alike = found[key] = (former, values, [])
+            alike[2].append(slot)
+        return (alike for alike in found.values() if alike[0] is not alike[1])
 
     def _move(self, slot: int, placed: Placed | None) -> None:
         """To its new place in every order in which that is another one."""
@@ -222,9 +241,6 @@ class Row:
 def _words(search: AccountSearch) -> str:
     return " ".join(search.text.splitlines()).strip().casefold()
 
-
-_Alike = tuple[Values, Values, list[int]]
-"""Former and present values, and the slots that went from one to the other."""
 
 _NOTHING: Final[Values] = ((),) * len(FACETS)
 _FEW: Final = 500

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from authdeck.storage.migrations import Branch, newest, steps
+from authdeck.storage.migrations import Branch, folders, known, newest, steps
 
 LATER = "2199_01_01_later"
 
@@ -20,8 +20,13 @@ def later_step(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[s
             f"import sqlalchemy as sa\nfrom alembic import op\nrevision = {LATER!r}\n"
             f"down_revision = {newest(Branch.CONTROL)!r}\n\ndef upgrade():\n    {upgrade}\n"
         )
-        steps.cache_clear()
-        steps(Branch.CONTROL).version_locations.append(str(folder))
+        folders(Branch.CONTROL).append(str(folder))
+        forget()
+
+    def forget() -> None:
+        for kept in (steps, known):
+            kept.cache_clear()
 
     yield add
-    steps.cache_clear()
+    folders.cache_clear()
+    forget()

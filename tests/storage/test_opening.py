@@ -14,7 +14,7 @@ from sqlalchemy.engine import make_url
 from authdeck.errors import DeckError
 from authdeck.settings import Settings
 from authdeck.storage import opening
-from authdeck.storage.migrations import Branch, newest, steps
+from authdeck.storage.migrations import Branch, known, newest, steps
 from authdeck.storage.tables import gaps, operators
 from fakes.clock import SetClock
 from fakes.postgresql import Server
@@ -80,7 +80,8 @@ def test_steps_are_named_by_date_and_stand_in_one_line(branch: Branch) -> None:
         assert Path(step.path).stem == step.revision
         assert step.revision[:10].replace("_", "").isdigit()
         assert len(step.revision) <= 32  # what the table of Alembic holds
-    assert len(steps(branch).get_heads()) == 1
+    assert steps(branch).get_heads() == [newest(branch)]
+    assert known(branch) == {step.revision: step.down_revision for step in steps(branch).walk_revisions()}
 
 
 @pytest.mark.parametrize("branch", Branch)

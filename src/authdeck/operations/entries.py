@@ -1,7 +1,8 @@
 """Accounts as they are now: looking one up, keeping the directory and the pool current, marking one unreadable."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 
 from authdeck.account import Provider
@@ -47,31 +48,50 @@ class Mirror:
         desk.feed.subscribe_many(uses.CHANGE, partial(uses.take_in_uses, desk))
 
     async def load(self) -> None:
-        """Everything: once before the port opens, in one go; and, in slices, when too much was missed."""
-        is_start = not len(self._desk.directory)
-        for entry in await self._desk.read(accounts.live):
-            for reader in self._readers:
-                reader.apply(entry)
-        if is_start:
-            self._desk.directory.settle(self._desk.now())
-        await take_in(self._desk)
+        """Everything: once before the port opens, in one go; and, in slices, when too much was missed.
+
+        At a start the directory takes it in afterwards, in slices or with the first question: nobody else waits for it.
+        """
+        if len(self._desk.directory):
+            await self._anew()
+        else:
+            for entry in await self._desk.read(accounts.live):
+                for reader in self._readers:
+                    reader.apply(entry)
         await self._terms("")
 
+    async def _anew(self) -> None:
+        with self._reading_turn() as turn:
+            found = {entry.account.auth_index: entry for entry in await self._desk.read(accounts.live)}
+            await self._put_all_in_force(
+                list({**dict.fromkeys(self._desk.directory.auth_indexes()), **found}), found, turn
+            )
+        await take_in(self._desk)
+
     async def _accounts(self, indexes: Sequence[str]) -> None:
-        """Read them and put them in force, in slices. Of two reads that overlap the one begun later counts."""
-        self._reads += 1
-        turn, self._reading = self._reads, self._reading + 1
-        try:
+        with self._reading_turn() as turn:
             found = await self._desk.read(lambda connection: accounts.entries(connection, indexes))
-            for start in range(0, len(indexes), SLICE):
-                for auth_index in indexes[start : start + SLICE]:
-                    self._put_in_force(auth_index, found.get(auth_index), turn)
-                await asyncio.sleep(0)
+            await self._put_all_in_force(indexes, found, turn)
+        await take_in(self._desk)
+
+    @contextmanager
+    def _reading_turn(self) -> Iterator[int]:
+        """Of two reads that overlap the one begun later counts."""
+        self._reads += 1
+        self._reading += 1
+        try:
+            yield self._reads
         finally:
             self._reading -= 1
             if not self._reading:
                 self._taken.clear()
-        await take_in(self._desk)
+
+    async def _put_all_in_force(self, indexes: Sequence[str], found: Mapping[str, Entry], turn: int) -> None:
+        """In slices. Who was not found is gone."""
+        for start in range(0, len(indexes), SLICE):
+            for auth_index in indexes[start : start + SLICE]:
+                self._put_in_force(auth_index, found.get(auth_index), turn)
+            await asyncio.sleep(0)
 
     def _put_in_force(self, auth_index: str, entry: Entry | None, turn: int) -> None:
         if self._taken.get(auth_index, 0) > turn:

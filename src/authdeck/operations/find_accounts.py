@@ -21,7 +21,7 @@ async def matching_accounts(desk: Desk, search: AccountSearch) -> list[str]:
 
 async def take_in(desk: Desk) -> None:
     """The directory takes in what changed, a little at a time: the next question finds nothing left to do."""
-    while not desk.directory.settle(desk.now(), at_most=SLICE):  # noqa: ASYNC110 - it works, it does not wait
+    while not desk.directory.settle_some(desk.now()):  # noqa: ASYNC110 - it works, it does not wait
         await asyncio.sleep(0)
 
 
@@ -30,5 +30,5 @@ async def _prepare(desk: Desk, search: AccountSearch) -> None:
         await asyncio.sleep(0)
 
 
-SLICE = 20
-"""Accounts taken in at a time: about half a millisecond."""
+SLICE = 50
+"""Accounts put in force at a time: less than half a millisecond."""

@@ -3,11 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any, Final
-
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import RSAKey
+from typing import TYPE_CHECKING, Any, Final
 
 from authdeck import fields
 from authdeck.account import Kind
@@ -18,6 +14,9 @@ from authdeck.providers import addresses, checks, failures, google, reading, ref
 from authdeck.routing import Route
 from authdeck.settings import Providers
 from authdeck.verdict import Verdict
+
+if TYPE_CHECKING:
+    from joserfc.jwk import RSAKey
 
 LEAD: Final = timedelta(minutes=5)
 KEEPS_TOKEN: Final = False
@@ -125,7 +124,7 @@ def refresh_request(credential: Credential, settings: Providers, now: datetime) 
         "iat": issued,
         "exp": issued + int(_LIFETIME.total_seconds()),
     }
-    values = {"grant_type": _GRANT, "assertion": jwt.encode(header, assertion, _signing_key(account))}
+    values = {"grant_type": _GRANT, "assertion": _signed(header, assertion, _signing_key(account))}
     return refreshing.by_form(addresses.base(settings.vertex.token_url), values, credential)
 
 
@@ -142,8 +141,17 @@ def read_failure(
     return failures.read(failures.take_apart(status, headers, body), google.RULES, now, model)
 
 
-def _signing_key(account: Mapping[str, Any]) -> RSAKey:
+def _signed(header: Mapping[str, str], claims: Mapping[str, Any], key: "RSAKey") -> str:
+    from joserfc import jwt  # noqa: PLC0415 - as below
+
+    return jwt.encode(dict(header), dict(claims), key)
+
+
+def _signing_key(account: Mapping[str, Any]) -> "RSAKey":
     """PKCS#8 and PKCS#1 alike. The key's text goes into no error."""
+    from joserfc.errors import JoseError  # noqa: PLC0415 - 30 ms of every start, for the few who have such an account
+    from joserfc.jwk import RSAKey  # noqa: PLC0415
+
     try:
         key = RSAKey.import_key(fields.text(account, "private_key") or "")
         if not key.is_private:

@@ -39,6 +39,7 @@ READERS: Final = 4
 OLDEST_SQLITE: Final = (3, 37, 0)
 SECONDS_TO_WAIT_FOR_THE_LOCK: Final = 10
 SECONDS_OF_PATIENCE: Final = 1
+_AT_ONCE: Final = 1000
 _ROW: Final = re.compile(r"VALUES\s+(\([?,\s]+\))")
 _PARAMETERS: Final = 30_000  # of one statement; PostgreSQL takes 65,535 at most
 FEED_LOCK: Final = 0x61757468_0001
@@ -63,6 +64,20 @@ class ReadConnection:
 
     def execute(self, statement: Executable, rows: Rows | None = None) -> CursorResult[Any]:
         return self._connection.execute(statement, rows)
+
+    def stored(self, statement: Executable) -> Iterator[Any]:
+        """Rows as they are stored, for readers of very many: on SQLite without a row object and types for each.
+
+        The statement has no parameters. Truth may come as 0 and 1.
+        """
+        if self.dialect != "sqlite":
+            yield from self._connection.execute(statement)
+            return
+        cursor = self._connection.connection.cursor()
+        cursor.execute(str(statement.compile(self._connection)))  # type: ignore[attr-defined]
+        while rows := cursor.fetchmany(_AT_ONCE):
+            yield from rows
+        cursor.close()
 
 
 @dataclass(frozen=True, slots=True)

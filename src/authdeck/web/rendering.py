@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -50,7 +50,7 @@ class Pages:
         self._places: tuple[Sequence[Place], Sequence[Place]] = ((), ())
         statics.join("console.css", [f"css/{sheet}.css" for sheet in STYLESHEETS])
         statics.join("console.js", [f"js/{script}.js" for script in SCRIPTS])
-        self._environments = {locale: _environment(locale, statics) for locale in wording.LOCALES}
+        self._environment = cache(partial(_environment, statics=statics))  # made for the first page in each language
 
     def warn_of(self, problems: Callable[[], int]) -> None:
         """Where the number beside the list's name comes from."""
@@ -84,7 +84,7 @@ class Pages:
         """``problems`` is counted here unless given: only the loop's own thread may ask the directory."""
         prefs = self.preferences(request)
         return (
-            self._environments[prefs.locale]
+            self._environment(prefs.locale)
             .get_template(template)
             .render(
                 prefs=prefs,

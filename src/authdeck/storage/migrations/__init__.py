@@ -6,20 +6,23 @@ because processes of the former release may still run on the same PostgreSQL. Th
 what a new step has to do.
 """
 
+import re
+from collections.abc import Mapping
 from enum import Enum
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
-from alembic.config import Config
-from alembic.runtime.environment import EnvironmentContext
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, MetaData
+from sqlalchemy import Connection, MetaData, inspect, text
 
 from authdeck.storage import tables
 
-_HERE = Path(__file__).parent
+if TYPE_CHECKING:
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+_VERSIONS: Final = Path(__file__).parent / "versions"
+_BUILDS_UPON: Final = re.compile(r'^down_revision = (?:None|["\'](\w+)["\'])$', re.MULTILINE)
 
 
 class Branch(Enum):
@@ -33,31 +36,55 @@ class Branch(Enum):
         return tables.control if self is Branch.CONTROL else tables.monitoring
 
 
-@cache
-def steps(branch: Branch) -> ScriptDirectory:
-    return ScriptDirectory(str(_HERE), version_locations=[str(_HERE / "versions" / branch.value)])
-
-
 def newest(branch: Branch) -> str:
-    """The revision that this program was written for."""
-    head = steps(branch).get_current_head()
-    assert head is not None
+    """The revision that this program was written for: the step that no other builds upon."""
+    builds_upon = known(branch)
+    (head,) = builds_upon.keys() - builds_upon.values()
     return head
 
 
 def is_known(branch: Branch, revision: str) -> bool:
-    return any(step.revision == revision for step in steps(branch).walk_revisions())
+    return revision in known(branch)
+
+
+@cache
+def known(branch: Branch) -> Mapping[str, str | None]:
+    """Every revision, with the one that it builds upon.
+
+    Read as text: most starts have nothing to bring up to date, and Alembic with all the steps would be a tenth of them.
+    """
+    files = [file for folder in folders(branch) for file in Path(folder).glob("*.py")]
+    found = {file.stem: _BUILDS_UPON.search(file.read_text("utf-8")) for file in files}
+    return {name: said[1] for name, said in found.items() if said is not None}
+
+
+@cache
+def folders(branch: Branch) -> list[str]:
+    """Where the branch's steps lie."""
+    return [str(_VERSIONS / branch.value)]
 
 
 def revision_of(connection: Connection) -> str | None:
     """The database's revision; ``None`` where there is no table yet."""
-    return MigrationContext.configure(connection).get_current_revision()
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return found
+
+
+@cache
+def steps(branch: Branch) -> "ScriptDirectory":
+    from alembic.script import ScriptDirectory  # noqa: PLC0415 - see known
+
+    return ScriptDirectory(str(_VERSIONS.parent), version_locations=folders(branch))
 
 
 def upgrade(connection: Connection, branch: Branch, to: str = "head") -> None:
     """Take every step that is missing up to ``to``, inside the caller's transaction."""
+    from alembic.config import Config  # noqa: PLC0415 - see known
+    from alembic.runtime.environment import EnvironmentContext  # noqa: PLC0415
 
-    def missing(revision: Any, _context: MigrationContext) -> Any:
+    def missing(revision: Any, _context: "MigrationContext") -> Any:
         return steps(branch)._upgrade_revs(to, revision)  # noqa: SLF001 - what Alembic's own command calls
 
     with EnvironmentContext(Config(), steps(branch), fn=missing) as environment:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, func, select
 
@@ -15,7 +15,7 @@ from authdeck.errors import Conflict, NotFound
 from authdeck.hold import Hold
 from authdeck.storage.database import ReadConnection
 from authdeck.storage.reading import evidence
-from authdeck.storage.reading.all_accounts import all_live, error_rule
+from authdeck.storage.reading.all_accounts import all_live, error_rule, twin
 from authdeck.storage.reading.holds import open_holds
 from authdeck.storage.tables import accounts, aliases, proxies
 
@@ -211,7 +211,12 @@ def _with_state(
         if key in holds or key in windows or key in pending:
             yield Entry(account, holds.get(key, ()), windows.get(key, ()), pending.get(key, ()))
         else:
-            yield Entry(account)
+            bare = _Entry(account, (), (), ())
+            bare.__class__ = Entry
+            yield bare
+
+
+_Entry: Final = twin(Entry)
 
 
 def _has_alias(name: str) -> ColumnElement[bool]:

@@ -24,31 +24,32 @@ _AT_ONCE: Final = 2000
 def all_live(connection: ReadConnection) -> Iterator[Account]:
     """By key, oldest first."""
     other_names = _other_names(connection)
-    shared: dict[str, str] = {}
-    for row in connection.execute(_STATEMENT):
-        (
-            key, auth_index, provider, kind, file_name, label, email, plan, organization, subject, strength, base_url,
-            models, refresh_by, locked, version, revision, generation, expires_at, unreadable, last_request_at,
-            last_success_at, created_at, updated_at, proxy_display, has_headers, *settings,
-        ) = _columns(row)  # fmt: skip
-        yield _frozen(
-            _Account(
-                key, auth_index, _PROVIDERS[provider], _KINDS[kind], file_name, _settings(*settings),
-                email if label == email else shared.setdefault(label, label), email, _shared(shared, plan),
-                organization, subject, shared.setdefault(strength, strength), _shared(shared, base_url), _texts(models),
-                _REFRESH_BY[refresh_by], locked, version, revision, generation, _moment(expires_at), unreadable,
-                _moment(last_request_at), _moment(last_success_at), _moment(created_at), _moment(updated_at), None,
-                other_names.pop(key, ()), _shared(shared, proxy_display), has_headers,
-            ),
-            Account,
+    shared: dict[str | None, str | None] = {}
+    one = shared.setdefault
+    for (
+        key, auth_index, provider, kind, file_name, label, email, plan, organization, subject, strength, base_url,
+        models, refresh_by, locked, version, revision, generation, expires_at, unreadable, last_request_at,
+        last_success_at, created_at, updated_at, proxy_display, has_headers, *settings,
+    ) in connection.stored(_STATEMENT):  # fmt: skip
+        created = None if created_at is None else from_micros(created_at)
+        made = _Account(
+            key, auth_index, _PROVIDERS[provider], _KINDS[kind], file_name, _settings(*settings),
+            email if label == email else one(label, label), email, one(plan, plan),
+            organization, subject, one(strength, strength), one(base_url, base_url), _texts(models),
+            _REFRESH_BY[refresh_by], bool(locked), version, revision, generation, _moment(expires_at), unreadable,
+            None if last_request_at is None else _moment(last_request_at),
+            None if last_success_at is None else _moment(last_success_at),
+            created, created if updated_at == created_at else _moment(updated_at), None,
+            other_names.pop(key, ()), one(proxy_display, proxy_display), bool(has_headers),
         )  # fmt: skip
+        made.__class__ = Account  # see twin
+        yield made
 
 
 def _other_names(connection: ReadConnection) -> dict[int, tuple[str, ...]]:
     """Of every account that ever was, by key: to ask for the live ones only would take longer."""
     found: dict[int, tuple[str, ...]] = {}
-    for row in connection.execute(_OTHER_NAMES):
-        account, value = _columns(row)
+    for account, value in connection.stored(_OTHER_NAMES):
         found[account] = (*found[account], value) if account in found else (value,)
     return found
 
@@ -68,24 +69,20 @@ def _settings(
     excluded: str,
     model_aliases: str,
     errors: str | None,
-    *rest: bool | int | None,
+    disable_cooling: bool | None,
+    request_retry: int | None,
+    websockets: bool | None,
+    using_api: bool | None,
 ) -> AccountSettings:
     """Accounts that are set alike share one object."""
-    made = _Settings(
-        note, priority, weight, project_id, prefix,
-        _texts(excluded), _model_aliases(model_aliases), *rest, _error_rules(errors),
+    return AccountSettings(
+        note, priority, weight, project_id, prefix, _texts(excluded), _model_aliases(model_aliases),
+        _truth(disable_cooling), request_retry, _truth(websockets), _truth(using_api), _error_rules(errors),
     )  # fmt: skip
-    found: AccountSettings = _frozen(made, AccountSettings)
-    return found
 
 
-def _shared(shared: dict[str, str], text: str | None) -> str | None:
-    return None if text is None else shared.setdefault(text, text)
-
-
-def _columns(row: Any) -> tuple[Any, ...]:
-    """A row as what it is; SQLAlchemy's types know no more than ten columns."""
-    return row  # type: ignore[no-any-return]
+def _truth(stored: int | None) -> bool | None:
+    return None if stored is None else bool(stored)
 
 
 @lru_cache(maxsize=4096)
@@ -108,17 +105,12 @@ def _error_rules(stored: str | None) -> tuple[ErrorRule, ...]:
     return tuple(map(error_rule, json.loads(stored or "[]") or ()))
 
 
-def _frozen(made: Any, kind: type) -> Any:
-    """An unfrozen twin becomes what it is a twin of.
+def twin(kind: type) -> type[Any]:
+    """A class with the same slots that is not frozen; what is made of it becomes what it is a twin of.
 
     A frozen dataclass sets each field of a new one by a call, which takes twelve times as long: a second of a start
-    with 100,000 accounts. The twins have the same slots, which is what Python wants of two classes for this.
+    with 100,000 accounts.
     """
-    made.__class__ = kind
-    return made
-
-
-def _twin(kind: type) -> type[Any]:
     return make_dataclass(f"_{kind.__name__}", [(each.name, Any) for each in fields(kind)], slots=True)
 
 
@@ -126,8 +118,7 @@ def _raw(column: ColumnElement[Any]) -> ColumnElement[Any]:
     return type_coerce(column, BigInteger)
 
 
-_Account: Final = _twin(Account)
-_Settings: Final = _twin(AccountSettings)
+_Account: Final = twin(Account)
 _PROVIDERS: Final = {provider.value: provider for provider in Provider}
 _KINDS: Final = {kind.value: kind for kind in Kind}
 _REFRESH_BY: Final = {each.value: each for each in RefreshBy}

@@ -1,0 +1,70 @@
+"""Which accounts a name means: file names, whatever their case, and aliases. Pure, in memory."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from authdeck.account import Account
+
+
+class Names:
+    """Kept account by account, so that looking one up costs the same however many there are."""
+
+    def __init__(self) -> None:
+        self._files: Final = _Meant()
+        self._aliases: Final = _Meant()
+
+    def replace(self, auth_index: str, former: Account | None, present: Account | None) -> None:
+        """The account as it was known and as it is now; ``None``: not there."""
+        for names, were, are in (
+            (self._files, _file(former), _file(present)),
+            (self._aliases, _aliases(former), _aliases(present)),
+        ):
+            if were != are:
+                for name in were:
+                    names.discard(name, auth_index)
+                for name in are:
+                    names.add(name, auth_index)
+
+    def meant(self, name: str) -> Iterable[str]:
+        """The auth_index of each account that the name means: by file name, else by alias."""
+        return self._files.by(name.casefold()) or self._aliases.by(name)
+
+
+class _Meant:
+    """Nearly every name means one account, so that a name alone needs no collection."""
+
+    def __init__(self) -> None:
+        self._found: Final[dict[str, str | dict[str, None]]] = {}
+
+    def by(self, name: str) -> Iterable[str]:
+        found = self._found.get(name, ())
+        return (found,) if isinstance(found, str) else tuple(found)
+
+    def add(self, name: str, auth_index: str) -> None:
+        known = self._found.setdefault(name, auth_index)
+        if isinstance(known, dict):
+            known[auth_index] = None
+        elif known != auth_index:
+            self._found[name] = {known: None, auth_index: None}
+
+    def discard(self, name: str, auth_index: str) -> None:
+        known = self._found.get(name)
+        if isinstance(known, dict):
+            known.pop(auth_index, None)
+            if len(known) == 1:
+                (self._found[name],) = known
+        elif known == auth_index:
+            del self._found[name]
+
+
+def _file(account: Account | None) -> tuple[str, ...]:
+    """The very text of the account where folding changes nothing: 100,000 copies would be 10 MB."""
+    if account is None:
+        return ()
+    name = account.file_name
+    folded = name.casefold()
+    return (name if folded == name else folded,)
+
+
+def _aliases(account: Account | None) -> tuple[str, ...]:
+    return account.aliases if account is not None else ()
