@@ -52,6 +52,7 @@ from authdeck.operations.keyring import open_vault
 from authdeck.operations.lend import Lender
 from authdeck.operations.log_in import Logins
 from authdeck.operations.observe import Observer
+from authdeck.operations.query_quota import QuotaQueries
 from authdeck.operations.reconcile import Reconciler
 from authdeck.operations.record import Recorder
 from authdeck.operations.records import record
@@ -138,6 +139,7 @@ class Built:
         self._lender: Final = Lender(self.desk)
         self._refresher: Final = Refresher(self.desk, self._lender)
         self._observer: Final = Observer(self.desk)
+        self._quota: Final = QuotaQueries(self.desk, self._lender, self._refresher, self._observer)
         self._reconciler: Final = Reconciler(self.desk)
         self._resealer: Final = Resealer(self.desk)
         self._batch_runner: Final = BatchRunner(self.desk, self._refresher.refresh)
