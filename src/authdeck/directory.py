@@ -11,6 +11,7 @@ from itertools import islice
 
 from authdeck import cursor, health
 from authdeck.account import Provider
+from authdeck.capacity import Capacity
 from authdeck.cursor import Cursor
 from authdeck.entry import Entry
 from authdeck.health import Health
@@ -48,6 +49,7 @@ class Directory:
         self._wakes: list[tuple[datetime, str]] = []
         self._wake_at: dict[str, datetime] = {}
         self._shelf = Shelf()
+        self._capacity = Capacity()
 
     def apply(self, entry: Entry) -> None:
         """Take in an account as it is now."""
@@ -106,6 +108,19 @@ class Directory:
             yield
         yield from self._shelf.steps(search)
 
+    def states_by_provider(self, now: datetime) -> Mapping[str, Mapping[str, int]]:
+        """How many accounts of each provider are in each state, by provider, then by health."""
+        self.settle(now)
+        return self._shelf.states_by_provider()
+
+    def capacity(self, now: datetime) -> Capacity:
+        """What is left, and who comes back when."""
+        self.settle(now)
+        for auth_index in self._capacity.ended(now):
+            if (entry := self._entries.get(auth_index)) is not None:
+                self._capacity.put(entry, now)
+        return self._capacity
+
     def settle(self, now: datetime, at_most: int | None = None) -> bool:
         """Take in what changed, and the states that time alone changed by ``now``. Whether nothing is left to take in.
 
@@ -122,8 +137,10 @@ class Directory:
         entry = self._entries.get(auth_index)
         if entry is None:
             self._shelf.take_out(auth_index)
+            self._capacity.remove(auth_index)
             return
         self._shelf.put(entry, now)
+        self._capacity.put(entry, now)
         if not (entry.holds or entry.windows or entry.account.last_success_at):
             return  # nothing of it ends by itself
         if (until := health.next_change(entry.account, entry.holds, now, entry.windows)) is not None:

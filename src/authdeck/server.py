@@ -58,6 +58,7 @@ from authdeck.operations.record import Recorder
 from authdeck.operations.records import record
 from authdeck.operations.refresh import Refresher
 from authdeck.operations.resealing import Resealer
+from authdeck.operations.scheduled_quota import ScheduledQuota
 from authdeck.operations.thin_revisions import thin_revisions
 from authdeck.operations.uses import Uses
 from authdeck.pool import Pool
@@ -140,9 +141,10 @@ class Built:
         self._refresher: Final = Refresher(self.desk, self._lender)
         self._observer: Final = Observer(self.desk)
         self._quota: Final = QuotaQueries(self.desk, self._lender, self._refresher, self._observer)
+        self._scheduled_quota: Final = ScheduledQuota(self.desk, self._quota)
         self._reconciler: Final = Reconciler(self.desk)
         self._resealer: Final = Resealer(self.desk)
-        self._batch_runner: Final = BatchRunner(self.desk, self._refresher.refresh)
+        self._batch_runner: Final = BatchRunner(self.desk, self._refresher.refresh, self._quota.query_quota)
         self._batches: Final = Batches(self.desk, self._batch_runner)
         ports = LoopbackPorts()
         self._logins: Final = Logins(self.desk, ports)
@@ -258,6 +260,7 @@ class Built:
             resume_batches=self._batch_runner.resume,
             expire_logins=self._logins.expire,
             forget_previews=self._batches.forget_previews,
+            query_quota=self._scheduled_quota.run,
             poll_changes=None if self._database.is_sqlite else self._follower.poll,
         )
 

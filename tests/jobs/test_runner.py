@@ -70,7 +70,7 @@ async def test_a_run_under_way_is_waited_for() -> None:
 
 async def test_only_several_processes_poll_for_changes() -> None:
     work = Counted(1)
-    alone = timetable(Chores(*[work] * 15))
-    together = timetable(Chores(*[work] * 15, poll_changes=work))
+    alone = timetable(Chores(*[work] * 16))
+    together = timetable(Chores(*[work] * 16, poll_changes=work))
     assert {job.name for job in together} - {job.name for job in alone} == {"poll-changes"}
     assert next(job.every for job in together if job.name == "poll-changes") <= 0.5

@@ -30,6 +30,7 @@ class Chores:
     resume_batches: Work
     expire_logins: Work
     forget_previews: Work
+    query_quota: Work
     poll_changes: Work | None = None
 
 
@@ -51,6 +52,7 @@ def timetable(chores: Chores) -> list[Job]:
         Job("resume-batches", 3, chores.resume_batches),  # those of a process that died, when their lease has run out
         Job("expire-logins", 2, chores.expire_logins),  # one that ran out is refused anyway; its page says so
         Job("forget-previews", 300, chores.forget_previews),
+        Job("query-quota", 60, chores.query_quota),  # the shortest interval is five minutes; mostly there is none
     ]
     if chores.poll_changes is not None:
         jobs.append(Job("poll-changes", 0.5, chores.poll_changes))  # elsewhere in force within 1 s
