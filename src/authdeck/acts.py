@@ -18,6 +18,7 @@ class Act(StrEnum):
     FILE_EXPORTED = "account:file:exported"
     ACCOUNT_HANDED_OVER = "account:login:handed_over"
     REFRESH_ASKED = "account:refresh:asked"
+    RESET_CREDIT_USED = "account:reset_credit:used"
     REQUEST_SENT = "account:request:sent"
     HOLD_RELEASED = "account:hold:released"
     DOCUMENT_EDITED = "account:document:edited"

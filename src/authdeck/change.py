@@ -56,6 +56,13 @@ class ExportOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class QuotaOrder:
+    """Asking for limits. ``refresh``: a token that ran out may be exchanged for a new one first."""
+
+    refresh: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """``fields`` are as ``account_fields.read`` gives them (and ``file_name``, for one account); the rest are acts."""
 
@@ -67,14 +74,15 @@ class Change:
     restore: bool = False
     refresh: bool = False
     export: ExportOrder | None = None
+    query_quota: QuotaOrder | None = None
 
     @property
     def asks_elsewhere(self) -> bool:
         """Whether its rows wait for something outside the database."""
-        return self.refresh or self.export is not None
+        return self.refresh or self.export is not None or self.query_quota is not None
 
 
-_ALONE: Final = ("delete", "restore", "refresh", "export")
+_ALONE: Final = ("delete", "restore", "refresh", "export", "query_quota")
 _ACTS: Final = ("disable", "enable", "lock", "unlock", *_ALONE)
 KNOWN: Final = (*account_fields.FIELDS, "file_name", *_ACTS)
 
@@ -82,9 +90,9 @@ KNOWN: Final = (*account_fields.FIELDS, "file_name", *_ACTS)
 def read(given: Mapping[str, Any]) -> Change:
     """Check what a caller asks for: fields as in a merge patch (``None`` clears, absent leaves), and acts.
 
-    ``disable`` is ``true`` or ``{reason?, until?}``, ``export`` is ``{format, hand_over?, recipients?}``, the other
-    acts are ``true``. Raises ``change_empty``, ``change_unknown``, ``change_contradicts``, ``change_invalid`` and what
-    ``account_fields.read`` raises.
+    ``disable`` is ``true`` or ``{reason?, until?}``, ``export`` is ``{format, hand_over?, recipients?}``,
+    ``query_quota`` is ``true`` or ``{refresh}``, the other acts are ``true``. Raises ``change_empty``,
+    ``change_unknown``, ``change_contradicts``, ``change_invalid`` and what ``account_fields.read`` raises.
     """
     if unknown := [name for name in given if name not in KNOWN and name not in account_fields.NOT_OURS]:
         raise DeckError("change_unknown", status=422, field=unknown[0], known=sorted(KNOWN))
@@ -104,6 +112,7 @@ def read(given: Mapping[str, Any]) -> Change:
         restore=_is_asked(acts, "restore"),
         refresh=_is_asked(acts, "refresh"),
         export=_export(acts["export"]) if "export" in acts else None,
+        query_quota=_quota(acts["query_quota"]) if "query_quota" in acts else None,
     )
 
 
@@ -152,6 +161,13 @@ def _export(given: Any) -> ExportOrder:
     if not isinstance(recipients, list) or not all(isinstance(one, str) for one in recipients):
         raise DeckError("change_invalid", status=422, field="recipients", problem="not_text_list")
     return ExportOrder(_text("format", given.get("format")), given.get("hand_over") is True, tuple(recipients))
+
+
+def _quota(given: Any) -> QuotaOrder:
+    if given is True:
+        return QuotaOrder()
+    _require_keys("query_quota", given, {"refresh"})
+    return QuotaOrder(given.get("refresh") is True)
 
 
 def _require_keys(act: str, given: Any, known: set[str]) -> None:

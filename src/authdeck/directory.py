@@ -12,6 +12,7 @@ from typing import Final
 
 from authdeck import cursor, health
 from authdeck.account import Provider
+from authdeck.capacity import Capacity
 from authdeck.cursor import Cursor
 from authdeck.entry import Entry
 from authdeck.health import Health
@@ -51,6 +52,7 @@ class Directory:
         self._wakes: list[tuple[datetime, str]] = []
         self._wake_at: dict[str, datetime] = {}
         self._shelf = Shelf()
+        self._capacity = Capacity()
 
     def apply(self, entry: Entry) -> None:
         """Take in an account as it is now."""
@@ -115,6 +117,23 @@ class Directory:
             yield
         yield from self._shelf.steps(search)
 
+    def states_by_provider(self, now: datetime) -> Mapping[str, Mapping[str, int]]:
+        """How many accounts of each provider are in each state, by provider, then by health."""
+        self._settle(now)
+        return self._shelf.states_by_provider()
+
+    def capacity(self, now: datetime) -> Capacity:
+        """What is left, and who comes back when."""
+        self._settle(now)
+        for auth_index in self._capacity.ended(now):
+            if (entry := self._entries.get(auth_index)) is not None:
+                self._capacity.put(entry, now)
+        return self._capacity
+
+    def _settle(self, now: datetime) -> None:
+        while not self.settle_some(now):
+            pass
+
     def settle_some(self, now: datetime) -> bool:
         """Take in some of what changed, and of the states that time alone changed by ``now``. Whether nothing is left.
 
@@ -134,8 +153,10 @@ class Directory:
         entry = self._entries.get(auth_index)
         if entry is None:
             self._shelf.take_out(auth_index)
+            self._capacity.remove(auth_index)
             return
         self._shelf.put(entry, now)
+        self._capacity.put(entry, now)
         if not (entry.holds or entry.windows or entry.account.last_success_at):
             return  # nothing of it ends by itself
         if (until := health.next_change(entry.account, entry.holds, now, entry.windows)) is not None:

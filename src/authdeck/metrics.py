@@ -34,6 +34,12 @@ REFRESHES: Final = Counter(
     ["provider", "outcome"],
     registry=REGISTRY,
 )
+QUOTA_QUERIES: Final = Counter(
+    "authdeck_quota_queries",
+    "Questions about accounts' limits, by provider and outcome (told, unknown, refused, failed, skipped).",
+    ["provider", "outcome"],
+    registry=REGISTRY,
+)
 OBSERVATIONS_DROPPED: Final = Counter(
     "authdeck_observations_dropped",
     "Observations of accounts that were dropped because too many waited to be written.",

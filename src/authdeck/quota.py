@@ -208,12 +208,15 @@ def was_reset(former: QuotaWindow, seen: QuotaWindow) -> bool:
     return is_empty_again or former.used_percent - seen.used_percent >= _DROP
 
 
-def told(windows: Iterable[QuotaWindow], generation: int, at: datetime, source: Source) -> Evidence:
+def told(
+    windows: Iterable[QuotaWindow], generation: int, at: datetime, source: Source, *, serves: bool | None = None
+) -> Evidence:
     """A listing that a provider gave when asked, as one observation: a limit of the account, or a success.
 
     Of several full windows the one that lasts longest counts: until then nothing is served, whatever the others say.
+    ``serves``: it is the provider's own word that the account is served though a window is full.
     """
-    full = fullest(windows, at)
+    full = None if serves else fullest(windows, at)
     if full is None:
         return Evidence(generation, source, Signal.SUCCESS, "quota_told", at, at)
     return Evidence(

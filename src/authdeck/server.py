@@ -54,11 +54,13 @@ from authdeck.operations.keyring import open_vault
 from authdeck.operations.lend import Lender
 from authdeck.operations.log_in import Logins
 from authdeck.operations.observe import Observer
+from authdeck.operations.query_quota import QuotaQueries
 from authdeck.operations.reconcile import Reconciler
 from authdeck.operations.record import Recorder
 from authdeck.operations.records import record
 from authdeck.operations.refresh import Refresher
 from authdeck.operations.resealing import Resealer
+from authdeck.operations.scheduled_quota import ScheduledQuota
 from authdeck.operations.thin_revisions import thin_revisions
 from authdeck.operations.uses import Uses
 from authdeck.pool import Pool
@@ -141,9 +143,11 @@ class Built:
         self._lender: Final = Lender(self.desk)
         self._refresher: Final = Refresher(self.desk, self._lender)
         self._observer: Final = Observer(self.desk)
+        self._quota: Final = QuotaQueries(self.desk, self._lender, self._refresher, self._observer)
+        self._scheduled_quota: Final = ScheduledQuota(self.desk, self._quota)
         self._reconciler: Final = Reconciler(self.desk)
         self._resealer: Final = Resealer(self.desk)
-        self._batch_runner: Final = BatchRunner(self.desk, self._refresher.refresh)
+        self._batch_runner: Final = BatchRunner(self.desk, self._refresher.refresh, self._quota.query_quota)
         self._batches: Final = Batches(self.desk, self._batch_runner)
         ports = LoopbackPorts()
         self._logins: Final = Logins(self.desk, ports)
@@ -270,6 +274,7 @@ class Built:
             forget_previews=self._batches.forget_previews,
             settle_requests=self._keeper.settle,
             prune_requests=self._keeper.prune,
+            query_quota=self._scheduled_quota.run,
             poll_changes=None if self._database.is_sqlite else self._follower.poll,
         )
 

@@ -157,6 +157,24 @@ class Monitoring(_Part):
     disk_limit: int = Field(4 * 1024 * 1024 * 1024, ge=0)
 
 
+class QuotaEvery(_Part):
+    """Seconds between two scheduled questions about an account's limits; 0 (the default) asks only on demand."""
+
+    codex: int = Field(0, ge=0)
+    claude: int = Field(0, ge=0)
+    antigravity: int = Field(0, ge=0)
+    kimi: int = Field(0, ge=0)
+    xai: int = Field(0, ge=0)
+
+
+class Quota(_Part):
+    """``at_once`` and ``pace`` (seconds between two) bound questions to one provider through one egress."""
+
+    at_once: int = Field(4, ge=1, le=32)
+    pace: float = Field(0.25, ge=0)
+    every: QuotaEvery = QuotaEvery()
+
+
 class Automation(_Part):
     """What happens without a person. At most ``accounts_per_hour`` or ``percent_per_hour`` of a provider's accounts.
 
@@ -202,6 +220,7 @@ class Settings(BaseSettings):
     gateway: Gateway = Gateway()
     refresh: Refresh = Refresh()
     routing: Routing = Routing()
+    quota: Quota = Quota()
     automation: Automation = Automation()
     monitoring: Monitoring = Monitoring()
     excluded_models: ExcludedModels = ExcludedModels()

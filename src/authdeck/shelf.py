@@ -176,6 +176,11 @@ class Shelf:
             found &= left
         return found
 
+    def states_by_provider(self) -> dict[str, dict[str, int]]:
+        """How many accounts of each provider are in each state."""
+        everyone, providers, states = self._all.number(), self._facets["provider"], self._facets["state"]
+        return {name: states.counts(everyone & providers.having(name)) for name in providers.counts(everyone)}
+
     def counts(self, search: AccountSearch) -> dict[str, dict[str, int]]:
         """Counts by facet. Each leaves its own filter out, so that it says what another choice would show."""
         base, chosen = self._with_text(search), facets.filters(search, self._facets)

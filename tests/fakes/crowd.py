@@ -33,9 +33,9 @@ async def no_refresh(auth_index: str) -> None:
 class Bulk:
     """Ann's batches on a desk. ``runner`` may be replaced by one whose refreshes do something."""
 
-    def __init__(self, desk: Desk, refresh: Any = no_refresh, chunk: int = 100) -> None:
+    def __init__(self, desk: Desk, refresh: Any = no_refresh, chunk: int = 100, query: Any = None) -> None:
         self.desk = desk
-        self.runner = BatchRunner(desk, refresh, chunk=chunk)
+        self.runner = BatchRunner(desk, refresh, query, chunk=chunk)
         self.batches = Batches(desk, self.runner)
 
     async def change(self, names: Sequence[str] | None, preview: bool = False, key: str | None = None, **change: Any):

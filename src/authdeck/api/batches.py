@@ -61,10 +61,14 @@ class ExportOrder(BaseModel):
     recipients: list[str] = []
 
 
+class QuotaOrder(BaseModel):
+    refresh: bool = False
+
+
 class Change(AccountChange):
     """Fields as ``PATCH`` takes them (``file_name`` for one account only), and acts.
 
-    ``null`` clears a field, absent leaves it. The last four acts stand alone.
+    ``null`` clears a field, absent leaves it. The last five acts stand alone.
     """
 
     disable: bool | Disablement | None = None
@@ -75,6 +79,7 @@ class Change(AccountChange):
     restore: bool | None = None
     refresh: bool | None = None
     export: ExportOrder | None = None
+    query_quota: bool | QuotaOrder | None = None
 
 
 class BatchAsked(BaseModel):

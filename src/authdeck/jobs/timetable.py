@@ -32,6 +32,7 @@ class Chores:
     forget_previews: Work
     settle_requests: Work
     prune_requests: Work
+    query_quota: Work
     poll_changes: Work | None = None
 
 
@@ -55,6 +56,7 @@ def timetable(chores: Chores) -> list[Job]:
         Job("forget-previews", 300, chores.forget_previews),
         Job("settle-requests", 300, chores.settle_requests),  # until an hour has settled, its finer sums are read
         Job("prune-requests", 3600, chores.prune_requests),  # what is kept is counted in days
+        Job("query-quota", 60, chores.query_quota),  # the shortest interval is five minutes; mostly there is none
     ]
     if chores.poll_changes is not None:
         jobs.append(Job("poll-changes", 0.5, chores.poll_changes))  # elsewhere in force within 1 s

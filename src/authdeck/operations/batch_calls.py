@@ -1,4 +1,4 @@
-"""Rows that ask for more than the database: refreshing sign-ins, and looking into auth files to export them.
+"""Rows that ask for more than the database: refreshing sign-ins, asking for limits, looking into files to export them.
 
 A refresh is written down as begun before its call and settled after it: a row is never refreshed twice, and one whose
 process died says so. Accounts of one provider come one after the other, and when the provider shows that it revoked a
@@ -17,7 +17,8 @@ from authdeck import tasks
 from authdeck.account import Kind, RefreshBy
 from authdeck.change import ExportOrder, RowOutcome
 from authdeck.errors import DeckError
-from authdeck.operations import export
+from authdeck.operations import batch_queries, export
+from authdeck.operations.batch_queries import QUERIES, Query
 from authdeck.operations.batch_rows import Item, Job, reason_of, take
 from authdeck.operations.batch_turn import cursor_if_ours, end_if_through, keep
 from authdeck.operations.change_rows import Plan, Row, Taking, hand_over, plan
@@ -55,11 +56,12 @@ class _Begun:
 
 
 class Calling:
-    """Carries out the rows of refreshes and exports. ``refresh`` is handed in: the gateway's refresher has it."""
+    """Carries out such rows. ``refresh`` and ``query`` are handed in: there is one of each in a process."""
 
-    def __init__(self, desk: Desk, refresh: Refresh) -> None:
+    def __init__(self, desk: Desk, refresh: Refresh, query: Query | None = None) -> None:
         self._desk: Final = desk
         self._refresh: Final = refresh
+        self._query: Final = query
         self._revoked: dict[str, set[str]] = defaultdict(set)
 
     async def chunk(self, job: Job, fence: int) -> bool:
@@ -70,7 +72,7 @@ class Calling:
         """Rows that another process had begun: nobody knows what became of their calls."""
 
         def work(connection: WriteConnection) -> list[StoredItem]:
-            begun = reading.items(connection, job.batch.id, limit=CALLS * 4, outcome=BEGUN)
+            begun = reading.items(connection, job.batch.id, limit=QUERIES * 4, outcome=BEGUN)
             settled = [_settled(item.row, RowOutcome.FAILED, DeckError("batch_interrupted")) for item in begun]
             writing.settle_items(connection, job.batch.id, settled)
             return reading.items(connection, job.batch.id, limit=1_000, outcome=RowOutcome.FAILED.value)
@@ -80,7 +82,7 @@ class Calling:
             if params.get("reason") in FAMILY:
                 self._revoked[job.batch.id].add(params.get("provider", ""))
 
-    # ---- refreshing ----
+    # ---- refreshing and asking ----
 
     async def _refreshed(self, job: Job, fence: int) -> bool:
         begun = await self._desk.write(partial(self._begin, job, fence), patient=True)
@@ -100,12 +102,13 @@ class Calling:
         start = cursor_if_ours(self._desk, connection, job, fence)
         if start is None:
             return None
-        end = min(start + (LOOKED_INTO if job.previewing else CALLS), len(job.indexes))
+        at_once = LOOKED_INTO if job.previewing else QUERIES if job.change.query_quota else CALLS
+        end = min(start + at_once, len(job.indexes))
         providers: dict[int, str] = {}
 
         def wish(_taking: Taking, row: Row, number: int) -> Plan:
             providers[number] = row.account.provider.value
-            return self._fit(job, row)
+            return batch_queries.fit(row) if job.change.query_quota else self._fit(job, row)
 
         items = take(self._desk, connection, job, start, end, wish)
         begun = []
@@ -133,6 +136,8 @@ class Calling:
         return Plan(row, account.file_name, RowOutcome.SKIPPED, reason=(code, told))
 
     async def _asked(self, job: Job, begun: Sequence[_Begun]) -> list[Item]:
+        if job.change.query_quota and not job.change.query_quota.refresh:
+            return list(await asyncio.gather(*(self._queried(job, row) for row in begun)))
         by_provider: dict[str, list[_Begun]] = defaultdict(list)
         for row in begun:
             by_provider[row.provider].append(row)
@@ -143,6 +148,9 @@ class Calling:
         """One provider's rows, one after the other, until it shows that it revoked a family."""
         revoked, items = self._revoked[job.batch.id], []
         for row in rows:
+            if job.change.query_quota:
+                items.append(await self._queried(job, row))
+                continue
             if row.provider in revoked:
                 stopped = DeckError("batch_provider_stopped", provider=row.provider)
                 items.append(_settled(row.row, RowOutcome.SKIPPED, stopped))
@@ -152,6 +160,20 @@ class Calling:
             if is_family:
                 revoked.add(row.provider)
         return items
+
+    async def _queried(self, job: Job, row: _Begun) -> Item:
+        """Asked for its limits. Of a provider that ends a family of sign-ins no further one is refreshed for it."""
+        assert self._query is not None
+        assert job.change.query_quota is not None
+        revoked = self._revoked[job.batch.id]
+        may_refresh = job.change.query_quota.refresh and row.provider not in revoked
+        try:
+            answer = await self._query(row.auth_index, refresh=may_refresh)
+        except DeckError as error:
+            return _settled(row.row, RowOutcome.SKIPPED, error)
+        if answer.params.get("reason") in FAMILY:
+            revoked.add(row.provider)
+        return batch_queries.settled(row.row, answer, row.provider)
 
     async def _one(self, row: _Begun) -> tuple[Item, bool]:
         try:

@@ -15,6 +15,7 @@ from authdeck.change import Change
 from authdeck.errors import DeckError
 from authdeck.operations import seals
 from authdeck.operations.batch_calls import Calling, Refresh
+from authdeck.operations.batch_queries import Query
 from authdeck.operations.batch_rows import Job, take, wish_of
 from authdeck.operations.batch_turn import cursor_if_ours, end_if_through, lease_of, take_turn
 from authdeck.operations.desk import Desk
@@ -35,10 +36,10 @@ _log = structlog.get_logger(__name__)
 class BatchRunner:
     """``start`` once, ``resume`` now and then, ``close`` before the database goes."""
 
-    def __init__(self, desk: Desk, refresh: Refresh, *, chunk: int = CHUNK) -> None:
+    def __init__(self, desk: Desk, refresh: Refresh, query: Query | None = None, *, chunk: int = CHUNK) -> None:
         self._desk: Final = desk
         self._size: Final = chunk
-        self._calling: Final = Calling(desk, refresh)
+        self._calling: Final = Calling(desk, refresh, query)
         self._tasks: dict[str, asyncio.Task[bool]] = {}
         self._closing = False
 

@@ -40,6 +40,9 @@ from authdeck.storage.writing.batches import NewBatch
 AT_ONCE: Final = 1_000
 """Rows that are complete when the call returns."""
 
+ASKING: Final = frozenset({"refresh", "query_quota"})
+"""What was asked of a provider can't be taken back."""
+
 PREVIEW_KEPT: Final = timedelta(minutes=15)
 LOOKS: Final = (0.05,) * 20 + (0.5,) * 20
 """Seconds between looks at a batch that another process carries out."""
@@ -137,7 +140,7 @@ class Batches:
         if done.is_running:
             raise Conflict("batch_running", id=batch_id)
         indexes, _ = await desk.read(partial(reading.rows_of, batch_id=batch_id))
-        if done.is_preview or done.kind not in {"change", "undo"} or "refresh" in done.change:
+        if done.is_preview or done.kind not in {"change", "undo"} or ASKING & set(done.change):
             raise Conflict("batch_not_undoable", id=batch_id, kind=done.kind)
         asked = Asked({}, selection={"batch": batch_id}, key=key)
         new = replace(
@@ -269,6 +272,8 @@ class Batches:
             self._runner.carry_on(batch.id)
             return batch
         if not batch.is_running:
+            return batch
+        if "query_quota" in batch.change:
             return batch
         is_slow = "refresh" in batch.change or "export" in batch.change
         with suppress(TimeoutError):

@@ -18,7 +18,7 @@ from authdeck.account import Account
 from authdeck.action import Bounds, Cause, Incident, Sighting, Watch
 from authdeck.clock import from_micros
 from authdeck.errors import DeckError
-from authdeck.evidence import NEUTRAL, Action, Confidence, Evidence, Signal, of_new_token, together
+from authdeck.evidence import NEUTRAL, Action, Confidence, Evidence, Signal, Source, of_new_token, together
 from authdeck.metrics import OBSERVATIONS_DROPPED
 from authdeck.operations.desk import Desk
 from authdeck.operations.reconcile import settle
@@ -61,6 +61,7 @@ class Failed:
     model: str | None = None
     is_final: bool = True
     renewed_at: datetime | None = None
+    source: Source = Source.RESPONSE
 
 
 @dataclass(slots=True)
@@ -203,7 +204,7 @@ def _row(failed: Failed, now: datetime, cause: tuple[Cause, str] | None) -> Evid
 
     A token that could still be exchanged may just have run out. A failure that others share is not the account's.
     """
-    row = failed.verdict.evidence(failed.generation, now, request_id=failed.request_id)
+    row = failed.verdict.evidence(failed.generation, now, failed.source, failed.request_id or None)
     if row.signal is Signal.TRANSIENT and not failed.verdict.is_account_wide:
         row = replace(row, scope=failed.model)
     if failed.verdict.refreshable and not failed.is_final:

@@ -25,6 +25,8 @@ LIFETIMES: Final = {
     "antigravity": timedelta(hours=1),
     "vertex": timedelta(hours=1),
 }
+FIVE_HOURS: Final = timedelta(hours=5)
+WEEK: Final = timedelta(days=7)
 _CODEX_CLAIMS: Final = "https://api.openai.com/auth"
 
 
@@ -46,6 +48,14 @@ class Quota:
     secondary: float
     secondary_resets_at: datetime
 
+    def roll(self, now: datetime) -> "Quota":
+        """Windows whose end has passed begin anew, empty."""
+        while self.primary_resets_at <= now:
+            self.primary, self.primary_resets_at = 0, self.primary_resets_at + FIVE_HOURS
+        while self.secondary_resets_at <= now:
+            self.secondary, self.secondary_resets_at = 0, self.secondary_resets_at + WEEK
+        return self
+
     def is_reached(self, now: datetime) -> bool:
         return self.reached_until(now) is not None
 
@@ -60,6 +70,7 @@ class Account:
     """One fictional account. ``access`` maps each token handed out to its end, newest last.
 
     ``organization`` and ``subject`` are what tells accounts apart; ``identity`` is the e-mail, a label.
+    ``reset_credits`` are the ends of those not used yet, ``redeemed`` those used, by the id of the request.
     """
 
     provider: str
@@ -76,6 +87,8 @@ class Account:
     id_token: str = field(default="", repr=False)
     api_key: str = field(default="", repr=False)
     signing_key: RSAKey | None = field(default=None, repr=False)
+    reset_credits: list[datetime] = field(default_factory=list)
+    redeemed: dict[str, datetime] = field(default_factory=dict)
     revoked: bool = False
 
     @property

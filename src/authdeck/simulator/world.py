@@ -243,5 +243,5 @@ def signed_in(provider: str, dialect: str) -> Callable[[World, Asked], Account]:
 
 def with_room(world: World, account: Account, dialect: str) -> None:
     """Refuses with 429 while a window of the account's quota is full."""
-    if account.quota.is_reached(world.clock.now()):
+    if account.quota.roll(world.clock.now()).is_reached(world.clock.now()):
         raise world.refused(dialect, 429, account=account)

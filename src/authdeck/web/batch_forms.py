@@ -65,6 +65,7 @@ ACTS: Final[Mapping[str, BatchAct]] = {
         BatchAct("lock", "lock"),
         BatchAct("unlock", "lock"),
         BatchAct("refresh", "refresh"),
+        BatchAct("query_quota", "quota"),
         BatchAct(
             "export", "download", (Field("format", "select", _FORMATS), Field("hand_over", "check")), needs_form=True
         ),

@@ -45,9 +45,9 @@ def _assist(_world: World, _asked: Asked, account: Account | None) -> Answer:
     return json_answer({"cloudaicompanionProject": account.project_id, "currentTier": tier})
 
 
-def _quota(_world: World, _asked: Asked, account: Account | None) -> Answer:
+def _quota(world: World, _asked: Asked, account: Account | None) -> Answer:
     assert account is not None
-    quota = account.quota
+    quota = account.quota.roll(world.clock.now())
     buckets = [
         _bucket("5h", quota.primary, rfc3339(quota.primary_resets_at)),
         _bucket("weekly", quota.secondary, rfc3339(quota.secondary_resets_at)),

@@ -78,16 +78,19 @@ def _models(_world: World, _asked: Asked, _account: Account | None) -> Answer:
     return json_answer({"data": data, "has_more": False, "first_id": MODELS[0], "last_id": MODELS[-1]})
 
 
-def _usage(_world: World, _asked: Asked, account: Account | None) -> Answer:
+def _usage(world: World, _asked: Asked, account: Account | None) -> Answer:
+    """Plans above pro have a week of their own for the largest model."""
     assert account is not None
-    quota = account.quota
+    quota = account.quota.roll(world.clock.now())
+    week = _window(quota.secondary, quota.secondary_resets_at)
     windows = {
         "five_hour": _window(quota.primary, quota.primary_resets_at),
-        "seven_day": _window(quota.secondary, quota.secondary_resets_at),
-        "seven_day_opus": None,
+        "seven_day": week,
+        "seven_day_opus": week if account.plan == "max" else None,
         "seven_day_sonnet": None,
     }
-    return json_answer({**windows, "extra_usage": None})
+    extra = {"is_enabled": account.plan == "max", "monthly_limit": 5000, "used_credits": 0, "utilization": None}
+    return json_answer({**windows, "extra_usage": extra})
 
 
 def _window(used: float, resets_at: datetime) -> dict[str, Any]:

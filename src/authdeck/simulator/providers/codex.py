@@ -4,7 +4,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
-from authdeck.simulator.accounts import Account
+from authdeck.clock import rfc3339
+from authdeck.simulator.accounts import FIVE_HOURS, WEEK, Account
 from authdeck.simulator.exchange import Answer, Asked, Refused, json_answer, stream_answer
 from authdeck.simulator.world import (
     Endpoint,
@@ -23,6 +24,7 @@ _API: Final = "/backend-api"
 _AUTH: Final = "/codex-auth"
 _FIVE_HOURS: Final = 300
 _WEEK: Final = 10_080
+_CREDITS: Final = rf"{_API}/wham/rate-limit-reset-credits"
 
 
 def _who(world: World, asked: Asked) -> Account:
@@ -68,7 +70,8 @@ def _models(_world: World, _asked: Asked, _account: Account | None) -> Answer:
 
 def _usage(world: World, _asked: Asked, account: Account | None) -> Answer:
     assert account is not None
-    now, quota = world.clock.now(), account.quota
+    now = world.clock.now()
+    quota = account.quota.roll(now)
     reached = quota.is_reached(now)
     limit = {
         "allowed": not reached,
@@ -77,7 +80,36 @@ def _usage(world: World, _asked: Asked, account: Account | None) -> Answer:
         "secondary_window": _window(quota.secondary, quota.secondary_resets_at, _WEEK, now),
     }
     credit = {"has_credits": False, "unlimited": False, "balance": "0"}
-    return json_answer({"plan_type": account.plan, "rate_limit": limit, "credits": credit})
+    resets = {"available_count": len(_usable(account, now))}
+    usage = {"plan_type": account.plan, "rate_limit": limit, "credits": credit, "rate_limit_reset_credits": resets}
+    return json_answer(usage)
+
+
+def _usable(account: Account, now: datetime) -> list[datetime]:
+    return [end for end in account.reset_credits if end > now]
+
+
+def _reset_credits(world: World, _asked: Asked, account: Account | None) -> Answer:
+    assert account is not None
+    listed = [
+        {"reset_type": "codex_rate_limits", "status": "available", "expires_at": rfc3339(end)}
+        for end in _usable(account, world.clock.now())
+    ]
+    return json_answer({"credits": listed})
+
+
+def _consume(world: World, asked: Asked, account: Account | None) -> Answer:
+    """Both windows begin anew. The same request id counts once."""
+    assert account is not None
+    now, request_id = world.clock.now(), str(asked.document.get("redeem_request_id") or "")
+    if request_id in account.redeemed:
+        return json_answer({"redeemed": True})
+    if not request_id or not _usable(account, now):
+        return json_answer({"detail": "No reset credit is available."}, 409)
+    account.redeemed[request_id] = account.reset_credits.pop(0)
+    account.quota.primary, account.quota.primary_resets_at = 0, now + FIVE_HOURS
+    account.quota.secondary, account.quota.secondary_resets_at = 0, now + WEEK
+    return json_answer({"redeemed": True})
 
 
 def _window(used: float, resets_at: datetime, minutes: int, now: datetime) -> dict[str, Any]:
@@ -134,6 +166,8 @@ ENDPOINTS: Final = (
     Endpoint("POST", rf"{_API}/codex/responses/compact", "codex", compact, _who),
     Endpoint("GET", rf"{_API}/codex/models", "codex", _models, _who),
     Endpoint("GET", rf"{_API}/wham/usage", "codex", _usage, _who),
+    Endpoint("GET", _CREDITS, "codex", _reset_credits, _who),
+    Endpoint("POST", f"{_CREDITS}/consume", "codex", _consume, _who),
     Endpoint("GET", rf"{_API}/wham/accounts/check", "codex", _check, _who),
     Endpoint("GET", rf"{_API}/wham/settings/user", "codex", _settings, _who),
     Endpoint("POST", rf"{_AUTH}/oauth/token", "codex_oauth", _token, refresher),

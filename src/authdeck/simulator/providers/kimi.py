@@ -33,9 +33,9 @@ def _models(_world: World, _asked: Asked, _account: Account | None) -> Answer:
     return json_answer({"object": "list", "data": data})
 
 
-def _usages(_world: World, _asked: Asked, account: Account | None) -> Answer:
+def _usages(world: World, _asked: Asked, account: Account | None) -> Answer:
     assert account is not None
-    quota = account.quota
+    quota = account.quota.roll(world.clock.now())
     window = {"duration": 300, "timeUnit": "TIME_UNIT_MINUTE"}
     limits = [{"window": window, "detail": _share(quota.primary, quota.primary_resets_at)}]
     return json_answer({"usage": _share(quota.secondary, quota.secondary_resets_at), "limits": limits})

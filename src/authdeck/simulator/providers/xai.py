@@ -3,7 +3,7 @@
 from typing import Final
 
 from authdeck.clock import rfc3339
-from authdeck.simulator.accounts import Account
+from authdeck.simulator.accounts import WEEK, Account
 from authdeck.simulator.exchange import Answer, Asked, json_answer
 from authdeck.simulator.providers.codex import compact
 from authdeck.simulator.providers.kimi import DEVICE_GRANT
@@ -22,11 +22,17 @@ def _me(_world: World, _asked: Asked, account: Account | None) -> Answer:
     return json_answer({"user_id": account.subject, "team_id": account.organization, "team_blocked": False})
 
 
-def _billing(_world: World, _asked: Asked, account: Account | None) -> Answer:
+def _billing(world: World, asked: Asked, account: Account | None) -> Answer:
+    """With ``format=credits`` the week's share, else the month's money in cents."""
     assert account is not None
-    quota = account.quota
-    period = {"type": "weekly", "end": rfc3339(quota.secondary_resets_at)}
-    return json_answer({"config": {"currentPeriod": period, "creditUsagePercent": quota.secondary}})
+    quota = account.quota.roll(world.clock.now())
+    end = quota.secondary_resets_at
+    if asked.query.get("format") != "credits":
+        money = {"monthlyLimit": {"val": 3000}, "used": {"val": 750}, "onDemandCap": {"val": 0}}
+        return json_answer({"config": {**money, "billingPeriodEnd": rfc3339(end + WEEK)}})
+    period = {"type": "USAGE_PERIOD_TYPE_WEEKLY", "start": rfc3339(end - WEEK), "end": rfc3339(end)}
+    share = {"creditUsagePercent": quota.secondary} if quota.secondary else {}
+    return json_answer({"config": {"currentPeriod": period, **share}})
 
 
 def _discovery(world: World, _asked: Asked, _account: Account | None) -> Answer:

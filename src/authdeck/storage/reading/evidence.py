@@ -101,7 +101,12 @@ def snapshots(connection: ReadConnection, account_key: int) -> list[tuple[QuotaW
     """An account's quota history, oldest first, each with whether the window began anew before it."""
     mine = quota_history.c.account == account_key
     rows = connection.execute(select(quota_history).where(mine).order_by(quota_history.c.observed_at))
-    return [(_window(row, {}), row.is_reset) for row in rows]
+    return [snapshot(row) for row in rows]
+
+
+def snapshot(row: Row[Any]) -> tuple[QuotaWindow, bool]:
+    """A row of the quota history, with whether the window began anew before it."""
+    return _window(row, {}), row.is_reset
 
 
 def marks(connection: ReadConnection, account_keys: Sequence[int]) -> dict[int, dict[tuple[Owner, str], datetime]]:

@@ -20,6 +20,7 @@ from authdeck.storage.tables.access import (
 from authdeck.storage.tables.accounts import accounts, aliases, fingerprints, proxies, revisions, upstreams
 from authdeck.storage.tables.columns import Moment, control, monitoring
 from authdeck.storage.tables.installation import installation, key_terms
+from authdeck.storage.tables.quota import quota_answers
 from authdeck.storage.tables.requests import (
     FAILED,
     RUNNING,
@@ -94,6 +95,7 @@ __all__ = (
     "operators",
     "processes",
     "proxies",
+    "quota_answers",
     "quota_history",
     "quota_windows",
     "refresh_journal",

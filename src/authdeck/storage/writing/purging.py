@@ -19,6 +19,7 @@ from authdeck.storage.tables import (
     inspection_results,
     logins,
     proxies,
+    quota_answers,
     quota_history,
     quota_windows,
     refresh_journal,
@@ -27,8 +28,8 @@ from authdeck.storage.tables import (
 )
 
 _GONE = (
-    aliases, holds, watermarks, evidence, quota_windows, quota_history, account_state, candidates, inspection_results,
-    refresh_journal, fingerprints, revisions,
+    aliases, holds, watermarks, evidence, quota_windows, quota_history, quota_answers, account_state, candidates,
+    inspection_results, refresh_journal, fingerprints, revisions,
 )  # fmt: skip
 
 _EMPTY: Final[Mapping[str, Any]] = {

@@ -32,7 +32,7 @@ PATH: Final = "/batches"
 _ROWS: Final = 100
 _LISTED: Final = 30
 _TAKES_OUT: Final = frozenset({"disable", "delete"})
-_OWN_WORDS: Final = frozenset({"enable", "disable", "refresh", "delete", "restore"})
+_OWN_WORDS: Final = frozenset({"enable", "disable", "refresh", "query_quota", "delete", "restore"})
 """Acts whose outcome has words of its own; the others "changed" accounts."""
 
 
@@ -143,7 +143,7 @@ def _first_outcome(batch: StoredBatch) -> str:
 
 def _may_undo(batch: StoredBatch) -> bool:
     is_change = batch.kind in ("change", "undo") and not batch.is_preview and not batch.is_running
-    return is_change and bool(batch.counts.get("done")) and not {"refresh", "export"} & set(batch.change)
+    return is_change and bool(batch.counts.get("done")) and not {"refresh", "query_quota", "export"} & set(batch.change)
 
 
 async def _lost(room: Room, batch: StoredBatch) -> Consequences | None:

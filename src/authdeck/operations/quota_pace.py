@@ -1,0 +1,34 @@
+"""How fast providers are asked about limits: so many at once, so long apart, for each provider and egress."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from authdeck.account import Account
+
+Lane = tuple[str, str]
+
+
+class Pace:
+    """``turn`` is waited for before a question is sent, and held while it is answered."""
+
+    def __init__(self, at_once: int, apart: float) -> None:
+        self._at_once: Final = at_once
+        self._apart: Final = apart
+        self._places: dict[Lane, asyncio.Semaphore] = {}
+        self._next: dict[Lane, float] = {}
+
+    @asynccontextmanager
+    async def turn(self, account: Account) -> AsyncIterator[None]:
+        lane = (account.provider.value, account.proxy_display or "")
+        async with self._places.setdefault(lane, asyncio.Semaphore(self._at_once)):
+            await self._apart_from_the_last(lane)
+            yield
+
+    async def _apart_from_the_last(self, lane: Lane) -> None:
+        loop = asyncio.get_running_loop()
+        start = max(loop.time(), self._next.get(lane, 0.0))
+        self._next[lane] = start + self._apart
+        if (wait := start - loop.time()) > 0:
+            await asyncio.sleep(wait)

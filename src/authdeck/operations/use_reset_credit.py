@@ -1,0 +1,68 @@
+"""Spending a Codex reset credit: the account's windows begin anew. It can't be taken back, so a person says it twice."""
+
+from functools import partial
+from uuid import UUID
+
+from authdeck import ids
+from authdeck.access import Actor
+from authdeck.account import Account
+from authdeck.acts import Act
+from authdeck.errors import Conflict, DeckError
+from authdeck.operations.desk import Desk
+from authdeck.operations.entries import by_name
+from authdeck.operations.query_quota import QuotaQueries
+from authdeck.operations.records import record
+from authdeck.providers.quotas import QUOTAS
+from authdeck.quota_answer import Outcome, QuotaAnswer
+from authdeck.storage.database import WriteConnection
+from authdeck.upstream.failures import UpstreamFailure
+
+_SUCCESS = range(200, 300)
+
+
+async def use_reset_credit(
+    desk: Desk, queries: QuotaQueries, auth_index: str, actor: Actor, *, confirmation: str
+) -> QuotaAnswer:
+    """Use one, if there is one, and ask again what is left. Audited before it is sent; sent once, whatever happens.
+
+    ``confirmation`` is the account's file name, typed. Raises ``reset_credit_unconfirmed`` (422),
+    ``reset_credit_not_offered`` and ``reset_credit_none`` (409), ``reset_credit_refused`` (502, with the provider's
+    ``answered``), ``reset_credit_unknown`` (502: it may have been used), and what ``QuotaQueries.usable`` raises.
+    """
+    account = by_name(desk, auth_index).account
+    if confirmation != account.file_name:
+        raise DeckError("reset_credit_unconfirmed", status=422, file_name=account.file_name)
+    await _require_one(queries, account)
+    await _use(desk, queries, account, actor)
+    return await queries.query_quota(account.auth_index)
+
+
+async def _require_one(queries: QuotaQueries, account: Account) -> None:
+    quota = QUOTAS.get(account.provider)
+    if quota is None or quota.use_reset is None:
+        raise Conflict("reset_credit_not_offered", provider=account.provider.value)
+    answer = await queries.query_quota(account.auth_index)
+    if answer.outcome is not Outcome.TOLD:
+        raise Conflict(answer.code or "quota_not_told", **answer.params)
+    if answer.extras.reset_credits is None or answer.extras.reset_credits.count < 1:
+        raise Conflict("reset_credit_none", file_name=account.file_name)
+
+
+async def _use(desk: Desk, queries: QuotaQueries, account: Account, actor: Actor) -> None:
+    request_id = str(UUID(ids.new_id()))
+    credential = await queries.usable(account, refresh=False)
+    use_reset = QUOTAS[account.provider].use_reset
+    assert use_reset is not None
+    outgoing = use_reset(credential, desk.settings.providers, request_id)
+    await desk.write(partial(_record, desk, actor, account, request_id))
+    try:
+        reply = await desk.calls.send(outgoing)
+    except UpstreamFailure as error:
+        raise (DeckError("reset_credit_unknown", status=502, cause=error.code) if error.sent else error) from error
+    if reply.status not in _SUCCESS:
+        raise DeckError("reset_credit_refused", status=502, answered=reply.status)
+
+
+def _record(desk: Desk, actor: Actor, account: Account, request_id: str, connection: WriteConnection) -> None:
+    told = {"request": request_id, "provider": account.provider.value}
+    record(desk, connection, actor, Act.RESET_CREDIT_USED, account.auth_index, after=told)

@@ -1,0 +1,19 @@
+"""What providers answered when they were asked for limits; the windows themselves are in ``states``."""
+
+from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Integer, String, Table
+
+from authdeck.storage.tables.columns import Moment, control
+
+quota_answers = Table(  # the newest one of each account
+    "quota_answers",
+    control,
+    Column("account", BigInteger, ForeignKey("accounts.key"), primary_key=True),
+    Column("at", Moment, nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("status", Integer),
+    Column("code", String(64), nullable=False),
+    Column("params", JSON, nullable=False),
+    Column("evidence", JSON, nullable=False),  # redacted: status, summary, link
+    Column("extras", JSON, nullable=False),  # what was last told beside windows; a failure leaves it
+    Column("told_at", Moment),  # when that was
+)
