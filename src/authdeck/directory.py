@@ -3,6 +3,7 @@
 One ``Entry`` an account, kept current by the change feed. Lists, batches and totals all ask here.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,6 +14,7 @@ from authdeck import cursor, health
 from authdeck.account import Provider
 from authdeck.cursor import Cursor
 from authdeck.entry import Entry
+from authdeck.evidence import Action
 from authdeck.health import Health
 from authdeck.hold import Reason
 from authdeck.search import AccountSearch
@@ -48,15 +50,30 @@ class Directory:
         self._wakes: list[tuple[datetime, str]] = []
         self._wake_at: dict[str, datetime] = {}
         self._shelf = Shelf()
+        self._asking: Counter[Action] = Counter()
 
     def apply(self, entry: Entry) -> None:
         """Take in an account as it is now."""
+        self._ask(self._entries.get(entry.account.auth_index), -1)
+        self._ask(entry, 1)
         self._entries[entry.account.auth_index] = entry
         self._changed[entry.account.auth_index] = None
 
     def remove(self, auth_index: str) -> None:
-        if self._entries.pop(auth_index, None) is not None:
+        gone = self._entries.pop(auth_index, None)
+        if gone is not None:
+            self._ask(gone, -1)
             self._changed[auth_index] = None
+
+    @property
+    def asking(self) -> Mapping[Action, int]:
+        """Open rows of the action queue, by what they suggest. Counted as accounts change: asking costs nothing."""
+        return {action: count for action, count in self._asking.items() if count}
+
+    def _ask(self, entry: Entry | None, step: int) -> None:
+        if entry is not None:
+            for candidate in entry.candidates:
+                self._asking[candidate.action] += step
 
     def acknowledge(self, providers: Iterable[Provider]) -> None:
         """The providers whose terms are acknowledged now."""

@@ -45,6 +45,7 @@ from authdeck.operations.batch_runner import BatchRunner
 from authdeck.operations.batches import Batches
 from authdeck.operations.changes import ChangeFeed
 from authdeck.operations.client_keys import ClientKeys
+from authdeck.operations.deliver import Deliverer
 from authdeck.operations.desk import Desk
 from authdeck.operations.entries import Mirror
 from authdeck.operations.follow import Follower
@@ -76,6 +77,7 @@ from authdeck.upstream.sockets import Sockets
 from authdeck.upstream.streams import Streams
 from authdeck.web import console, error_page
 from authdeck.web.room import Reaching
+from authdeck.wording import notifying
 
 STOP_TIMEOUT: Final = 30
 """Seconds that open answers have to end in."""
@@ -145,6 +147,8 @@ class Built:
         ports = LoopbackPorts()
         self._logins: Final = Logins(self.desk, ports)
         ports.lead_to(self._logins.arrived)
+        self._telling: Final = Sessions(Origins(None, own_host=settings.host, own_port=settings.port))
+        self._deliverer: Final = Deliverer(self.desk, self._telling.origins, Calls(self._telling), notifying.told)
         self._runner: Final = Runner(timetable(self._chores()))
         self._sample: Final = sample
         self.gateway: Final = Gateway(
@@ -198,6 +202,7 @@ class Built:
         await tasks.finish()
         await self._recorder.close()
         await self._sessions.close()
+        await self._telling.close()
         self._database.close()
         self._monitoring.close()
         self._home.release()
@@ -206,7 +211,15 @@ class Built:
         """Console, API and status routes behind the gate."""
         send = self._errands.send
         parts = Parts(
-            self.desk, self._monitoring, self._refresh, self._resealer, self.pool, self._batches, send, self._logins
+            self.desk,
+            self._monitoring,
+            self._refresh,
+            self._resealer,
+            self.pool,
+            self._batches,
+            send,
+            self._logins,
+            self._deliverer,
         )
         app = console(
             self.desk,
@@ -218,6 +231,7 @@ class Built:
             self.desk.settings,
             Reaching(self._errands.send, self._refresh),
             self._logins,
+            self._deliverer,
         )
         app.router.routes.extend(status_routes(self.desk, self._checks(), self._events))
         app.router.routes.append(Mount("/api/v1", management(parts)))
@@ -234,6 +248,7 @@ class Built:
         await self._load_origins("")
         await keyring.take_in_terms(self.desk)
         await self._mirror.load()
+        await self._deliverer.load()
 
     async def _load_origins(self, _origin: str) -> None:
         rows = await self.desk.read(approved)
@@ -256,6 +271,8 @@ class Built:
             resume_batches=self._batch_runner.resume,
             expire_logins=self._logins.expire,
             forget_previews=self._batches.forget_previews,
+            deliver_notifications=self._deliverer.run,
+            prune_notifications=self._deliverer.prune,
             poll_changes=None if self._database.is_sqlite else self._follower.poll,
         )
 

@@ -30,6 +30,8 @@ class Chores:
     resume_batches: Work
     expire_logins: Work
     forget_previews: Work
+    deliver_notifications: Work
+    prune_notifications: Work
     poll_changes: Work | None = None
 
 
@@ -51,6 +53,8 @@ def timetable(chores: Chores) -> list[Job]:
         Job("resume-batches", 3, chores.resume_batches),  # those of a process that died, when their lease has run out
         Job("expire-logins", 2, chores.expire_logins),  # one that ran out is refused anyway; its page says so
         Job("forget-previews", 300, chores.forget_previews),
+        Job("deliver-notifications", 2, chores.deliver_notifications),  # at once, for people; a look costs one query
+        Job("prune-notifications", 6 * 3600, chores.prune_notifications),  # what is kept is counted in days
     ]
     if chores.poll_changes is not None:
         jobs.append(Job("poll-changes", 0.5, chores.poll_changes))  # elsewhere in force within 1 s

@@ -20,6 +20,7 @@ from authdeck.storage.tables.access import (
 from authdeck.storage.tables.accounts import accounts, aliases, fingerprints, proxies, revisions, upstreams
 from authdeck.storage.tables.columns import Moment, control, monitoring
 from authdeck.storage.tables.installation import installation, key_terms
+from authdeck.storage.tables.notices import deliveries, notices, notification_channels, notification_rules
 from authdeck.storage.tables.requests import (
     FAILED,
     RUNNING,
@@ -69,6 +70,7 @@ __all__ = (
     "client_keys",
     "control",
     "day_account",
+    "deliveries",
     "evidence",
     "fingerprints",
     "gaps",
@@ -84,6 +86,9 @@ __all__ = (
     "logins",
     "monitoring",
     "names",
+    "notices",
+    "notification_channels",
+    "notification_rules",
     "operators",
     "processes",
     "proxies",

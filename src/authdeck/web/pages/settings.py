@@ -13,7 +13,7 @@ from authdeck.settings import Settings
 from authdeck.web.room import room_of
 
 PATH: Final = "/settings"
-SECTIONS: Final = ("terms", "upstreams", "retention", "automation")
+SECTIONS: Final = ("terms", "upstreams", "retention", "automation", "notifications")
 
 
 @dataclass(frozen=True, slots=True)
