@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from authdeck import codex_status, problem
 from authdeck.account import Account, AccountSettings, Kind, Provider
-from authdeck.action import Candidate
+from authdeck.candidate import Candidate
 from authdeck.directory import Directory, Found
 from authdeck.entry import Entry
 from authdeck.errors import DeckError

@@ -11,14 +11,26 @@ from hypothesis import strategies as st
 
 from authdeck import health
 from authdeck.account import Account, AccountSettings, Kind, Provider
-from authdeck.action import Candidate, Status
+from authdeck.candidate import Candidate, Resolution, Status
 from authdeck.evidence import Action, Confidence, Evidence, Signal, Source
 from authdeck.health import Health
 from authdeck.hold import Hold, Owner
 from authdeck.quota import QuotaWindow, Window
-from authdeck.reconcile import KEPT_AFTER_GUESS, LIMIT_GUESS, OLD, Facts, Plan, Policy, is_ours, reconcile
+from authdeck.reconcile import (
+    KEPT_AFTER_GUESS,
+    LIMIT_GUESS,
+    OLD,
+    RECOVERED,
+    SWITCHED_OFF,
+    Facts,
+    Plan,
+    Policy,
+    is_ours,
+    reconcile,
+)
 
 TWO_PM = datetime(2026, 11, 23, 14, tzinfo=UTC)
+USUAL = Policy()
 SEVEN_PM = TWO_PM + timedelta(hours=5)
 
 
@@ -50,9 +62,9 @@ def window(used: float, at: datetime, **fields: Any) -> QuotaWindow:
     return QuotaWindow(Window.FIVE_HOUR, used, at, **{**known, **fields})
 
 
-def settled(facts: Facts, now: datetime) -> tuple[Facts, Plan]:
+def settled(facts: Facts, now: datetime, policy: Policy = USUAL) -> tuple[Facts, Plan]:
     """The facts after the plan was carried out, and the plan."""
-    plan = reconcile(facts, now)
+    plan = reconcile(facts, now, policy)
     closed = {each.key: each for each in plan.resolve}
     rows = [closed.get(each.key, each) for each in facts.candidates if each.key not in {c.key for c in plan.candidates}]
     numbered = [replace(each, key=each.key or len(rows) + n + 1) for n, each in enumerate(plan.candidates)]
@@ -362,17 +374,120 @@ def test_a_refusal_asks_for_an_action_and_its_end_takes_the_question_back() -> N
     assert day.at(after(minutes=1), last_success_at=after(minutes=1)).resolve[0].status is Status.RESOLVED
 
 
-def test_an_ignored_question_is_asked_again_only_for_something_new() -> None:
-    ignored = Candidate(
-        "token_revoked", Action.REAUTH, TWO_PM, TWO_PM, status=Status.IGNORED, closed_at=after(minutes=1), key=1
-    )
-    facts = Facts(account(), evidence=(revoked(),), candidates=(ignored,))
+def asked_of(facts: Facts, now: datetime) -> list[tuple[str, str, int]]:
+    """The queue after settling: reason, status, hits."""
+    rows = settled(facts, now)[0].candidates
+    return [(row.reason_code, row.status.value, row.hits) for row in rows]
+
+
+def ignoring(until: datetime | None = None) -> Candidate:
+    return Candidate(
+        "token_revoked", Action.REAUTH, TWO_PM, TWO_PM, status=Status.IGNORED, ignored_until=until,
+        closed_at=after(minutes=1), closed_by="ann", resolution=Resolution.PERSON, evidence=7, key=1,
+    )  # fmt: skip
+
+
+def test_what_is_ignored_for_its_signal_rests_while_that_stands_and_counts_on() -> None:
+    facts = Facts(account(), evidence=(revoked(),), candidates=(ignoring(),))
+    assert asked_of(facts, after(minutes=2)) == [("token_revoked", "ignored", 1)]
+    more = replace(facts, evidence=(revoked(after(hours=9), first_at=TWO_PM, count=4),))
+    assert asked_of(more, after(hours=10)) == [("token_revoked", "ignored", 4)]
+
+
+def test_healthy_evidence_ends_the_ignoring_so_that_the_signals_return_asks_anew() -> None:
+    well = Facts(account(last_success_at=after(minutes=5)), evidence=(revoked(),), candidates=(ignoring(),))
+    facts, plan = settled(well, after(minutes=6))
+    assert [(row.status, row.resolution) for row in plan.resolve] == [(Status.RESOLVED, Resolution.SERVED)]
+    back = replace(facts, evidence=(revoked(after(minutes=7)),))
+    assert asked_of(back, after(minutes=8)) == [("token_revoked", "pending", 1), ("token_revoked", "resolved", 1)]
+
+
+def test_what_is_ignored_until_a_moment_is_asked_again_then_though_nothing_new_was_seen() -> None:
+    facts = Facts(account(), evidence=(revoked(),), candidates=(ignoring(after(hours=1)),))
+    assert asked_of(facts, after(minutes=59)) == [("token_revoked", "ignored", 1)]
+    assert reconcile(facts, after(minutes=2)).next_change_at == after(hours=1)
+    assert asked_of(facts, after(hours=1)) == [("token_revoked", "pending", 1)]
+
+
+def test_what_failed_asks_again_with_the_next_hit() -> None:
+    failed = replace(ignoring(), status=Status.FAILED, resolution=Resolution.DID_FAIL, closed_at=after(minutes=3))
+    facts = Facts(account(), evidence=(revoked(),), candidates=(failed,))
+    assert asked_of(facts, after(minutes=4)) == [("token_revoked", "failed", 1)]
+    again = replace(facts, evidence=(revoked(after(minutes=5)),))
+    assert asked_of(again, after(minutes=6)) == [("token_revoked", "pending", 1)]
+
+
+def test_what_was_done_is_asked_again_only_for_something_newer() -> None:
+    done = replace(ignoring(), status=Status.DONE, resolution=Resolution.DID)
+    facts = Facts(account(), evidence=(revoked(),), candidates=(done,))
     assert reconcile(facts, after(minutes=2)).candidates == ()
     again = replace(facts, evidence=(revoked(after(minutes=3)),))
     assert [row.key for row in reconcile(again, after(minutes=4)).candidates] == [0]
-    quiet = replace(again, candidates=(replace(ignored, ignored_until=after(hours=1)),))
-    assert reconcile(quiet, after(minutes=4)).candidates == ()
-    assert len(reconcile(quiet, after(hours=1)).candidates) == 1
+
+
+@pytest.mark.parametrize(
+    ("newer", "why"),
+    [
+        ({"source": Source.RESPONSE, "signal": Signal.SUCCESS}, Resolution.SERVED),
+        ({"source": Source.REFRESH, "signal": Signal.SUCCESS}, Resolution.REFRESHED),
+        ({"source": Source.QUOTA_QUERY, "signal": Signal.SUCCESS}, Resolution.CONFIRMED),
+        ({"source": Source.RESPONSE, "signal": Signal.QUOTA}, Resolution.LIMITED),
+    ],
+)
+def test_a_closed_row_says_what_closed_it(newer: dict[str, Any], why: Resolution) -> None:
+    (row,) = reconcile(Facts(account(), evidence=(revoked(),)), after(minutes=1)).candidates
+    well = seen(newer["signal"], after(minutes=2), source=newer["source"], key=8)
+    facts = Facts(account(), evidence=(revoked(), well), candidates=(replace(row, key=1),))
+    assert [each.resolution for each in reconcile(facts, after(minutes=3)).resolve] == [why]
+    signed_in = replace(facts, account=account(generation=2))
+    assert [each.resolution for each in reconcile(signed_in, after(minutes=3)).resolve] == [Resolution.NEW_SIGN_IN]
+
+
+# ---- switching off by itself ----
+
+SURE = Policy(disable=True)
+
+
+def certain(at: datetime = TWO_PM, **fields: Any) -> Evidence:
+    return revoked(at, may_automate=True, **fields)
+
+
+def switched_off(facts: Facts, now: datetime, policy: Policy = SURE) -> bool:
+    return any(hold.code == SWITCHED_OFF for hold in reconcile(facts, now, policy).holds)
+
+
+def test_nothing_is_switched_off_unless_that_is_wished() -> None:
+    assert not switched_off(Facts(account(), evidence=(certain(),)), after(minutes=1), Policy())
+    assert switched_off(Facts(account(), evidence=(certain(),)), after(minutes=1))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"confidence": Confidence.MEDIUM}, {"may_automate": False}, {"signal": Signal.QUOTA}, {"signal": Signal.MODEL}],
+)
+def test_only_certain_ends_of_the_whole_account_are_switched_off(fields: dict[str, Any]) -> None:
+    row = replace(certain(), **fields)
+    assert not switched_off(Facts(account(), evidence=(row,)), after(minutes=1))
+
+
+def test_a_locked_account_is_never_switched_off() -> None:
+    assert not switched_off(Facts(account(locked=True), evidence=(certain(),)), after(minutes=1))
+
+
+def test_what_was_switched_off_stays_so_until_a_person_and_the_queue_asks_for_that() -> None:
+    facts, _ = settled(Facts(account(), evidence=(certain(),)), after(minutes=1), SURE)
+    well = replace(facts, account=account(last_success_at=after(minutes=5)))
+    assert switched_off(well, after(minutes=6))
+    asking, plan = settled(well, after(minutes=6), SURE)
+    assert [(row.reason_code, row.action) for row in plan.candidates] == [(RECOVERED, Action.ENABLE)]
+    assert reconcile(asking, after(minutes=6), SURE).is_empty
+    enabled = replace(
+        asking,
+        holds=(),
+        watermarks={(Owner.INSPECTION, SWITCHED_OFF): after(minutes=7)},
+    )
+    assert not switched_off(enabled, after(minutes=8))
+    assert [row.resolution for row in reconcile(enabled, after(minutes=8), SURE).resolve] == [Resolution.ENDED]
 
 
 # ---- whatever happened ----

@@ -1,84 +1,16 @@
-"""What automation may do and what it asks of people: candidates, bounds, and failures that are nobody's own. Pure.
+"""How much automation may do, and failures that are nobody's own. Pure.
 
 ``Watch`` holds memory of the last minutes, no I/O.
 """
 
-from collections import defaultdict, deque
-from collections.abc import Iterable, Sequence
+from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
 from authdeck.event import FailureKind
-from authdeck.evidence import Action, Confidence, Evidence, Signal
-
-
-class Status(StrEnum):
-    """Where a candidate stands. Everything but ``PENDING`` is closed."""
-
-    PENDING = "pending"
-    IGNORED = "ignored"
-    RESOLVED = "resolved"
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A row of the account action queue: one open row for an account and a reason.
-
-    ``hits`` counts observations between ``first_seen`` and ``last_seen``; ``evidence`` is the newest one's key.
-    ``ignored_until``: no new row before that. ``closed_at`` is when it stopped being pending.
-    """
-
-    reason_code: str
-    action: Action
-    first_seen: datetime
-    last_seen: datetime
-    hits: int = 1
-    status: Status = Status.PENDING
-    evidence: int | None = None
-    ignored_until: datetime | None = None
-    closed_at: datetime | None = None
-    key: int = 0
-
-    @property
-    def is_open(self) -> bool:
-        return self.status is Status.PENDING
-
-
-def candidates(standing: Iterable[Evidence], known: Sequence[Candidate], now: datetime) -> list[Candidate]:
-    """The open rows that standing evidence asks for, as they should be now.
-
-    A closed row opens anew only by what was observed after it was closed, and not before ``ignored_until``.
-    """
-    by_reason: dict[str, list[Evidence]] = defaultdict(list)
-    for row in standing:
-        if row.action is not Action.KEEP:
-            by_reason[row.code].append(row)
-    wanted = (_candidate(code, rows, known, now) for code, rows in sorted(by_reason.items()))
-    return [candidate for candidate in wanted if candidate is not None]
-
-
-def _candidate(code: str, rows: list[Evidence], known: Sequence[Candidate], now: datetime) -> Candidate | None:
-    of_reason = [candidate for candidate in known if candidate.reason_code == code]
-    closed = max((each.closed_at for each in of_reason if each.closed_at is not None), default=None)
-    new = [row for row in rows if closed is None or row.last_at > closed]
-    if not new or any(each.ignored_until is not None and now < each.ignored_until for each in of_reason):
-        return None
-    latest = max(new, key=lambda row: row.order)
-    begun = min(row.first_at for row in new)
-    return Candidate(
-        reason_code=code,
-        action=latest.action,
-        first_seen=begun if closed is None else max(begun, closed),
-        last_seen=latest.last_at,
-        hits=sum(row.count for row in new),
-        evidence=latest.key or None,
-        key=next((each.key for each in of_reason if each.is_open), 0),
-    )
-
-
-# ---- how much automation may do ----
+from authdeck.evidence import Confidence, Evidence, Signal
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +32,10 @@ def is_bounded(row: Evidence) -> bool:
 
     A limit ends by itself, at a time the provider named or after a try: an account that can't serve is no harm done.
     """
-    return row.may_automate and row.signal in _LASTING
+    return row.may_automate and row.signal in LASTING
 
 
-_LASTING: Final = frozenset({Signal.CREDENTIAL, Signal.REVIEW, Signal.DEACTIVATED, Signal.ENTITLEMENT})
+LASTING: Final = frozenset({Signal.CREDENTIAL, Signal.REVIEW, Signal.DEACTIVATED, Signal.ENTITLEMENT})
 
 
 # ---- failures that are nobody's own ----
@@ -121,7 +53,10 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """One cause of many failures. ``subject``: the proxy, the provider, or the reason code with its provider."""
+    """One cause of many failures. ``subject``: the proxy, the provider, or the reason code with its provider.
+
+    ``closed_by`` is who closed it: automation, once it was quiet for long enough, or a person.
+    """
 
     cause: Cause
     subject: str
@@ -129,6 +64,7 @@ class Incident:
     last_at: datetime
     count: int = 1
     closed_at: datetime | None = None
+    closed_by: str = ""
     key: int = 0
 
     @property
@@ -214,6 +150,6 @@ def _shared(sighting: Sighting) -> list[tuple[tuple[Cause, str], int]]:
         if sighting.kind is FailureKind.NETWORK and sighting.proxy:
             found.append(((Cause.PROXY, sighting.proxy), _OF_PROXY))
         found.append(((Cause.PROVIDER, sighting.provider), _OF_PROVIDER))
-    if sighting.signal in _LASTING and sighting.confidence is not Confidence.HIGH and sighting.request_id:
+    if sighting.signal in LASTING and sighting.confidence is not Confidence.HIGH and sighting.request_id:
         found.append(((Cause.REQUEST, sighting.request_id), _OF_REQUEST))
     return found

@@ -113,6 +113,7 @@ ADJUSTABLE: Final = (
     Adjustable("session_idle_hours", "retention"),
     Adjustable("automation.cooldown", "automation"),
     Adjustable("automation.credential_holds", "automation"),
+    Adjustable("automation.disable", "automation"),
     Adjustable("automation.accounts_per_hour", "automation"),
     Adjustable("automation.percent_per_hour", "automation"),
     Adjustable("refresh.keep_warm_days", "automation"),

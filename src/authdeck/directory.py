@@ -3,6 +3,7 @@
 One ``Entry`` an account, kept current by the change feed. Lists, batches and totals all ask here.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,6 +16,7 @@ from authdeck.account import Provider
 from authdeck.capacity import Capacity
 from authdeck.cursor import Cursor
 from authdeck.entry import Entry
+from authdeck.evidence import Action
 from authdeck.health import Health
 from authdeck.hold import Reason
 from authdeck.names import Names
@@ -53,12 +55,15 @@ class Directory:
         self._wake_at: dict[str, datetime] = {}
         self._shelf = Shelf()
         self._capacity = Capacity()
+        self._asking: Counter[Action] = Counter()
 
     def apply(self, entry: Entry) -> None:
         """Take in an account as it is now."""
         account = entry.account
         former = self._entries.get(account.auth_index)
         self._names.replace(account.auth_index, former.account if former else None, account)
+        self._ask(former, -1)
+        self._ask(entry, 1)
         self._entries[account.auth_index] = entry
         self._changed[account.auth_index] = None
 
@@ -66,7 +71,18 @@ class Directory:
         former = self._entries.pop(auth_index, None)
         if former is not None:
             self._names.replace(auth_index, former.account, None)
+            self._ask(former, -1)
             self._changed[auth_index] = None
+
+    @property
+    def asking(self) -> Mapping[Action, int]:
+        """Open rows of the action queue, by what they suggest. Counted as accounts change: asking costs nothing."""
+        return {action: count for action, count in self._asking.items() if count}
+
+    def _ask(self, entry: Entry | None, step: int) -> None:
+        if entry is not None:
+            for candidate in entry.candidates:
+                self._asking[candidate.action] += step
 
     def acknowledge(self, providers: Iterable[Provider]) -> None:
         """The providers whose terms are acknowledged now."""

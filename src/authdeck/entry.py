@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from authdeck.account import Account
-from authdeck.action import Candidate
+from authdeck.candidate import Candidate
 from authdeck.hold import Hold
 from authdeck.quota import QuotaWindow
 

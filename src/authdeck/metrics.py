@@ -52,6 +52,24 @@ ACCOUNTS: Final = Gauge(
     registry=REGISTRY,
 )
 
+QUEUE_OPEN: Final = Gauge(
+    "authdeck_queue_open",
+    "Open rows of the action queue now, by suggested action.",
+    ["action"],
+    registry=REGISTRY,
+)
+INCIDENTS_OPEN: Final = Gauge(
+    "authdeck_incidents_open",
+    "Open incidents now: one cause of many failures each.",
+    registry=REGISTRY,
+)
+NOTIFICATIONS: Final = Counter(
+    "authdeck_notifications",
+    "Tries to deliver a notification, by channel kind and outcome (delivered, failed: tried again, given_up).",
+    ["kind", "outcome"],
+    registry=REGISTRY,
+)
+
 ProcessCollector(registry=REGISTRY)
 
 
@@ -99,6 +117,14 @@ def refresh_ended(provider: str, outcome: str) -> None:
 def events_are(counts: Mapping[str, int]) -> None:
     """Take over the recorder's counts, by fate."""
     _EVENTS.counts = {fate: counts[fate] for fate in FATES if fate in counts}
+
+
+def queue_is(open_rows: Mapping[str, int], incidents: int) -> None:
+    """Set the queue's gauges to what there is now."""
+    QUEUE_OPEN.clear()
+    for action, count in open_rows.items():
+        QUEUE_OPEN.labels(action).set(count)
+    INCIDENTS_OPEN.set(incidents)
 
 
 def accounts_are(states: Iterable[tuple[str, str]]) -> None:

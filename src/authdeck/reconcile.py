@@ -9,11 +9,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from authdeck import action, evidence, health
+from authdeck import candidate, evidence, health
 from authdeck.account import Account
-from authdeck.action import Candidate, Status
+from authdeck.action import LASTING
+from authdeck.candidate import Candidate
 from authdeck.clock import rfc3339
-from authdeck.evidence import Evidence, Signal, Source
+from authdeck.evidence import Action, Confidence, Evidence, Signal, Source
 from authdeck.hold import Hold, Owner
 from authdeck.quota import QuotaWindow
 
@@ -39,6 +40,9 @@ SETTLING: Final = timedelta(seconds=60)
 
 SKEW: Final = timedelta(seconds=60)
 
+SWITCHED_OFF: Final = "disabled_automatically"
+RECOVERED: Final = "recovered"
+
 _COOLING: Final = frozenset({Signal.QUOTA, Signal.RATE_LIMIT, Signal.TRANSIENT})
 _FIGURES: Final = frozenset({Source.QUOTA_QUERY, Source.INSPECTION})
 _MANAGED: Final = frozenset({Owner.COOLDOWN, Owner.CREDENTIAL})
@@ -46,10 +50,14 @@ _MANAGED: Final = frozenset({Owner.COOLDOWN, Owner.CREDENTIAL})
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What automation is allowed to do at all. ``credential`` holds keep accounts away whose sign-in is done for."""
+    """What automation is allowed to do at all. ``credential`` holds keep accounts away whose sign-in is done for.
+
+    ``disable``: such accounts are switched off as a person would, until a person switches them on.
+    """
 
     cooldown: bool = True
     credential: bool = True
+    disable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +92,7 @@ def reconcile(facts: Facts, now: datetime, policy: Policy = Policy()) -> Plan:
     """The plan. Applied and asked again at the same moment, it is empty. The order of the facts does not matter."""
     rows = _with_success(facts, now)
     standing = evidence.standing(rows, facts.account.generation)
-    open_rows = action.candidates(standing, facts.candidates, now)
+    open_rows = [*candidate.candidates(standing, facts.candidates, now), *_recovered(facts, standing, rows)]
     wanted = {_key(hold): hold for hold in _wanted(facts, standing, now, policy)}
     place, release = ([], []) if facts.account.locked else _differences(facts, wanted, standing, now)
     left = _after(facts.holds, place, release)
@@ -92,7 +100,7 @@ def reconcile(facts: Facts, now: datetime, policy: Policy = Policy()) -> Plan:
         place=tuple(place),
         release=tuple(release),
         candidates=tuple(each for each in open_rows if each not in facts.candidates),
-        resolve=tuple(_resolved(facts.candidates, open_rows, now)),
+        resolve=tuple(candidate.resolved(facts.candidates, open_rows, rows, facts.account.generation, now)),
         holds=left,
         next_change_at=_next_change(facts, left, now),
     )
@@ -110,10 +118,36 @@ def _wanted(facts: Facts, standing: list[Evidence], now: datetime, policy: Polic
     """One hold for each owner, code and scope, by its newest evidence."""
     found: dict[tuple[Owner, str, str | None], Hold] = {}
     for row in standing:
-        hold = _hold_of(facts, row, now, policy)
-        if hold is not None:
-            found.setdefault(_key(hold), hold)
+        for hold in (_hold_of(facts, row, now, policy), _switched_off(facts, row, policy)):
+            if hold is not None:
+                found.setdefault(_key(hold), hold)
     return list(found.values())
+
+
+def _switched_off(facts: Facts, row: Evidence, policy: Policy) -> Hold | None:
+    """What a person asked automation to do with accounts whose end is certain. It stays until a person ends it."""
+    mark = facts.watermarks.get((Owner.INSPECTION, SWITCHED_OFF))
+    is_certain = row.may_automate and row.confidence is Confidence.HIGH and row.signal in LASTING
+    if not (policy.disable and is_certain) or (mark is not None and row.last_at <= mark):
+        return None
+    told = {"reason": row.code, "generation": facts.account.generation}
+    return Hold(Owner.INSPECTION, SWITCHED_OFF, row.first_at, actor="authdeck", evidence=row.key or None, detail=told)
+
+
+def _recovered(facts: Facts, standing: list[Evidence], rows: list[Evidence]) -> list[Candidate]:
+    """The question whether to switch on again what automation switched off, once nothing stands behind it any more."""
+    off = next((hold for hold in facts.holds if hold.code == SWITCHED_OFF and hold.owner is Owner.INSPECTION), None)
+    if off is None or any(row.code == off.detail.get("reason") for row in standing):
+        return []
+    live = next((each for each in facts.candidates if each.is_live and each.reason_code == RECOVERED), None)
+    if live is not None:
+        return [live]
+    if any(
+        each.reason_code == RECOVERED and each.closed_at and each.closed_at >= off.since for each in facts.candidates
+    ):
+        return []
+    seen = max((row.last_at for row in rows if row.signal is Signal.SUCCESS), default=off.since)
+    return [Candidate(RECOVERED, Action.ENABLE, seen, seen)]
 
 
 def _hold_of(facts: Facts, row: Evidence, now: datetime, policy: Policy) -> Hold | None:
@@ -197,7 +231,7 @@ def _was_served(account: Account, row: Evidence, tried: datetime | None) -> bool
 def _differences(
     facts: Facts, wanted: dict[tuple[Owner, str, str | None], Hold], standing: list[Evidence], now: datetime
 ) -> tuple[list[Hold], list[tuple[Hold, str]]]:
-    ours = {_key(hold): hold for hold in facts.holds if is_ours(hold)}
+    ours = {_key(hold): hold for hold in facts.holds if is_ours(hold)}  # what it switched off is a person's by now
     others = {_key(hold) for hold in facts.holds if not is_ours(hold)}
     place = []
     for key, hold in wanted.items():
@@ -224,16 +258,6 @@ def _why(hold: Hold, facts: Facts, standing: list[Evidence], now: datetime) -> s
 def _after(holds: tuple[Hold, ...], place: list[Hold], release: list[tuple[Hold, str]]) -> tuple[Hold, ...]:
     gone = {_key(hold) for hold, _ in release} | {_key(hold) for hold in place}
     return (*(hold for hold in holds if _key(hold) not in gone), *place)
-
-
-def _resolved(known: tuple[Candidate, ...], wanted: list[Candidate], now: datetime) -> list[Candidate]:
-    """Open rows whose reason evidence has taken away."""
-    asked = {candidate.reason_code for candidate in wanted}
-    return [
-        replace(each, status=Status.RESOLVED, closed_at=now)
-        for each in known
-        if each.is_open and each.reason_code not in asked
-    ]
 
 
 def _next_change(facts: Facts, holds: tuple[Hold, ...], now: datetime) -> datetime | None:

@@ -45,6 +45,7 @@ from authdeck.operations.batch_runner import BatchRunner
 from authdeck.operations.batches import Batches
 from authdeck.operations.changes import ChangeFeed
 from authdeck.operations.client_keys import ClientKeys
+from authdeck.operations.deliver import Deliverer
 from authdeck.operations.desk import Desk
 from authdeck.operations.entries import Mirror
 from authdeck.operations.find_accounts import take_in
@@ -80,6 +81,7 @@ from authdeck.upstream.sockets import Sockets
 from authdeck.upstream.streams import Streams
 from authdeck.web import console, error_page
 from authdeck.web.room import Reaching
+from authdeck.wording import notifying
 
 STOP_TIMEOUT: Final = 30
 """Seconds that open answers have to end in."""
@@ -152,6 +154,8 @@ class Built:
         ports = LoopbackPorts()
         self._logins: Final = Logins(self.desk, ports)
         ports.lead_to(self._logins.arrived)
+        self._telling: Final = Sessions(Origins(None, own_host=settings.host, own_port=settings.port))
+        self._deliverer: Final = Deliverer(self.desk, self._telling.origins, Calls(self._telling), notifying.told)
         self._runner: Final = Runner(timetable(self._chores()))
         self._sample: Final = sample
         self.gateway: Final = Gateway(
@@ -213,6 +217,7 @@ class Built:
         await tasks.finish()
         await self._recorder.close()
         await self._sessions.close()
+        await self._telling.close()
         self._database.close()
         self._monitoring.close()
         self._home.release()
@@ -221,7 +226,15 @@ class Built:
         """Console, API and status routes behind the gate."""
         send = self._errands.send
         parts = Parts(
-            self.desk, self._monitoring, self._refresh, self._resealer, self.pool, self._batches, send, self._logins
+            self.desk,
+            self._monitoring,
+            self._refresh,
+            self._resealer,
+            self.pool,
+            self._batches,
+            send,
+            self._logins,
+            self._deliverer,
         )
         app = console(
             self.desk,
@@ -233,6 +246,7 @@ class Built:
             self.desk.settings,
             Reaching(self._errands.send, self._refresh),
             self._logins,
+            self._deliverer,
         )
         app.router.routes.extend(status_routes(self.desk, self._checks(), self._events))
         app.router.routes.append(Mount("/api/v1", management(parts)))
@@ -250,6 +264,7 @@ class Built:
         await self._load_origins("")
         await keyring.take_in_terms(self.desk)
         await self._mirror.load()
+        await self._deliverer.load()
 
     async def _load_origins(self, _origin: str) -> None:
         rows = await self.desk.read(approved)
@@ -275,6 +290,8 @@ class Built:
             settle_requests=self._keeper.settle,
             prune_requests=self._keeper.prune,
             query_quota=self._scheduled_quota.run,
+            deliver_notifications=self._deliverer.run,
+            prune_notifications=self._deliverer.prune,
             poll_changes=None if self._database.is_sqlite else self._follower.poll,
         )
 

@@ -179,10 +179,12 @@ class Automation(_Part):
     """What happens without a person. At most ``accounts_per_hour`` or ``percent_per_hour`` of a provider's accounts.
 
     ``cooldown``: accounts at a limit rest. ``credential_holds``: accounts whose sign-in is done for are kept away.
+    ``disable``: they are switched off besides, until a person switches them on.
     """
 
     cooldown: bool = True
     credential_holds: bool = True
+    disable: bool = False
     accounts_per_hour: int = Field(5, ge=0, le=100_000)
     percent_per_hour: float = Field(10, ge=0, le=100)
 

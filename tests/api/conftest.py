@@ -22,6 +22,7 @@ from authdeck.operations import admin_keys, operators
 from authdeck.operations.batch_runner import BatchRunner
 from authdeck.operations.batches import Batches
 from authdeck.operations.changes import ChangeFeed
+from authdeck.operations.deliver import Deliverer
 from authdeck.operations.desk import Desk
 from authdeck.operations.entries import Mirror
 from authdeck.operations.keyring import open_vault
@@ -35,6 +36,7 @@ from authdeck.upstream.calls import Calls
 from authdeck.upstream.origins import Origins
 from authdeck.upstream.sessions import Sessions
 from authdeck.vault.keys import create_key_file
+from authdeck.wording import notifying
 from fakes.clock import SetClock
 from fakes.people import ANN, BOB, VERA
 from fakes.ports import FakePorts
@@ -67,7 +69,7 @@ async def pool(desk: Desk) -> Pool:
 
 
 @pytest_asyncio.fixture
-async def app(desk: Desk, monitoring: Database, pool: Pool) -> ASGIApp:
+async def app(desk: Desk, monitoring: Database, pool: Pool) -> AsyncIterator[ASGIApp]:
     async def nothing_rotates(auth_index: str, actor: Actor) -> Refreshed:
         """What a deck answers whose accounts have no refresh token; refreshing is tested with the simulator."""
         del auth_index, actor
@@ -86,9 +88,11 @@ async def app(desk: Desk, monitoring: Database, pool: Pool) -> ASGIApp:
         raise DeckError("refresh_not_possible", status=503)
 
     batches = Batches(desk, BatchRunner(desk, does_not_rotate))
+    telling = Sessions(Origins(None, own_host=desk.settings.host, own_port=desk.settings.port))
     parts = Parts(
-        desk, monitoring, nothing_rotates, Resealer(desk), pool, batches, nothing_is_sent, Logins(desk, FakePorts())
-    )
+        desk, monitoring, nothing_rotates, Resealer(desk), pool, batches, nothing_is_sent, Logins(desk, FakePorts()),
+        Deliverer(desk, telling.origins, Calls(telling), notifying.told),
+    )  # fmt: skip
     routes = [
         *status_routes(
             desk, {"control": lambda: desk.read(bool), "lost": unanswered}, lambda: {"stored": 7, "late": 1}
@@ -98,7 +102,8 @@ async def app(desk: Desk, monitoring: Database, pool: Pool) -> ASGIApp:
 
     async def at_once(_seconds: float) -> None: ...
 
-    return guard(Starlette(routes=routes), Gate(desk, sleep=at_once))
+    yield guard(Starlette(routes=routes), Gate(desk, sleep=at_once))
+    await telling.close()
 
 
 @pytest_asyncio.fixture

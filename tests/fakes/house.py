@@ -43,6 +43,7 @@ from authdeck.operations.batch_runner import BatchRunner
 from authdeck.operations.batches import Batches
 from authdeck.operations.changes import ChangeFeed
 from authdeck.operations.client_keys import ClientKeys
+from authdeck.operations.deliver import Deliverer
 from authdeck.operations.desk import Desk
 from authdeck.operations.edit_document import edit_document
 from authdeck.operations.entries import Mirror
@@ -65,6 +66,7 @@ from authdeck.vault.keys import MasterKey
 from authdeck.vault.vault import Vault
 from authdeck.web import console, error_page
 from authdeck.web.room import Reaching
+from authdeck.wording import notifying
 from fakes.auth_files import codex, take_in
 from fakes.people import ANN, BOB
 from fakes.ports import FakePorts
@@ -101,6 +103,7 @@ async def build(
     database = opening.control(f"sqlite:///{home / 'authdeck.db'}", clock)
     monitoring = opening.monitoring(f"sqlite:///{home / 'monitoring.db'}", clock)
     sessions = Sessions(Origins(settings.providers, own_host=settings.host, own_port=settings.port))
+    telling = Sessions(Origins(None, own_host=settings.host, own_port=settings.port))
     vault = Vault.create(MasterKey.new()).vault
     desk = Desk(settings, clock, ids.new_id(), database, vault, ChangeFeed(), Directory(), Calls(sessions))
     recorder = Recorder(monitoring, clock)
@@ -119,14 +122,19 @@ async def build(
         batches = Batches(desk, runner := BatchRunner(desk, _does_not_rotate))
         logins = Logins(desk, FakePorts())
         await logins.start()
+        deliverer = Deliverer(desk, telling.origins, Calls(telling), notifying.told)
+        await deliverer.load()
         sample = _sampler(recorder, clock, samples) if filled else None
-        app = console(desk, gate, monitoring, keys, batches, sample, settings, _reaching(desk, recorder), logins)
+        app = console(
+            desk, gate, monitoring, keys, batches, sample, settings, _reaching(desk, recorder), logins, deliverer
+        )
         yield House(guard(app, gate), desk, monitoring, made.key.open(), indexes, samples)
         await logins.close()
         await runner.close()
     finally:
         await recorder.close()
         await sessions.close()
+        await telling.close()
         monitoring.close()
         database.close()
 

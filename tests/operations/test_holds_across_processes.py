@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest_asyncio
 from sqlalchemy import func, select
 
-from authdeck.action import Status
+from authdeck.candidate import Status
 from authdeck.hold import Hold, Owner
 from authdeck.ids import new_request_id
 from authdeck.operations.desk import Desk

@@ -12,7 +12,7 @@ import pytest_asyncio
 
 from authdeck import tasks
 from authdeck.account import Provider
-from authdeck.action import Candidate
+from authdeck.candidate import Candidate
 from authdeck.directory import Directory
 from authdeck.errors import Conflict, DeckError, NotFound
 from authdeck.evidence import Action
@@ -236,7 +236,7 @@ async def test_it_ends_the_credential_hold_and_the_queue_row_but_no_persons_hold
     row = await desk.read(lambda connection: connection.execute(candidates.select()).one())
     assert done.auth_index == index
     assert [hold.owner for hold in held[account.key]] == [Owner.OPERATOR]
-    assert (row.status, row.resolved_by) == ("resolved", f"login:{done.id}")
+    assert (row.status, row.resolved_by) == ("done", f"login:{done.id}")
 
 
 async def test_another_identity_is_shown_and_never_saved_over_the_expected_one(desk, logins, simulator):

@@ -10,7 +10,8 @@ import pytest
 import pytest_asyncio
 
 from authdeck.account import Account
-from authdeck.action import Cause, Status
+from authdeck.action import Cause
+from authdeck.candidate import Status
 from authdeck.entry import Entry
 from authdeck.event import FailureKind, RequestEvent
 from authdeck.evidence import Signal, Source

@@ -161,14 +161,14 @@ async def begin(
     if asked.preview is not None:
         if asked.selection is not None or asked.change is not None or preview:
             raise DeckError("batch_preview_alone", status=422)
-        return await _answer(parts, eyes, await parts.batches.apply(asked.preview, actor, key=key))
+        return await answer(parts, eyes, await parts.batches.apply(asked.preview, actor, key=key))
     if asked.selection is None:
         raise DeckError("selection_unclear", status=422)
     if asked.change is None:
         raise DeckError("change_empty", status=422)
     names, search, told = _selected(asked.selection)
     wanted = Asked(asked.change, names, search, told, key)
-    return await _answer(parts, eyes, await parts.batches.begin(wanted, actor, preview=preview))
+    return await answer(parts, eyes, await parts.batches.begin(wanted, actor, preview=preview))
 
 
 @router.get("")
@@ -236,7 +236,7 @@ async def undo(
 
     What deleted is restored, what was enabled gets back the very holds it had. Rows list what differs and was left.
     """
-    return await _answer(parts, eyes, await parts.batches.undo(batch_id, actor, preview=preview, key=key))
+    return await answer(parts, eyes, await parts.batches.undo(batch_id, actor, preview=preview, key=key))
 
 
 def _selected(selection: Selection) -> tuple[list[str], AccountSearch | None, dict[str, Any]]:
@@ -251,7 +251,7 @@ def _selected(selection: Selection) -> tuple[list[str], AccountSearch | None, di
     return [], from_query(filters), filters
 
 
-async def _answer(parts: PartsHere, eyes: Eyes, batch: StoredBatch) -> Response:
+async def answer(parts: PartsHere, eyes: Eyes, batch: StoredBatch) -> Response:
     page = await _page(parts, eyes, batch, AT_ONCE)
     status = 202 if batch.is_running else 200
     return Response(page.model_dump_json(), status_code=status, media_type="application/json")

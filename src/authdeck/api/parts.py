@@ -15,6 +15,7 @@ from authdeck.exchange import Refreshed
 from authdeck.gate.locale import locale_of
 from authdeck.gate.visits import actor_of
 from authdeck.operations.batches import Batches
+from authdeck.operations.deliver import Deliverer
 from authdeck.operations.desk import Desk
 from authdeck.operations.log_in import Logins
 from authdeck.operations.resealing import Resealer
@@ -44,6 +45,7 @@ class Parts:
     batches: Batches
     send: Send
     logins: Logins
+    deliverer: Deliverer
 
 
 def _parts(request: Request) -> Parts:

@@ -1,6 +1,7 @@
 """``/healthz``, ``/readyz`` and ``/metrics``: what whoever runs authdeck asks it."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
 import structlog
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -12,6 +13,7 @@ from authdeck import metrics
 from authdeck.access import Role
 from authdeck.gate.routes import PUBLIC, needs
 from authdeck.operations.desk import Desk
+from authdeck.storage.reading.queue import count_incidents
 
 _log = structlog.get_logger(__name__)
 
@@ -42,6 +44,8 @@ def status_routes(desk: Desk, ready: Mapping[str, Check], events: Callable[[], M
             (entry.account.provider.value, desk.directory.health(entry, now).value)
             for entry in desk.directory.entries()
         )
+        incidents = await desk.read(partial(count_incidents, is_open=True))
+        metrics.queue_is({action.value: count for action, count in desk.directory.asking.items()}, incidents)
         metrics.events_are(events())
         return Response(generate_latest(metrics.REGISTRY), media_type=CONTENT_TYPE_LATEST)
 

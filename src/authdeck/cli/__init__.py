@@ -23,7 +23,9 @@ from authdeck.cli import (
     keys,
     login,
     master_key,
+    notifications,
     operators,
+    queue,
     requests,
     routing,
     serve,
@@ -43,7 +45,21 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for noun in (accounts, batch, keys, master_key, operators, requests, routing, settings, terms, trash, upstreams):
+for noun in (
+    accounts,
+    batch,
+    keys,
+    master_key,
+    notifications,
+    operators,
+    queue,
+    requests,
+    routing,
+    settings,
+    terms,
+    trash,
+    upstreams,
+):
     app.add_typer(noun.app)
 VERBS: Mapping[str, Callable[..., None]] = {
     "serve": serve.serve,

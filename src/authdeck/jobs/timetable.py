@@ -33,6 +33,8 @@ class Chores:
     settle_requests: Work
     prune_requests: Work
     query_quota: Work
+    deliver_notifications: Work
+    prune_notifications: Work
     poll_changes: Work | None = None
 
 
@@ -57,6 +59,8 @@ def timetable(chores: Chores) -> list[Job]:
         Job("settle-requests", 300, chores.settle_requests),  # until an hour has settled, its finer sums are read
         Job("prune-requests", 3600, chores.prune_requests),  # what is kept is counted in days
         Job("query-quota", 60, chores.query_quota),  # the shortest interval is five minutes; mostly there is none
+        Job("deliver-notifications", 2, chores.deliver_notifications),  # at once, for people; a look costs one query
+        Job("prune-notifications", 6 * 3600, chores.prune_notifications),  # what is kept is counted in days
     ]
     if chores.poll_changes is not None:
         jobs.append(Job("poll-changes", 0.5, chores.poll_changes))  # elsewhere in force within 1 s

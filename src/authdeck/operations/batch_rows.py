@@ -8,6 +8,7 @@ from typing import Any
 from authdeck import change as changes
 from authdeck.change import Change, RowOutcome
 from authdeck.operations import seals
+from authdeck.operations.answer_queue import answer
 from authdeck.operations.change_rows import (
     Plan,
     Row,
@@ -57,7 +58,9 @@ def take(desk: Desk, connection: WriteConnection, job: Job, start: int, end: int
             plans.append((number, made))
     _compare_with_preview(connection, job, plans, start, end)
     if not job.previewing:
-        carry_out(taking, connection, [made for _, made in plans])
+        doing = [made for _, made in plans]
+        carry_out(taking, connection, doing)
+        answer(taking, connection, doing, job.batch)
     return [_item(desk, job, number, made) for number, made in plans]
 
 

@@ -7,6 +7,7 @@ from authdeck.acts import Act
 from authdeck.change import Change, RowOutcome, shown
 from authdeck.entry import Entry
 from authdeck.errors import DeckError, NotFound
+from authdeck.operations.answer_queue import answer
 from authdeck.operations.change_rows import Row, Taking, ask, carry_out, plan, stand
 from authdeck.operations.desk import Desk
 from authdeck.operations.records import record
@@ -44,6 +45,7 @@ async def change_account(
         if made.outcome is not RowOutcome.DONE:
             return
         carry_out(taking, connection, [made])
+        answer(taking, connection, [made], None)
         before, after = made.told()
         record(desk, connection, actor, act, auth_index, before=shown(before), after=shown(after))
 

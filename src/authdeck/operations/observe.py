@@ -21,6 +21,7 @@ from authdeck.errors import DeckError
 from authdeck.evidence import NEUTRAL, Action, Confidence, Evidence, Signal, Source, of_new_token, together
 from authdeck.metrics import OBSERVATIONS_DROPPED
 from authdeck.operations.desk import Desk
+from authdeck.operations.notices import note_incidents, note_windows
 from authdeck.operations.reconcile import settle
 from authdeck.operations.records import changed
 from authdeck.providers import PROVIDERS
@@ -248,6 +249,8 @@ def take_in_windows(
         former = before.get(window.key)
         is_reset = former is not None and quota.was_reset(former, window)
         writing.add_snapshot(connection, account.key, window, is_reset=is_reset)
+    if newer:
+        note_windows(connection, account, ((before.get(window.key), window) for window in newer))
     return bool(newer)
 
 
@@ -284,6 +287,8 @@ class _Guard:
             else replace(known, count=known.count + 1, last_at=max(known.last_at, at))
         )
         self._open[cause] = writing.store_incident(self._connection, incident)
+        if known is None:
+            note_incidents(self._connection, [self._open[cause]], self._desk.now())
 
     def _held_of(self, account: Account) -> set[int]:
         provider = account.provider.value

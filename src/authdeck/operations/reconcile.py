@@ -16,7 +16,9 @@ from authdeck.action import Incident
 from authdeck.acts import Act
 from authdeck.entry import Entry
 from authdeck.hold import Hold, Owner
+from authdeck.notice import Happening
 from authdeck.operations.desk import Desk
+from authdeck.operations.notices import changes_of, note, note_incidents
 from authdeck.operations.records import changed, record
 from authdeck.reconcile import Facts, Plan, Policy, is_ours, reconcile
 from authdeck.storage.database import ReadConnection, WriteConnection
@@ -40,16 +42,19 @@ def settle(desk: Desk, connection: WriteConnection, found: Sequence[Account]) ->
 
     Processes that settle the same account do so one after the other.
     """
-    plans, now = [], desk.now()
+    plans, now, happened = [], desk.now(), list[Happening]()
     account_writes.claim(connection, [account.auth_index for account in found])
     stored, computed = reading.states(connection, [account.key for account in found]), {}
     for facts in facts_of(connection, found):
         plan = reconcile(facts, now, policy_of(desk))
         _apply(desk, connection, facts.account, plan)
-        computed[facts.account.key] = _derived(facts, plan, now)
+        key = facts.account.key
+        computed[key] = _derived(facts, plan, now)
+        happened += changes_of(facts, plan, stored.get(key), computed[key], now)
         plans.append(plan)
     differing = {key: state for key, state in computed.items() if stored.get(key) != state}
     writing.store_states(connection, differing, now)
+    note(connection, happened)
     return plans
 
 
@@ -73,7 +78,7 @@ def facts_of(connection: ReadConnection, found: Sequence[Account]) -> Iterable[F
 
 def policy_of(desk: Desk) -> Policy:
     allowed = desk.settings.automation
-    return Policy(cooldown=allowed.cooldown, credential=allowed.credential_holds)
+    return Policy(cooldown=allowed.cooldown, credential=allowed.credential_holds, disable=allowed.disable)
 
 
 def _apply(desk: Desk, connection: WriteConnection, account: Account, plan: Plan) -> None:
@@ -102,8 +107,10 @@ def _audit(desk: Desk, connection: WriteConnection, account: Account, act: Act, 
 
 def _derived(facts: Facts, plan: Plan, now: datetime) -> DerivedState:
     state = health.of(facts.account, plan.holds, now, facts.windows)
-    still_open = {each.reason_code: each for each in facts.candidates if each.is_open and each not in plan.resolve}
-    open_rows = tuple((still_open | {each.reason_code: each for each in plan.candidates}).values())
+    closed = {each.key for each in plan.resolve}
+    live = {each.reason_code: each for each in facts.candidates if each.is_live and each.key not in closed}
+    live |= {each.reason_code: each for each in plan.candidates}
+    open_rows = tuple(each for each in live.values() if each.is_open)
     entry = Entry(facts.account, plan.holds, facts.windows, open_rows)
     return DerivedState(state.value, problem.is_problem(entry, now), health.RISK[state], plan.next_change_at)
 
@@ -158,8 +165,11 @@ class Reconciler:
         return refreshing.take_lease(connection, _LEASE, self._desk.boot, _LEASE_SECONDS)
 
     def _close(self, ended: Sequence[Incident], connection: WriteConnection) -> None:
-        for incident in ended:
-            writing.store_incident(connection, replace(incident, closed_at=self._desk.now()))
+        closed = [
+            writing.store_incident(connection, replace(incident, closed_at=self._desk.now(), closed_by=AUTOMATION.name))
+            for incident in ended
+        ]
+        note_incidents(connection, closed, self._desk.now())
 
 
 async def settle_all(desk: Desk, auth_indexes: Sequence[str]) -> int:

@@ -20,6 +20,7 @@ _REVISIONS: Final = "revisions"
 _BATCHES: Final = "batches"
 _BATCH_ITEMS: Final = "batch_items"
 _LOGINS: Final = "logins"
+_CHANNELS: Final = "notification_channels"
 
 
 def seal_file(vault: Vault, auth_index: str, number: int, content: bytes) -> bytes:
@@ -89,3 +90,12 @@ def seal_login(vault: Vault, login_id: str, content: bytes) -> bytes:
 
 def open_login(vault: Vault, login_id: str, sealed: bytes) -> bytes:
     return vault.open(sealed, Place(_LOGINS, login_id))
+
+
+def seal_channel(vault: Vault, channel_id: str, content: bytes) -> bytes:
+    """Seal where notifications go, and what signs them."""
+    return vault.seal(content, Place(_CHANNELS, channel_id))
+
+
+def open_channel(vault: Vault, channel_id: str, sealed: bytes) -> bytes:
+    return vault.open(sealed, Place(_CHANNELS, channel_id))

@@ -61,12 +61,15 @@ def origin_of(url: str) -> Origin | None:
 
 
 class Origins:
-    """The allow-list. Those in the settings stay; ``replace`` takes what the ``upstreams`` table holds now."""
+    """The allow-list. Those in the settings stay; ``replace`` takes those that an admin approved.
 
-    def __init__(self, providers: Providers, *, own_host: str, own_port: int) -> None:
+    Without ``providers`` there are no others: notifications have a list of their own, to which no credential is sent.
+    """
+
+    def __init__(self, providers: Providers | None, *, own_host: str, own_port: int) -> None:
         self._own_host: Final = own_host
         self._own_port: Final = own_port
-        self._given, self._patterns = _from_settings(providers)
+        self._given, self._patterns = _from_settings(providers) if providers is not None else ({}, [])
         self._approved: dict[Origin, Approval] = {}
 
     def replace(self, approved: Iterable[tuple[str, Approval]]) -> None:

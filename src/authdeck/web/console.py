@@ -12,6 +12,7 @@ from authdeck.gate.authenticate import Gate
 from authdeck.gate.routes import PUBLIC, needs
 from authdeck.operations.batches import Batches
 from authdeck.operations.client_keys import ClientKeys
+from authdeck.operations.deliver import Deliverer
 from authdeck.operations.desk import Desk
 from authdeck.operations.log_in import Logins
 from authdeck.search import AccountSearch
@@ -26,6 +27,8 @@ from authdeck.web.pages import (
     find,
     imports,
     monitoring,
+    notifications,
+    queue,
     saved_views,
     sign_in,
     storybook,
@@ -44,7 +47,7 @@ from authdeck.web.zipping import ZippedPages
 
 _PAGES: Final = (
     sign_in, saved_views, batches_pages, auth_files, account, find, imports, login_pages, exports, trash, monitoring,
-    client_keys, settings_pages, terms, upstreams, audit,
+    client_keys, settings_pages, terms, upstreams, notifications, audit, queue,
 )  # fmt: skip
 
 
@@ -61,6 +64,7 @@ def console(
     settings: Settings,
     reaching: Reaching,
     logins: Logins,
+    deliverer: Deliverer,
 ) -> Starlette:
     """The app, not yet behind its gate: ``gate.routes.guard`` puts it there when all routes are added.
 
@@ -74,8 +78,20 @@ def console(
     pages = Pages(statics, desk.clock)
     pages.lead_to(route.path for route in routes if "GET" in (route.methods or ()))
     pages.warn_of(lambda: desk.directory.find(_PROBLEMS, desk.now()).total)
+    pages.ask_of(lambda: sum(desk.directory.asking.values()))
     app.state.room = Room(
-        desk, gate, monitoring, client_keys, batches, sample, settings, pages, WaitingImports(), reaching, logins
+        desk,
+        gate,
+        monitoring,
+        client_keys,
+        batches,
+        sample,
+        settings,
+        pages,
+        WaitingImports(),
+        reaching,
+        logins,
+        deliverer,
     )
     return app
 

@@ -30,6 +30,7 @@ FOLDER: Final = Path(__file__).parent / "templates"
 STYLESHEETS: Final = (
     "tokens", "base", "frame", "nav", "button", "form", "badge", "table", "bars", "cards", "chips", "batch-bar",
     "reasons", "dialog", "drawer", "toast", "notice", "empty", "timeline", "code-snippet", "chart", "values", "pages",
+    "queue",
     "chinese",
 )  # fmt: skip
 SCRIPTS: Final = (
@@ -47,6 +48,7 @@ class Pages:
     def __init__(self, statics: Statics, clock: Clock) -> None:
         self._clock = clock
         self._problems: Callable[[], int] = int
+        self._asking: Callable[[], int] = int
         self._places: tuple[Sequence[Place], Sequence[Place]] = ((), ())
         statics.join("console.css", [f"css/{sheet}.css" for sheet in STYLESHEETS])
         statics.join("console.js", [f"js/{script}.js" for script in SCRIPTS])
@@ -55,6 +57,10 @@ class Pages:
     def warn_of(self, problems: Callable[[], int]) -> None:
         """Where the number beside the list's name comes from."""
         self._problems = problems
+
+    def ask_of(self, asking: Callable[[], int]) -> None:
+        """Where the number beside the queue's name comes from: one that is at hand, for every page shows it."""
+        self._asking = asking
 
     def lead_to(self, paths: Iterable[str]) -> None:
         """The pages there are: the navigation shows no others."""
@@ -96,6 +102,7 @@ class Pages:
                 work_places=self._places[0],
                 manage_places=self._places[1],
                 problems=self._problems() if problems is None else problems,
+                asking=self._asking(),
                 **{"toast": None, "section": "", **_NOTHING_SOUGHT, **context},
             )
         )

@@ -11,6 +11,7 @@ from authdeck.exchange import Refreshed
 from authdeck.gate.authenticate import Gate
 from authdeck.operations.batches import Batches
 from authdeck.operations.client_keys import ClientKeys
+from authdeck.operations.deliver import Deliverer
 from authdeck.operations.desk import Desk
 from authdeck.operations.log_in import Logins
 from authdeck.operations.send_one import Send
@@ -50,6 +51,7 @@ class Room:
     waiting: WaitingImports
     reaching: Reaching
     logins: Logins
+    deliverer: Deliverer
 
 
 def room_of(request: Request) -> Room:

@@ -9,7 +9,8 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select
 
 from authdeck.account import Provider
-from authdeck.action import Candidate, Cause, Incident, Status
+from authdeck.action import Cause, Incident
+from authdeck.candidate import OPEN, Candidate, Resolution, Status
 from authdeck.evidence import Action, Confidence, Evidence, Signal, Source
 from authdeck.hold import Owner
 from authdeck.quota import Accuracy, Presence, QuotaWindow
@@ -120,17 +121,17 @@ def marks(connection: ReadConnection, account_keys: Sequence[int]) -> dict[int, 
 def queue_of(connection: ReadConnection, account_keys: Sequence[int]) -> dict[int, tuple[Candidate, ...]]:
     """Open rows of the queue and the closed ones, which decide when a reason may open again. By account key."""
     statement = select(candidates).where(candidates.c.account.in_(account_keys)).order_by(candidates.c.key.desc())
-    return _by_account(connection, statement, _candidate)
+    return _by_account(connection, statement, candidate_of)
 
 
 def open_candidates(
     connection: ReadConnection, account_keys: Sequence[int] | None = None
 ) -> dict[int, tuple[Candidate, ...]]:
-    """Pending rows of the queue, by account key, oldest first; of all accounts where no keys are given."""
-    statement = select(candidates).where(candidates.c.status == Status.PENDING.value).order_by(candidates.c.key)
+    """Open rows of the queue, by account key, oldest first; of all accounts where no keys are given."""
+    statement = select(candidates).where(candidates.c.status.in_(OPEN)).order_by(candidates.c.key)
     if account_keys is not None:
         statement = statement.where(candidates.c.account.in_(account_keys))
-    return _by_account(connection, statement, _candidate)
+    return _by_account(connection, statement, candidate_of)
 
 
 def _by_account(
@@ -144,17 +145,17 @@ def _by_account(
 
 def open_incidents(connection: ReadConnection) -> dict[tuple[Cause, str], Incident]:
     rows = connection.execute(select(incidents).where(incidents.c.closed_at.is_(None)))
-    return {(found.cause, found.subject): found for found in map(_incident, rows)}
+    return {(found.cause, found.subject): found for found in map(incident_of, rows)}
 
 
 def held_since(connection: ReadConnection, provider: Provider, since: datetime) -> frozenset[int]:
-    """Accounts of the provider that automation held for their sign-in since a moment, released or not."""
+    """Accounts of the provider that automation took out for their sign-in since a moment, released or not."""
     statement = (
         select(holds.c.account)
         .join(accounts, accounts.c.key == holds.c.account)
         .where(
             accounts.c.provider == provider.value,
-            holds.c.owner == Owner.CREDENTIAL.value,
+            holds.c.owner.in_((Owner.CREDENTIAL.value, Owner.INSPECTION.value)),
             holds.c.actor == "authdeck",
             holds.c.evidence.is_not(None),
             holds.c.since > since,
@@ -238,7 +239,7 @@ def _window(row: Row[Any], detail: Mapping[str, Any]) -> QuotaWindow:
     )
 
 
-def _candidate(row: Row[Any]) -> Candidate:
+def candidate_of(row: Row[Any]) -> Candidate:
     return Candidate(
         reason_code=row.reason_code,
         action=Action(row.suggested_action),
@@ -249,11 +250,14 @@ def _candidate(row: Row[Any]) -> Candidate:
         evidence=row.evidence,
         ignored_until=row.ignored_until,
         closed_at=row.resolved_at,
+        closed_by=row.resolved_by,
+        resolution=Resolution(row.resolution) if row.resolution else None,
+        batch=row.batch,
         key=row.key,
     )
 
 
-def _incident(row: Row[Any]) -> Incident:
+def incident_of(row: Row[Any]) -> Incident:
     return Incident(
         cause=Cause(row.cause),
         subject=row.subject,
@@ -261,5 +265,6 @@ def _incident(row: Row[Any]) -> Incident:
         last_at=row.last_at or row.opened_at,
         count=row._mapping["count"],  # noqa: SLF001 - a row has a method of that name
         closed_at=row.closed_at,
+        closed_by=row.closed_by or "",
         key=row.key,
     )

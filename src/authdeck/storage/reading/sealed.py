@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Integer, Select, func, literal, select, tuple_
 
 from authdeck.storage.database import ReadConnection
-from authdeck.storage.tables import accounts, batch_items, batches, logins, proxies, revisions
+from authdeck.storage.tables import accounts, batch_items, batches, logins, notification_channels, proxies, revisions
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,9 @@ COLUMNS: Final[dict[str, SealedColumn]] = {
         batch_items.c.sealed, (batch_items.c.batch, batch_items.c.row), batch_items.c.batch, batch_items.c.row
     ),
     "logins": SealedColumn(logins.c.sealed, (logins.c.id,), logins.c.id, _NO_NUMBER),
+    "notification_channels": SealedColumn(
+        notification_channels.c.sealed, (notification_channels.c.id,), notification_channels.c.id, _NO_NUMBER
+    ),
 }
 """Every column of sealed secrets, by the name of its place in ``docs/vault-format.md``."""
 

@@ -20,6 +20,7 @@ from authdeck.storage.tables.access import (
 from authdeck.storage.tables.accounts import accounts, aliases, fingerprints, proxies, revisions, upstreams
 from authdeck.storage.tables.columns import Moment, control, monitoring
 from authdeck.storage.tables.installation import installation, key_terms
+from authdeck.storage.tables.notices import deliveries, notices, notification_channels, notification_rules
 from authdeck.storage.tables.quota import quota_answers
 from authdeck.storage.tables.requests import (
     FAILED,
@@ -75,6 +76,7 @@ __all__ = (
     "control",
     "day_account",
     "day_latency",
+    "deliveries",
     "evidence",
     "fingerprints",
     "gaps",
@@ -92,6 +94,9 @@ __all__ = (
     "logins",
     "monitoring",
     "names",
+    "notices",
+    "notification_channels",
+    "notification_rules",
     "operators",
     "processes",
     "proxies",

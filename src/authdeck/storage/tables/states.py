@@ -23,6 +23,7 @@ from authdeck.storage.tables.columns import Moment, account_column, control, key
 
 _OPEN: Final = text("released_at IS NULL")
 _STILL_OPEN: Final = text("closed_at IS NULL")
+_LIVE: Final = text("status IN ('pending', 'ignored', 'failed')")
 
 holds = Table(
     "holds",
@@ -144,13 +145,17 @@ candidates = Table(
     Column("ignored_until", Moment),
     Column("resolved_by", Text),
     Column("resolved_at", Moment),
+    Column("resolution", String(24)),  # why it is not pending
+    Column("batch", String(32), index=True),  # the change that did it, or failed to
+    Index("ix_candidates_account", "account"),
+    Index("ix_candidates_status_last_seen", "status", "last_seen"),
     Index(
-        "uq_candidates_open",
+        "uq_candidates_live",
         "account",
         "reason_code",
         unique=True,
-        sqlite_where=text("status = 'pending'"),
-        postgresql_where=text("status = 'pending'"),
+        sqlite_where=_LIVE,
+        postgresql_where=_LIVE,
     ),
 )
 
@@ -165,6 +170,7 @@ incidents = Table(
     Column("closed_at", Moment),
     Column("detail", JSON, nullable=False),
     Column("last_at", Moment),
+    Column("closed_by", Text),
     Index(
         "uq_incidents_open",
         "cause",

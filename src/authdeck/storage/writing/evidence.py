@@ -6,7 +6,8 @@ from datetime import datetime
 
 from sqlalchemy import and_, delete, insert, literal, select, update
 
-from authdeck.action import Candidate, Incident, Status
+from authdeck.action import Incident
+from authdeck.candidate import LIVE, Candidate, Resolution, Status
 from authdeck.evidence import EPISODE, Evidence, together
 from authdeck.quota import QuotaWindow
 from authdeck.storage.database import WriteConnection
@@ -135,7 +136,9 @@ def store_candidate(connection: WriteConnection, account_key: int, candidate: Ca
         "evidence": candidate.evidence,
         "ignored_until": candidate.ignored_until,
         "resolved_at": candidate.closed_at,
-        "resolved_by": None if candidate.is_open else by,
+        "resolved_by": None if candidate.status is Status.PENDING else candidate.closed_by or by,
+        "resolution": candidate.resolution,
+        "batch": candidate.batch,
     }
     if candidate.key:
         connection.execute(update(candidates).where(candidates.c.key == candidate.key).values(columns))
@@ -146,19 +149,20 @@ def store_candidate(connection: WriteConnection, account_key: int, candidate: Ca
 
 
 def resolve_candidates(connection: WriteConnection, account_key: int, action: str, *, by: str, at: datetime) -> int:
-    """Close the account's pending rows that suggest this: it was done. How many there were."""
+    """Close the account's live rows that suggest this: it was done. How many there were."""
     mine = (
         candidates.c.account == account_key,
         candidates.c.suggested_action == action,
-        candidates.c.status == Status.PENDING.value,
+        candidates.c.status.in_(LIVE),
     )
-    values = {"status": Status.RESOLVED.value, "resolved_at": at, "resolved_by": by}
+    values = {"status": Status.DONE.value, "resolved_at": at, "resolved_by": by, "resolution": Resolution.NEW_SIGN_IN}
     return connection.execute(update(candidates).where(*mine).values(values)).rowcount
 
 
 def store_incident(connection: WriteConnection, incident: Incident) -> Incident:
     """Open it, or bring the one with its key up to date. The incident with its key."""
     columns = {"count": incident.count, "last_at": incident.last_at, "closed_at": incident.closed_at}
+    columns |= {"closed_by": incident.closed_by or None}
     if incident.key:
         connection.execute(update(incidents).where(incidents.c.key == incident.key).values(columns))
         return incident
@@ -188,16 +192,23 @@ def store_states(connection: WriteConnection, states: Mapping[int, DerivedState]
 
 
 def prune(connection: WriteConnection, before: datetime) -> int:
-    """Forget evidence and quota history from before a moment. Evidence that a hold or a queue row names stays."""
+    """Forget evidence, quota history and closed queue rows from before a moment.
+
+    Evidence that a hold or a live queue row names stays, and so does a closed row while its evidence does: it says
+    that nothing more is asked of that.
+    """
     named = [
         select(table.c.evidence).where(table.c.evidence.is_not(None), is_open)
         for table, is_open in (
             (holds, holds.c.released_at.is_(None)),
-            (candidates, candidates.c.status == Status.PENDING.value),
+            (candidates, candidates.c.status.in_(LIVE)),
         )
     ]
     old = and_(evidence.c.last_at < before, *(evidence.c.key.not_in(keys) for keys in named))
     count = connection.execute(delete(evidence).where(old)).rowcount
+    named_still = select(evidence.c.key).where(evidence.c.key == candidates.c.evidence).exists()
+    ended = and_(candidates.c.status.not_in(LIVE), candidates.c.resolved_at < before, ~named_still)
+    count += connection.execute(delete(candidates).where(ended)).rowcount
     return count + connection.execute(delete(quota_history).where(quota_history.c.observed_at < before)).rowcount
 
 

@@ -23,7 +23,7 @@ from authdeck.web.room import room_of
 from authdeck.web.toasts import Undo
 
 PATH: Final = "/settings"
-SECTIONS: Final = ("terms", "upstreams", *adjustable.SECTIONS)
+SECTIONS: Final = ("terms", "upstreams", *adjustable.SECTIONS, "notifications")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "2026_11_26_quota"
-down_revision = "2026_11_25_batches_by_account"
+down_revision = "2026_11_26_notifications"
 branch_labels = None
 depends_on = None
 

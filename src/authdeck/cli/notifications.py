@@ -1,0 +1,167 @@
+"""``authdeck notifications``: where people are told, of what, and what became of each message."""
+
+from typing import Annotated, Any
+
+import typer
+
+from authdeck.cli import account_filters as filters
+from authdeck.cli import show
+from authdeck.cli.management import Management, management, segment
+from authdeck.cli.show import AsJson
+
+app = typer.Typer(name="notifications", help="Telling people what happens.", no_args_is_help=True)
+
+_CHANNELS = (("Name", "name"), ("Kind", "kind"), ("Where to", "display"), ("Id", "id"))
+_RULES = (("Name", "name"), ("Kinds", "kinds"), ("Channel", "channel"), ("Paused", "paused"), ("Id", "id"))
+_LOG = (("At", "at"), ("Channel", "channel"), ("Things", "count"), ("Outcome", "status"), ("Why", "why"), ("Id", "id"))
+
+Name = Annotated[str, typer.Argument(help="A channel or rule, by name or id.", show_default=False)]
+
+
+@app.command()
+def channels(json: AsJson = False) -> None:
+    """List channels."""
+    with management() as api:
+        found = api.get("/notifications/channels")
+    if json:
+        show.as_json(found)
+    else:
+        show.table(_CHANNELS, found["items"], empty="No channel yet.")
+
+
+@app.command("add-channel")
+def add_channel(
+    name: Annotated[str, typer.Argument(help="What it is called.", show_default=False)],
+    url: Annotated[
+        str, typer.Option(prompt=True, hide_input=True, help="Asked for when left out, so that no history keeps it.")
+    ],
+    kind: Annotated[str, typer.Option(help="webhook or apprise.")] = "webhook",
+    private: Annotated[bool, typer.Option("--private", help="In one's own network; may be plain http.")] = False,
+) -> None:
+    """Add a place where messages go. The secret that signs a webhook is shown once."""
+    with management() as api:
+        made = api.post("/notifications/channels", json={"name": name, "kind": kind, "url": url, "private": private})
+    typer.echo(f"Added {made['name']} ({made['display']}).")
+    if made["secret"]:
+        typer.echo(f"It signs with this secret, which is shown this once: {made['secret']}")
+
+
+@app.command("remove-channel")
+def remove_channel(name: Name) -> None:
+    """Remove a channel, with its rules and its log."""
+    with management() as api:
+        api.delete(f"/notifications/channels/{_id(api, 'channels', name)}")
+    typer.echo("Removed.")
+
+
+@app.command()
+def test(name: Name) -> None:
+    """Send a test message."""
+    with management() as api:
+        _tell(api.post(f"/notifications/channels/{_id(api, 'channels', name)}/test"))
+
+
+@app.command()
+def rules(json: AsJson = False) -> None:
+    """List rules."""
+    with management() as api:
+        found = api.get("/notifications/rules")
+    if json:
+        show.as_json(found)
+    else:
+        rows = ({**row, "kinds": ", ".join(row["kinds"])} for row in found["items"])
+        show.table(_RULES, rows, empty="No rule yet: nobody is told of anything.")
+
+
+@app.command("add-rule")
+def add_rule(
+    name: Annotated[str, typer.Argument(help="What it is called.", show_default=False)],
+    channel: Annotated[str, typer.Option(help="A channel, by name or id.", show_default=False)],
+    kind: Annotated[
+        list[str],
+        typer.Option(
+            help="state_changed, quota_low, refresh_refused, incident_opened, incident_closed.", show_default=False
+        ),
+    ],
+    provider: Annotated[list[str] | None, typer.Option(help="Only of these providers.")] = None,
+    state: Annotated[list[str] | None, typer.Option(help="Only changes to these states.")] = None,
+    below: Annotated[int | None, typer.Option(help="Percent left, for quota_low.")] = None,
+    digest: Annotated[int, typer.Option(help="Minutes that happenings are gathered for one message.")] = 0,
+    quiet_from: Annotated[str | None, typer.Option(help="Such as 22:00.")] = None,
+    quiet_until: Annotated[str | None, typer.Option(help="Such as 07:00.")] = None,
+    zone: Annotated[str, typer.Option(help="Time zone of the quiet hours.")] = "UTC",
+    locale: Annotated[str, typer.Option(help="en or zh-CN.")] = "en",
+) -> None:
+    """Say who is to hear of what."""
+    with management() as api:
+        wish = {
+            "name": name, "channel": _id(api, "channels", channel), "kinds": kind, "providers": provider or [],
+            "states": state or [], "below": below, "digest_minutes": digest, "quiet_from": quiet_from,
+            "quiet_until": quiet_until, "zone": zone, "locale": locale,
+        }  # fmt: skip
+        made = api.post("/notifications/rules", json=wish)
+    typer.echo(f"Added {made['name']}.")
+
+
+@app.command()
+def pause(name: Name) -> None:
+    """Pause a rule: nobody is told, and what waits is forgotten."""
+    with management() as api:
+        api.put(f"/notifications/rules/{_id(api, 'rules', name)}/pause")
+    typer.echo("Paused.")
+
+
+@app.command()
+def resume(name: Name) -> None:
+    """Let a paused rule tell again."""
+    with management() as api:
+        api.delete(f"/notifications/rules/{_id(api, 'rules', name)}/pause")
+    typer.echo("Resumed.")
+
+
+@app.command("remove-rule")
+def remove_rule(name: Name) -> None:
+    """Remove a rule. What was sent stays in the log."""
+    with management() as api:
+        api.delete(f"/notifications/rules/{_id(api, 'rules', name)}")
+    typer.echo("Removed.")
+
+
+@app.command()
+def log(limit: filters.Limit = 50, json: AsJson = False) -> None:
+    """List messages and how they went, newest first."""
+    with management() as api:
+        found = api.pages("/notifications/deliveries", {}, limit)
+        names = {each["id"]: each["name"] for each in api.get("/notifications/channels")["items"]}
+    if json:
+        show.as_json(found)
+        return
+    rows = (
+        {
+            **row,
+            "at": show.moment(row["created_at"]),
+            "channel": names.get(row["channel"], row["channel"]),
+            "count": row["message"]["count"],
+            "why": row["error"]["sentence"] if row["error"] else "",
+        }
+        for row in found["items"]
+    )
+    show.table(_LOG, rows, empty="Nothing was sent yet.")
+
+
+@app.command()
+def retry(id_: Annotated[str, typer.Argument(metavar="ID", help="A message of the log.", show_default=False)]) -> None:
+    """Send a message once more."""
+    with management() as api:
+        _tell(api.post(f"/notifications/deliveries/{segment(id_)}/retry"))
+
+
+def _tell(delivery: dict[str, Any]) -> None:
+    why = f": {delivery['error']['sentence']}" if delivery["error"] else "."
+    typer.echo(f"{delivery['status'].capitalize()}{why}")
+
+
+def _id(api: Management, kind: str, name: str) -> str:
+    """The id of a channel or rule; what has no such name is taken as an id."""
+    found = api.get(f"/notifications/{kind}")["items"]
+    return segment(next((each["id"] for each in found if each["name"] == name), name))

@@ -1,0 +1,170 @@
+"""Named reads of notifications: channels, rules, what waits to be told, and what became of each message."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, exists, func, select
+
+from authdeck.account import Provider
+from authdeck.health import Health
+from authdeck.notice import ChannelKind, Happening, Kind, Rule
+from authdeck.storage.database import ReadConnection
+from authdeck.storage.tables import deliveries, notices, notification_channels, notification_rules
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """Where messages go. ``display`` is scheme and host; ``sealed`` holds the URL and the secret that signs."""
+
+    id: str
+    name: str
+    kind: ChannelKind
+    display: str
+    private: bool
+    created_by: str
+    created_at: datetime
+    sealed: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One message. ``status``: waiting, delivered or failed. ``next_at``: when it is tried (again)."""
+
+    id: str
+    channel: str
+    rule: str | None
+    status: str
+    message: Mapping[str, Any]
+    count: int
+    attempts: int
+    next_at: datetime | None
+    error: Mapping[str, Any] | None
+    created_at: datetime
+    ended_at: datetime | None
+
+
+def channels(connection: ReadConnection) -> list[Channel]:
+    """By name."""
+    return [_channel(row) for row in connection.execute(select(_CHANNELS).order_by(_CHANNELS.c.name))]
+
+
+def channel(connection: ReadConnection, id_: str) -> Channel | None:
+    found = connection.execute(select(_CHANNELS).where(_CHANNELS.c.id == id_)).one_or_none()
+    return None if found is None else _channel(found)
+
+
+def rules(connection: ReadConnection) -> list[Rule]:
+    """By name, paused ones too."""
+    return [_rule(row) for row in connection.execute(select(_RULES).order_by(_RULES.c.name))]
+
+
+def rule(connection: ReadConnection, id_: str) -> Rule | None:
+    found = connection.execute(select(_RULES).where(_RULES.c.id == id_)).one_or_none()
+    return None if found is None else _rule(found)
+
+
+def has_work(connection: ReadConnection, now: datetime) -> bool:
+    """Whether anything waits to become a message, or a message to be sent."""
+    waiting = exists().select_from(notices)
+    due = select(deliveries.c.id).where(deliveries.c.next_at <= now).exists()
+    return bool(connection.execute(select(waiting | due)).scalar_one())
+
+
+def oldest_waiting(connection: ReadConnection) -> dict[str, datetime]:
+    """Since when something waits to be told, by rule."""
+    asked = select(notices.c.rule, func.min(notices.c.at)).group_by(notices.c.rule)
+    rows: Iterable[Any] = connection.execute(asked)
+    return dict(rows)
+
+
+def waiting(connection: ReadConnection, rule_id: str, limit: int) -> tuple[list[Happening], dict[str, int], int]:
+    """The first so many that wait for the rule, how many of each kind there are, and the last one's key."""
+    mine = notices.c.rule == rule_id
+    first = connection.execute(select(notices).where(mine).order_by(notices.c.at, notices.c.key).limit(limit))
+    counted = select(notices.c.kind, func.count()).where(mine).group_by(notices.c.kind).order_by(notices.c.kind)
+    last = connection.execute(select(func.max(notices.c.key)).where(mine)).scalar_one_or_none()
+    rows: Iterable[Any] = connection.execute(counted)
+    return [_happening(row) for row in first], dict(rows), int(last or 0)
+
+
+def due(connection: ReadConnection, now: datetime, limit: int) -> list[Delivery]:
+    """Messages to be sent now, the longest due first."""
+    asked = select(deliveries).where(deliveries.c.next_at <= now).order_by(deliveries.c.next_at).limit(limit)
+    return [_delivery(row) for row in connection.execute(asked)]
+
+
+def log(connection: ReadConnection, *, limit: int, start: int = 0, channel_id: str | None = None) -> list[Delivery]:
+    """Newest first."""
+    order = (deliveries.c.created_at.desc(), deliveries.c.id)
+    asked = _of(select(deliveries), channel_id).order_by(*order).limit(limit).offset(start)
+    return [_delivery(row) for row in connection.execute(asked)]
+
+
+def count_deliveries(connection: ReadConnection, channel_id: str | None = None) -> int:
+    asked = _of(select(func.count()).select_from(deliveries), channel_id)
+    return int(connection.execute(asked).scalar_one())
+
+
+def delivery(connection: ReadConnection, id_: str) -> Delivery | None:
+    found = connection.execute(select(deliveries).where(deliveries.c.id == id_)).one_or_none()
+    return None if found is None else _delivery(found)
+
+
+_CHANNELS = notification_channels
+_RULES = notification_rules
+
+
+def _of(asked: Select[Any], channel_id: str | None) -> Select[Any]:
+    mine: ColumnElement[bool] | None = None if channel_id is None else deliveries.c.channel == channel_id
+    return asked if mine is None else asked.where(mine)
+
+
+def _channel(row: Row[Any]) -> Channel:
+    return Channel(
+        row.id, row.name, ChannelKind(row.kind), row.display, row.private, row.created_by, row.created_at, row.sealed
+    )
+
+
+def _rule(row: Row[Any]) -> Rule:
+    return Rule(
+        id=row.id,
+        name=row.name,
+        channel=row.channel,
+        kinds=frozenset(map(Kind, row.kinds)),
+        providers=frozenset(map(Provider, row.providers)),
+        states=frozenset(map(Health, row.states)),
+        below=row.below,
+        digest_minutes=row.digest_minutes,
+        quiet_from=row.quiet_from,
+        quiet_until=row.quiet_until,
+        zone=row.zone,
+        locale=row.locale,
+        paused=row.paused,
+        sent_at=row.sent_at,
+        created_by=row.created_by,
+        created_at=row.created_at,
+    )
+
+
+def _happening(row: Row[Any]) -> Happening:
+    told = dict(row.detail)
+    named = told.pop("provider", None)
+    return Happening(Kind(row.kind), row.at, row.subject, Provider(named) if named else None, told)
+
+
+def _delivery(row: Row[Any]) -> Delivery:
+    return Delivery(
+        id=row.id,
+        channel=row.channel,
+        rule=row.rule,
+        status=row.status,
+        message=row.message,
+        count=row._mapping["count"],  # noqa: SLF001 - a row has a method of that name
+        attempts=row.attempts,
+        next_at=row.next_at,
+        error=row.error,
+        created_at=row.created_at,
+        ended_at=row.ended_at,
+    )

@@ -1,0 +1,87 @@
+"""Named writes of the action queue: what people and batches answer."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Update, select, update
+
+from authdeck.candidate import LIVE, OPEN, Resolution, Status
+from authdeck.storage.database import WriteConnection
+from authdeck.storage.tables import candidates
+
+
+def ignore(connection: WriteConnection, keys: Sequence[int], *, until: datetime | None, by: str, at: datetime) -> int:
+    """Let live rows rest, until a moment or while their signal stands. How many."""
+    values = {"status": Status.IGNORED, "ignored_until": until, "resolution": Resolution.PERSON}
+    return _set(connection, keys, LIVE, {**values, "resolved_at": at, "resolved_by": by})
+
+
+def resolve(connection: WriteConnection, keys: Sequence[int], *, by: str, at: datetime) -> int:
+    """Close live rows: a person says that nothing is left to do. How many."""
+    values = {"status": Status.RESOLVED, "ignored_until": None, "resolution": Resolution.PERSON}
+    return _set(connection, keys, LIVE, {**values, "resolved_at": at, "resolved_by": by})
+
+
+def ask_again(connection: WriteConnection, keys: Sequence[int]) -> int:
+    """Make rows that rest or failed pending again. How many."""
+    return _set(connection, keys, (Status.IGNORED, Status.FAILED), _PENDING)
+
+
+def did(
+    connection: WriteConnection,
+    account_keys: Sequence[int],
+    *,
+    action: str | None,
+    batch: str | None,
+    by: str,
+    at: datetime,
+) -> int:
+    """Close the accounts' rows that suggest this, or every open one where no action is named: it was done."""
+    which = candidates.c.status.in_(LIVE) if action is not None else candidates.c.status.in_(OPEN)
+    done = _of(account_keys).where(which)
+    if action is not None:
+        done = done.where(candidates.c.suggested_action == action)
+    values = {"status": Status.DONE, "resolution": Resolution.DID, "batch": batch, "resolved_at": at, "resolved_by": by}
+    return connection.execute(done.values({**values, "ignored_until": None})).rowcount
+
+
+def did_fail(connection: WriteConnection, account_keys: Sequence[int], *, batch: str, by: str, at: datetime) -> int:
+    """What was tried with these accounts failed: their open rows say so."""
+    failed = _of(account_keys).where(candidates.c.status.in_(OPEN))
+    values = {"status": Status.FAILED, "resolution": Resolution.DID_FAIL, "batch": batch}
+    return connection.execute(failed.values({**values, "resolved_at": at, "resolved_by": by})).rowcount
+
+
+def undid(connection: WriteConnection, account_keys: Sequence[int], *, batch: str) -> int:
+    """Ask again what a change had answered that was taken back; not where the same is asked anew already."""
+    other = candidates.alias()
+    live = select(other.c.key).where(
+        other.c.account == candidates.c.account,
+        other.c.reason_code == candidates.c.reason_code,
+        other.c.status.in_(LIVE),
+        other.c.key != candidates.c.key,
+    )
+    undone = _of(account_keys).where(candidates.c.batch == batch, candidates.c.status == Status.DONE, ~live.exists())
+    return connection.execute(undone.values(_PENDING)).rowcount
+
+
+_PENDING: Mapping[str, Any] = {
+    "status": Status.PENDING,
+    "ignored_until": None,
+    "resolution": None,
+    "batch": None,
+    "resolved_at": None,
+    "resolved_by": None,
+}
+
+
+def _of(account_keys: Sequence[int]) -> Update:
+    return update(candidates).where(candidates.c.account.in_(account_keys))
+
+
+def _set(
+    connection: WriteConnection, keys: Sequence[int], expected: Sequence[Status], values: Mapping[str, Any]
+) -> int:
+    mine = update(candidates).where(candidates.c.key.in_(keys), candidates.c.status.in_(expected))
+    return connection.execute(mine.values(values)).rowcount

@@ -1,0 +1,199 @@
+"""Settings, Notifications: where people are told, of what, and what became of each message."""
+
+from typing import Final
+from zoneinfo import available_timezones
+
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from authdeck import wording
+from authdeck.access import Role
+from authdeck.errors import DeckError
+from authdeck.gate.routes import needs
+from authdeck.gate.visits import actor_of
+from authdeck.health import Health
+from authdeck.notice import ChannelKind, Kind, Rule, minutes_of, text_of
+from authdeck.operations import channels
+from authdeck.operations.channels import NewChannel, RuleWish
+from authdeck.storage.database import ReadConnection
+from authdeck.storage.reading import notices as reading
+from authdeck.web import toasts
+from authdeck.web.account_rows import NAMES
+from authdeck.web.pages.settings import SECTIONS
+from authdeck.web.room import room_of
+
+PATH: Final = "/settings/notifications"
+_LOGGED: Final = 30
+_DIGESTS: Final = (0, 15, 60, 240, 1440)
+
+
+@needs(Role.VIEWER)
+async def index(request: Request) -> Response:
+    return await _page(request)
+
+
+@needs(Role.ADMIN)
+async def add_channel(request: Request) -> Response:
+    """The secret that signs is in this answer and nowhere else."""
+    said = await request.form()
+    kind = ChannelKind.APPRISE if said.get("kind") == "apprise" else ChannelKind.WEBHOOK
+    try:
+        made = await channels.add_channel(
+            room_of(request).desk,
+            str(said.get("channel_name", "")),
+            kind,
+            str(said.get("url", "")),
+            actor_of(request),
+            private=said.get("private") == "yes",
+        )
+    except DeckError as error:
+        return await _page(request, error=error, said=said)
+    if made.secret is not None:
+        return await _page(request, made=made)
+    return _back("did_add_channel", name=made.channel.name)
+
+
+@needs(Role.ADMIN)
+async def remove_channel(request: Request) -> Response:
+    await channels.remove_channel(room_of(request).desk, request.path_params["id"], actor_of(request))
+    return _back("did_remove_channel")
+
+
+@needs(Role.OPERATOR)
+async def test_channel(request: Request) -> Response:
+    """Send a test message now."""
+    delivery = await room_of(request).deliverer.test(request.path_params["id"])
+    return _back(f"did_deliver.{delivery.status}")
+
+
+@needs(Role.OPERATOR)
+async def add_rule(request: Request) -> Response:
+    said = await request.form()
+    try:
+        made = await channels.add_rule(room_of(request).desk, _wish(request, said), actor_of(request))
+    except DeckError as error:
+        return await _page(request, error=error, said=said)
+    return _back("did_add_rule", name=made.name)
+
+
+@needs(Role.OPERATOR)
+async def pause_rule(request: Request) -> Response:
+    said = await request.form()
+    rule = await channels.pause_rule(
+        room_of(request).desk, request.path_params["id"], actor_of(request), paused=said.get("paused") == "yes"
+    )
+    return _back("did_change_rule", name=rule.name)
+
+
+@needs(Role.OPERATOR)
+async def remove_rule(request: Request) -> Response:
+    await channels.remove_rule(room_of(request).desk, request.path_params["id"], actor_of(request))
+    return _back("did_remove_rule")
+
+
+@needs(Role.OPERATOR)
+async def try_again(request: Request) -> Response:
+    """Send a message of the log once more."""
+    delivery = await room_of(request).deliverer.try_again(request.path_params["id"])
+    return _back(f"did_deliver.{delivery.status}")
+
+
+def _wish(request: Request, said: FormData) -> RuleWish:
+    prefs = room_of(request).pages.preferences(request)
+    quiet = [str(said.get(name, "")).strip() for name in ("quiet_from", "quiet_until")]
+    kinds = [Kind(str(kind)) for kind in said.getlist("kind") if str(kind) in set(Kind)]
+    return RuleWish(
+        name=str(said.get("rule_name", "")),
+        channel=str(said.get("channel", "")),
+        kinds=kinds,
+        providers=[str(provider) for provider in said.getlist("provider")],
+        states=[str(state) for state in said.getlist("state")],
+        below=_number(str(said.get("below", "")), "below") if Kind.QUOTA_LOW in kinds else None,
+        digest_minutes=_number(str(said.get("digest", "0")), "digest_minutes") or 0,
+        quiet_from=_minutes(quiet[0]),
+        quiet_until=_minutes(quiet[1]),
+        zone=str(said.get("zone", "")) or "UTC",
+        locale=prefs.locale,
+    )
+
+
+def _number(text: str, name: str) -> int | None:
+    if not text.strip():
+        return None
+    if not text.strip().isdecimal() or len(text.strip()) > 5:  # noqa: PLR2004 - percent, or minutes of a day
+        raise DeckError("notification_rule_invalid", status=422, field=name, problem=name)
+    return int(text)
+
+
+def _minutes(text: str) -> int | None:
+    if not text:
+        return None
+    try:
+        return minutes_of(text)
+    except ValueError:
+        raise DeckError("notification_rule_invalid", status=422, field="quiet", problem="quiet") from None
+
+
+def _back(code: str, **params: str) -> Response:
+    response = RedirectResponse(PATH, 303)
+    toasts.leave(response, code, params)
+    return response
+
+
+async def _page(
+    request: Request, *, made: NewChannel | None = None, error: DeckError | None = None, said: FormData | None = None
+) -> Response:
+    room = room_of(request)
+    prefs = room.pages.preferences(request)
+
+    def read(connection: ReadConnection) -> tuple[list[reading.Channel], list[Rule], list[reading.Delivery]]:
+        return reading.channels(connection), reading.rules(connection), reading.log(connection, limit=_LOGGED)
+
+    known, rules, log = await room.desk.read(read)
+    response = room.pages.answer(
+        request,
+        "settings/notifications.html",
+        section="settings",
+        part="notifications",
+        parts=SECTIONS,
+        status=200 if error is None else error.status,
+        error=None if error is None else wording.sentence(error.code, error.params, prefs.locale),
+        typed={} if said is None else {name: str(value) for name, value in said.items()},
+        ticked=set() if said is None else {str(value) for name in ("kind", "provider") for value in said.getlist(name)},
+        channels=known,
+        channel_names={channel.id: channel.name for channel in known},
+        made=made,
+        rules=rules,
+        rule_names={rule.id: rule.name for rule in rules},
+        log=[(each, _why(each, prefs.locale)) for each in log],
+        kinds=list(Kind),
+        states=[each.value for each in Health],
+        provider_names=list(NAMES.items()),
+        digests=_DIGESTS,
+        text_of=text_of,
+        zone=prefs.zone_name or "UTC",
+        zones=sorted(available_timezones()),
+        may_decide=actor_of(request).role >= Role.ADMIN,
+    )
+    response.headers["cache-control"] = "no-store"
+    return response
+
+
+def _why(delivery: reading.Delivery, locale: str) -> str:
+    if not delivery.error:
+        return ""
+    return wording.sentence(delivery.error["code"], delivery.error["params"], locale)
+
+
+ROUTES: Final = (
+    Route(PATH, index),
+    Route(f"{PATH}/channels", add_channel, methods=["POST"]),
+    Route(f"{PATH}/channels/{{id}}/removal", remove_channel, methods=["POST"]),
+    Route(f"{PATH}/channels/{{id}}/test", test_channel, methods=["POST"]),
+    Route(f"{PATH}/rules", add_rule, methods=["POST"]),
+    Route(f"{PATH}/rules/{{id}}/pause", pause_rule, methods=["POST"]),
+    Route(f"{PATH}/rules/{{id}}/removal", remove_rule, methods=["POST"]),
+    Route(f"{PATH}/deliveries/{{id}}/retry", try_again, methods=["POST"]),
+)

@@ -1,0 +1,134 @@
+"""Rows of the action queue and incidents as the page shows them. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Final
+
+from authdeck import wording
+from authdeck.account import Provider
+from authdeck.action import Cause, Incident
+from authdeck.candidate import Candidate, Status
+from authdeck.evidence import Action
+from authdeck.storage.reading.queue import QueueRow
+from authdeck.web.account_rows import NAMES
+from authdeck.web.addresses import address
+from authdeck.web.masking import masked
+from authdeck.web.preferences import Preferences
+
+TONES: Final[Mapping[Action, str]] = {
+    Action.REAUTH: "reauth",
+    Action.REVIEW: "review",
+    Action.DISABLE: "disabled",
+    Action.DELETE: "disabled",
+    Action.ENABLE: "available",
+}
+GLYPHS: Final = {**TONES, Action.DELETE: "reject"}
+
+
+@dataclass(frozen=True, slots=True)
+class QueueLine:
+    """``why`` is what was observed, ``ended`` how the row ended or why it rests; ``link`` the provider's own page."""
+
+    key: int
+    candidate: Candidate
+    auth_index: str
+    provider: str
+    name: str
+    plan: str
+    why: str
+    status: int | None
+    request: str
+    link: str
+    ended: str
+    is_trashed: bool
+
+    @property
+    def href(self) -> str:
+        return f"/auth-files/{self.auth_index}"
+
+    @property
+    def element(self) -> str:
+        return f"q-{self.key}"
+
+
+@dataclass(frozen=True, slots=True)
+class QueueGroup:
+    """Rows that suggest the same; ``total`` counts those that are not shown, too."""
+
+    action: Action
+    total: int
+    lines: Sequence[QueueLine]
+
+    @property
+    def tone(self) -> str:
+        return TONES[self.action]
+
+    @property
+    def glyph(self) -> str:
+        return GLYPHS[self.action]
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentLine:
+    incident: Incident
+    title: str
+    told: str
+    requests: str
+
+
+def groups(rows: Iterable[QueueRow], totals: Mapping[str, int], prefs: Preferences) -> list[QueueGroup]:
+    """Rows that stand by action already, with how many there are of each."""
+    return [
+        QueueGroup(action, totals.get(action.value, 0), [line(row, prefs) for row in found])
+        for action, found in groupby(rows, key=lambda row: row.candidate.action)
+    ]
+
+
+def line(row: QueueRow, prefs: Preferences) -> QueueLine:
+    hide = masked if prefs.masked else str
+    words = {"provider": NAMES[row.provider], "file_name": hide(row.file_name), **row.detail}
+    return QueueLine(
+        key=row.candidate.key,
+        candidate=row.candidate,
+        auth_index=row.auth_index,
+        provider=row.provider.value,
+        name=hide(row.file_name),
+        plan=row.plan or "",
+        why=wording.sentence(row.candidate.reason_code, words, prefs.locale),
+        status=row.detail.get("status"),
+        request=f"/monitoring/{row.request_id}" if row.request_id else "",
+        link=_safe(row.detail.get("link")),
+        ended=_ended(row.candidate, prefs),
+        is_trashed=row.is_trashed,
+    )
+
+
+def incident_line(incident: Incident, prefs: Preferences) -> IncidentLine:
+    named = incident.subject.partition(":")[0]
+    provider = named if named in set(Provider) and incident.cause is not Cause.PROXY else ""
+    subject = NAMES[Provider(provider)] if provider else incident.subject
+    reason = incident.subject.partition(":")[2]
+    words = {"subject": subject, "count": wording.count(incident.count, prefs.locale), "code": reason}
+    shown = {"cause": incident.cause.value, "locale": prefs.locale}
+    return IncidentLine(
+        incident,
+        wording.sentence(f"cause.{shown['cause']}", words, prefs.locale),
+        wording.sentence(f"cause.{shown['cause']}.told", words, prefs.locale),
+        address("/monitoring", {"status": "failed", "provider": provider}),
+    )
+
+
+def _ended(candidate: Candidate, prefs: Preferences) -> str:
+    if candidate.resolution is None:
+        return ""
+    words = {"actor": candidate.closed_by or "authdeck"}
+    if candidate.status is Status.IGNORED:
+        code = "resolution.ignored_until" if candidate.ignored_until else "resolution.ignored"
+        return wording.sentence(code, words, prefs.locale)
+    return wording.sentence(f"resolution.{candidate.resolution.value}", words, prefs.locale)
+
+
+def _safe(link: object) -> str:
+    """Only web addresses become links: the text came from a provider."""
+    return link if isinstance(link, str) and link.startswith("https://") else ""
