@@ -29,6 +29,7 @@ from authdeck.api import (
     trash,
     upstreams,
     vault,
+    views,
 )
 from authdeck.api.parts import Parts, json_response
 from authdeck.api.shapes import ErrorShape
@@ -58,6 +59,7 @@ ROUTERS = (
     confirmation.router,
     vault.router,
     backups.router,
+    views.router,
 )
 
 
