@@ -219,6 +219,44 @@ async def test_a_hold_is_released_by_hand(ann: Any, house: House) -> None:
     assert (await ann.post(f"/auth-files/{index}/release", owner="nobody", code="x")).status_code == 422
 
 
+async def test_rules_of_the_requests_own_failures_are_added_and_taken_away(ann: Any, house: House) -> None:
+    path = f"/auth-files/{house.index(ANN)}/settings"
+    rule = {
+        "rule_status": "400",
+        "rule_action": "stop",
+        "rule_match": "too long\r\ncontext_length",
+        "rule_match_regexr": "",
+    }
+    assert (await ann.post(path, **rule)).status_code == 303
+    await ann.post(path, rule_status="529", rule_action="continue-and-cooldown", rule_match_regexr="over(load|quota)")
+    first, second = settings(house).request_scoped_errors
+    assert (first.status, first.match, first.action) == (400, ("too long", "context_length"), "stop")
+    assert (second.status, second.match_regexr, second.action) == (529, ("over(load|quota)",), "continue-and-cooldown")
+    page = (await ann.get(f"/auth-files/{house.index(ANN)}?tab=settings")).text
+    assert "too long · context_length" in page
+    await ann.post(path, rule_gone="0")
+    assert settings(house).request_scoped_errors == (second,)
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ({"rule_status": "40000", "rule_action": "stop"}, "A rule takes a status from 100 to 599"),
+        ({"rule_match": "no status", "rule_action": "stop"}, "A rule takes a status from 100 to 599"),
+        ({"rule_status": "400", "rule_action": "explode"}, "A rule takes a status from 100 to 599"),
+        ({"rule_status": "400", "rule_action": "stop", "rule_match_regexr": "(?=<look>)"}, "look"),
+    ],
+)
+async def test_a_rule_that_can_not_be_comes_back_as_typed(
+    ann: Any, house: House, rule: dict[str, str], said: str
+) -> None:
+    answer = await ann.post(f"/auth-files/{house.index(ANN)}/settings", **rule)
+    assert answer.status_code == 422
+    assert said in answer.text
+    assert all(f">{text}</textarea>" in answer.text for name, text in rule.items() if name == "rule_match")
+    assert settings(house).request_scoped_errors == ()
+
+
 async def test_locking_can_be_undone(ann: Any, house: House) -> None:
     path = f"/auth-files/{house.index(ANN)}/lock"
     await ann.get("/auth-files")

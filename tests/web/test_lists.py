@@ -16,8 +16,10 @@ from authdeck.storage.database import WriteConnection
 from authdeck.storage.reading.batches import packed
 from authdeck.storage.writing import batches
 from authdeck.storage.writing.batches import NewBatch
-from fakes.house import PEOPLE, House
+from fakes.clock import SetClock
+from fakes.house import PEOPLE, House, build
 from fakes.people import VERA
+from web.conftest import visiting
 
 ZOE, KIM = "codex-zoe@example.com-plus.json", "codex-kim@example.com-plus.json"
 
@@ -145,6 +147,33 @@ async def test_an_export_is_fetched_by_a_button_and_not_kept_on_the_way(ann: Any
     assert answer.headers["cache-control"] == "no-store"
     assert "attachment" in answer.headers["content-disposition"]
     assert b"sk-ant-FAKE-key" in answer.content or answer.content[:2] == b"PK"
+
+
+async def test_an_export_asks_who_signed_in_a_while_ago_for_the_key(tmp_path: Path) -> None:
+    clock = SetClock()
+    async with build(tmp_path, clock) as house, visiting(house) as ann:
+        await ann.sign_in(house)
+        address, _ = await previewed(ann, act="export", format="cliproxyapi", account=[house.index("claude-key.json")])
+        batch = (await ann.post(f"{address}/run")).headers["location"].partition("?")[0]
+        clock.move(minutes=11)
+        assert 'name="admin_key"' in (await ann.get(batch)).text
+        refused = await ann.post(f"{batch}/content")
+        assert refused.status_code == 403
+        assert "sk-ant-FAKE" not in refused.text
+        assert (
+            "attachment"
+            in (await ann.post(f"{batch}/content", admin_key=house.admin_key)).headers["content-disposition"]
+        )
+
+
+async def test_a_row_is_locked_at_once_and_says_so(ann: Any, house: House) -> None:
+    path = f"/auth-files/{house.index(ZOE)}/lock"
+    row = (await ann.post(path, htmx=True, want="locked", next="/auth-files?q=zoe")).text
+    assert f'id="row-{house.index(ZOE)}"' in row
+    assert "is locked" in row
+    assert 'value="unlocked"' in row
+    plain = await ann.post(path, want="unlocked", next="/auth-files?q=zoe")
+    assert (plain.status_code, plain.headers["location"]) == (303, "/auth-files?q=zoe")
 
 
 async def test_a_view_is_kept_shown_and_removed(ann: Any) -> None:

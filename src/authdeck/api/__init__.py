@@ -31,6 +31,7 @@ from authdeck.api import (
     trash,
     upstreams,
     vault,
+    views,
 )
 from authdeck.api.parts import Parts, json_response
 from authdeck.api.shapes import ErrorShape
@@ -62,6 +63,7 @@ ROUTERS = (
     confirmation.router,
     vault.router,
     backups.router,
+    views.router,
 )
 
 

@@ -10,6 +10,9 @@ from authdeck.storage.reading import access, saved_views
 from authdeck.storage.reading.saved_views import StoredView
 from authdeck.storage.writing import saved_views as writing
 
+ACCOUNTS: Final = "auth-files"
+"""The page whose views these are: the list of accounts."""
+
 LONGEST_NAME: Final = 60
 MOST: Final = 50
 _LONGEST_QUERY: Final = 4000
@@ -20,7 +23,7 @@ async def visible(desk: Desk, page: str, actor: Actor) -> list[StoredView]:
     return await desk.read(lambda connection: saved_views.visible(connection, page, actor.name))
 
 
-async def save(desk: Desk, page: str, actor: Actor, *, name: str, query: str, shared: bool) -> None:
+async def save(desk: Desk, page: str, actor: Actor, *, name: str, query: str, shared: bool) -> StoredView:
     """Keep ``query`` (without ``?``) under ``name``; a view of the actor's with that name is replaced.
 
     Raises ``view_name_invalid``, ``view_invalid``, ``view_too_many``, and 403 ``view_share_denied``: a viewer keeps
@@ -34,7 +37,7 @@ async def save(desk: Desk, page: str, actor: Actor, *, name: str, query: str, sh
     if shared and actor.role < Role.OPERATOR:
         raise DeckError("view_share_denied", status=403)
 
-    def work(connection: WriteConnection) -> None:
+    def work(connection: WriteConnection) -> StoredView:
         operator = access.operator(connection, actor.name)
         if operator is None:
             raise DeckError("view_invalid", status=422)
@@ -42,8 +45,10 @@ async def save(desk: Desk, page: str, actor: Actor, *, name: str, query: str, sh
         if len(own) >= MOST and all(view.name != named for view in own):
             raise DeckError("view_too_many", status=422, most=MOST)
         writing.save(connection, operator=operator.key, page=page, name=named, query=query, shared=shared)
+        visible_now = saved_views.visible(connection, page, actor.name)
+        return next(view for view in visible_now if (view.owner, view.name) == (actor.name, named))
 
-    await desk.write(work)
+    return await desk.write(work)
 
 
 async def remove(desk: Desk, key: int, actor: Actor) -> StoredView:

@@ -72,7 +72,7 @@ async def disablement(request: Request) -> Response:
     undo = Undo(f"{PATH}/{auth_index}/disablement", opposite, back, f"row-{auth_index}")
     named = {"file_name": entry.account.file_name}
     if request.headers.get("hx-request") == "true" and not wants_drawer(request):
-        return await _switched(request, entry, back, code, named, undo)
+        return await switched(request, entry, back, code, named, undo)
     response = RedirectResponse(back, 303)
     toasts.leave(response, code, named, undo)
     return response
@@ -88,7 +88,7 @@ async def _switch(room: Room, actor: Actor, auth_index: str, form: FormData) -> 
             raise DeckError("wish_unknown", status=422, wish=other)
 
 
-async def _switched(
+async def switched(
     request: Request, entry: Entry, back: str, code: str, named: Mapping[str, str], undo: Undo
 ) -> HTMLResponse:
     """The row as it is now, the counts, and the toast: what htmx puts in their places."""

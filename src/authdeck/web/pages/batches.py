@@ -20,7 +20,7 @@ from authdeck.operations.consequences import Consequences
 from authdeck.search import AccountSearch, to_query
 from authdeck.storage.reading import batches as reading
 from authdeck.storage.reading.batches import StoredBatch
-from authdeck.web import batch_forms, batch_rows, toasts
+from authdeck.web import batch_forms, batch_rows, proof, toasts
 from authdeck.web.addresses import address, inside
 from authdeck.web.batch_forms import BatchAct
 from authdeck.web.list_state import PATH as LIST
@@ -107,6 +107,10 @@ async def _form(
 @needs(Role.OPERATOR)
 async def show(request: Request) -> Response:
     """A preview, a batch under way, or what became of one; rows by outcome, a page at a time."""
+    return await _show(request)
+
+
+async def _show(request: Request, error: DeckError | None = None) -> Response:
     room, id_ = room_of(request), request.path_params["id"]
     batch = await room.desk.read(lambda connection: reading.one(connection, id_))
     outcome = request.query_params.get("outcome", "")
@@ -121,6 +125,9 @@ async def show(request: Request) -> Response:
         request,
         "batches/preview.html" if batch.status in ("previewed", "previewing") else "batches/batch.html",
         section="auth-files" if batch.is_preview else "batches",
+        status=200 if error is None else error.status,
+        error=None if error is None else wording.sentence(error.code, error.params, prefs.locale),
+        proven=proof.is_recent(request),
         batch=batch,
         act=batch_forms.act_of(batch.change),
         counts=batch.counts,
@@ -179,8 +186,16 @@ async def cancel(request: Request) -> Response:
 
 @needs(Role.OPERATOR)
 async def content(request: Request) -> Response:
-    """The file of an export, made now; it carries credentials, so nobody may keep it on the way."""
-    file = await room_of(request).batches.content(request.path_params["id"], actor_of(request))
+    """The file of an export, made now; it carries credentials, so nobody may keep it on the way.
+
+    As for any file with secrets, who signed in a while ago proves again who they are.
+    """
+    said = await request.form()
+    try:
+        await proof.require(request, str(said.get("admin_key", "")))
+        file = await room_of(request).batches.content(request.path_params["id"], actor_of(request))
+    except DeckError as error:
+        return await _show(request, error)
     headers = {"content-disposition": f'attachment; filename="{file.file_name}"'}
     return Response(file.content, media_type=file.media_type, headers=headers)
 

@@ -19,7 +19,6 @@ from authdeck.web.addresses import address, inside
 from authdeck.web.list_state import PATH, ListState
 from authdeck.web.room import room_of
 
-PAGE: Final = "auth-files"
 _COUNTED: Final = 8
 """So many views say how many accounts they hold; counting more would cost more than it tells."""
 
@@ -56,7 +55,7 @@ async def shown(request: Request, state: ListState) -> Sequence[View]:
             False,
             saved_views.may_remove(view, actor),
         )
-        for view in await saved_views.visible(room.desk, PAGE, actor)
+        for view in await saved_views.visible(room.desk, saved_views.ACCOUNTS, actor)
     ]
     found = []
     for at, view in enumerate([*built_in, *kept]):
@@ -79,7 +78,8 @@ async def save(request: Request) -> Response:
     name, words = str(said.get("name", "")), ListState.at(back).words
     query = address("", words).removeprefix("?")
     shared = said.get("shared") == "yes"
-    await saved_views.save(room.desk, PAGE, actor_of(request), name=name, query=query, shared=shared)
+    actor = actor_of(request)
+    await saved_views.save(room.desk, saved_views.ACCOUNTS, actor, name=name, query=query, shared=shared)
     response = RedirectResponse(address(PATH, words), 303)
     toasts.leave(response, "did_save_view", {"name": " ".join(name.split())})
     return response

@@ -14,8 +14,11 @@ from authdeck.operations import disable, trash, upstreams, verify_restored
 from authdeck.operations.release_hold import release_hold
 from authdeck.operations.send_one import send_one
 from authdeck.web import toasts
+from authdeck.web.addresses import inside
 from authdeck.web.pages.account import diagnostics, overview
 from authdeck.web.pages.account.frame import PATH, at, done, entry_of, show
+from authdeck.web.pages.auth_files import switched
+from authdeck.web.rendering import wants_drawer
 from authdeck.web.room import room_of
 from authdeck.web.toasts import Undo
 
@@ -24,7 +27,7 @@ MONITORING = "/monitoring"
 
 @needs(Role.OPERATOR)
 async def lock(request: Request) -> Response:
-    """``want`` is locked or unlocked."""
+    """``want`` is locked or unlocked. htmx gets the list's row back, a plain form the page it came from."""
     room, entry, said = room_of(request), entry_of(request), await request.form()
     want = str(said.get("want", ""))
     if want not in ("locked", "unlocked"):
@@ -32,7 +35,14 @@ async def lock(request: Request) -> Response:
     index = entry.account.auth_index
     after = await disable.set_lock(room.desk, index, actor_of(request), locked=want == "locked")
     opposite = "unlocked" if want == "locked" else "locked"
-    return done(after, "overview", f"did_{want}", undo=Undo(f"{PATH}/{index}/lock", opposite, at(index)))
+    back = inside(str(said.get("next", "")), at(index))
+    undo = Undo(f"{PATH}/{index}/lock", opposite, back, f"row-{index}")
+    named = {"file_name": after.account.file_name}
+    if request.headers.get("hx-request") == "true" and not wants_drawer(request):
+        return await switched(request, after, back, f"did_{want}", named, undo)
+    response = RedirectResponse(back, 303)
+    toasts.leave(response, f"did_{want}", named, undo)
+    return response
 
 
 @needs(Role.OPERATOR)

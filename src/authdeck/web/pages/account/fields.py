@@ -1,7 +1,7 @@
 """The settings form: which fields an account has, what they show, and what a filled-in form wants changed. Pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from starlette.datastructures import FormData
@@ -28,6 +28,7 @@ _SECTIONS: Final = (
     ("routing", ("priority", "weight", "request_retry", "prefix", "proxy_url")),
     ("behaviour", ("refresh_by", "disable_cooling", "websockets", "using_api")),
 )
+RULES: Final = "request_scoped_errors"
 NAMES: Final = frozenset(name for _, names in _SECTIONS for name in names)
 
 
@@ -87,7 +88,7 @@ def wished(account: Account, said: FormData, *, hidden: bool) -> dict[str, Any]:
         changes["proxy_url"] = None
     elif given := str(said.get("proxy_url", "")).strip():
         changes["proxy_url"] = given
-    return changes | _header_changes(said)
+    return changes | _header_changes(said) | _rule_changes(account, said)
 
 
 def errors_in(changes: Mapping[str, Any], locale: str) -> dict[str, str]:
@@ -98,7 +99,8 @@ def errors_in(changes: Mapping[str, Any], locale: str) -> dict[str, str]:
             _check(name, value)
         except DeckError as error:
             params = {**error.params, "field": wording.sentence(f"field.{name}", {}, locale)}
-            found[name] = wording.sentence(error.code, params, locale)
+            is_rule = error.params.get("problem") == "not_error_rules"  # that sentence speaks of JSON
+            found[name] = wording.sentence("error_rule_wrong" if is_rule else error.code, params, locale)
     return found
 
 
@@ -109,6 +111,24 @@ def _check(name: str, value: Any) -> None:
         require_file_name(value or "")
     else:
         account_fields.read({name: value})
+
+
+def _rule_changes(account: Account, said: FormData) -> dict[str, Any]:
+    """Rules of the request's own failures: ticked ones go by their place, one more is added at the end."""
+    gone = {str(place) for place in said.getlist("rule_gone")}
+    kept = [asdict(rule) for place, rule in enumerate(account.settings.request_scoped_errors) if str(place) not in gone]
+    new = {name: _lines(said, f"rule_{name}") for name in ("match", "match_regexr")}
+    status = str(said.get("rule_status", "")).strip()
+    if not (gone or status or any(new.values())):
+        return {}
+    if status or any(new.values()):
+        number = int(status) if status.isdecimal() and len(status) < 4 else status  # noqa: PLR2004 - a status has three
+        kept.append({"status": number, "action": str(said.get("rule_action", "")), **new})
+    return {RULES: kept or None}
+
+
+def _lines(said: FormData, name: str) -> list[str]:
+    return [line.strip() for line in str(said.get(name, "")).splitlines() if line.strip()]
 
 
 def _header_changes(said: FormData) -> dict[str, Any]:

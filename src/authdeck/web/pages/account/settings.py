@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from authdeck import wording
 from authdeck.access import Role
+from authdeck.account import ErrorAction
 from authdeck.entry import Entry
 from authdeck.errors import DeckError, NotFound
 from authdeck.gate import hosts
@@ -36,6 +37,8 @@ async def content(
     return {
         "sections": fields.sections(account, prefs.locale, hidden=prefs.masked, said=said, errors=errors),
         "errors": errors or {},
+        "typed": said or {},
+        "error_actions": [action.value for action in ErrorAction],
         "headers": await header_names(room.desk, account.auth_index) if account.has_headers else [],
         "reach": found,
         "reach_note": wording.sentence(found.note, params, prefs.locale) if found.note else "",
