@@ -176,6 +176,22 @@ def test_a_removed_account_is_gone_from_text_and_counts(directory: Directory) ->
     assert len(directory) == 2
 
 
+@pytest.mark.parametrize("sort", ["risk", "-risk"])
+@pytest.mark.parametrize("wanted", [{"disabled": True}, {"text": "odd"}, {"state": frozenset({Health.UNKNOWN})}, {}])
+def test_by_risk_it_begins_where_the_first_of_many_stands(sort: str, wanted: dict[str, object]) -> None:
+    directory, ends = Directory(), NOON + timedelta(hours=1)
+    holds = [(), (Hold(Owner.OPERATOR, "disabled", NOON),), (Hold(Owner.COOLDOWN, "slow", NOON, ends),)]
+    for number in range(2400):
+        made = entry(number, f"{('even', 'odd')[number % 2]}-{number}.json")
+        directory.apply(Entry(made.account, holds[number % 3]))
+    search = AccountSearch(sort=sort, page_size=200, **wanted)  # type: ignore[arg-type]
+    expected = _sorted([each for each in directory.entries() if _fits(each, search, NOON)], sort, NOON)
+    _, seen = _walked(directory, search, NOON)
+    assert directory.matching(search, NOON) == seen == indexes(expected)
+    second = directory.find(replace(search, cursor=directory.find(search, NOON).next), NOON)
+    assert indexes(directory.find(replace(search, cursor=second.previous), NOON).items) == seen[:200]
+
+
 def test_the_steps_leave_nothing_to_do_and_bear_changes_in_between() -> None:
     directory, search = Directory(), AccountSearch(text="/a", sort="name")
     for number in range(6000):

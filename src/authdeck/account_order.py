@@ -113,6 +113,16 @@ def key(sort: str, placed: Placed) -> Key:
     return (1, placed.name, auth_index) if found is None else (0, *found, auth_index)
 
 
+def before_risk(rank: int) -> Key:
+    """A place in the order by risk in front of all accounts of that rank."""
+    return (0, rank)
+
+
+def behind_risk(rank: int) -> Key:
+    """A place behind them."""
+    return (0, rank + 1)
+
+
 class Line:
     """Slots in the order of their keys, in blocks: a change moves a few hundred numbers, however many there are.
 

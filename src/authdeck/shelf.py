@@ -16,6 +16,7 @@ from authdeck.account_text import Texts
 from authdeck.bitset import Bits
 from authdeck.entry import Entry
 from authdeck.facets import FACETS, Facet, Only, Values
+from authdeck.health import RISK
 from authdeck.search import AccountSearch
 
 _Alike = tuple[Values, Values, list[int]]
@@ -202,10 +203,19 @@ class Shelf:
         """The matching slots in the search's order, to be walked along."""
         sort = search.sort.removeprefix("-")
         if matching.bit_count() > _FEW:
-            return Row(self._lines[sort], bitset.selector(matching, len(self._placed)), search.sort != sort)
+            selector = bitset.selector(matching, len(self._placed))
+            return Row(self._lines[sort], selector, search.sort != sort, self._begin(search, matching))
         line, key = Line(partial(self._key, sort)), partial(self.place, search)
         line.take_over([sorted(bitset.members(matching), key=key)] if matching else [])
         return Row(line, None, search.sort != sort)
+
+    def _begin(self, search: AccountSearch, matching: int) -> Key | None:
+        """In front of the first of them, where the order is by risk: what is disabled stands behind all others."""
+        if search.sort not in _BY_RISK:
+            return None
+        state = self._facets["state"]
+        risks = [risk for health, risk in RISK.items() if state.having(health.value) & matching]
+        return account_order.before_risk(min(risks)) if search.sort == "risk" else account_order.behind_risk(max(risks))
 
     def place(self, search: AccountSearch, slot: int) -> Key:
         """Where the account stands in the search's order."""
@@ -227,16 +237,21 @@ class Shelf:
 
 
 class Row:
-    """Slots in an order. ``selector`` tells which of the line's slots are meant; ``None``: all of them."""
+    """Slots in an order. ``selector`` tells which of the line's slots are meant; ``None``: all of them.
 
-    def __init__(self, line: Line, selector: bytes | None, descending: bool) -> None:
+    ``begin`` is a place in front of them all, where one is known.
+    """
+
+    def __init__(self, line: Line, selector: bytes | None, descending: bool, begin: Key | None = None) -> None:
         self._line: Final = line
         self._selector: Final = selector
         self._descending: Final = descending
+        self._begin: Final = begin
 
     def walk(self, at: Key | None, *, backwards: bool = False) -> Iterator[int]:
         """From behind a place on, or from the beginning; see ``account_order.walk``."""
-        blocks = walk(self._line, descending=self._descending, at=at, backwards=backwards)
+        start = self._begin if at is None and not backwards else at
+        blocks = walk(self._line, descending=self._descending, at=start, backwards=backwards)
         is_meant = self._selector
         if is_meant is None:
             return chain.from_iterable(blocks)
@@ -248,6 +263,7 @@ def _words(search: AccountSearch) -> str:
 
 
 _NOTHING: Final[Values] = ((),) * len(FACETS)
+_BY_RISK: Final = ("risk", "-risk")
 _FEW: Final = 500
 """Up to so many found are sorted by themselves, which is quicker than to look for them along a whole order."""
 

@@ -1,21 +1,23 @@
 """Named reads of accounts: live ones with their holds, one by its auth_index, look-up by any name."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, func, select
 
-from authdeck.account import Account, AccountSettings, Kind, ModelAlias, Provider, RefreshBy
+from authdeck.account import Account
 from authdeck.clock import to_micros
 from authdeck.entry import Entry
 from authdeck.errors import Conflict, NotFound
 from authdeck.hold import Hold
 from authdeck.storage.database import ReadConnection
 from authdeck.storage.reading import evidence
-from authdeck.storage.reading.all_accounts import all_live, error_rule, twin
+from authdeck.storage.reading.account_rows import account as made
+from authdeck.storage.reading.account_rows import selected, twin, with_more
+from authdeck.storage.reading.all_accounts import all_live
 from authdeck.storage.reading.holds import open_holds
 from authdeck.storage.tables import accounts, aliases, proxies
 
@@ -26,24 +28,19 @@ _USES = (accounts.c.last_request_at, accounts.c.last_success_at)
 _EXISTS = and_(accounts.c.purged_at.is_(None), accounts.c.merged_into.is_(None))
 
 
-def _select() -> Select[Any]:
-    return select(accounts, proxies.c.display.label("proxy_display")).outerjoin(
-        proxies, accounts.c.proxy == proxies.c.key
-    )
-
-
 def _among(column: ColumnElement[Any]) -> ColumnElement[bool]:
     return column.in_(bindparam("wanted", expanding=True))
 
 
 # Made once: an import asks them for every row, and making a statement costs more than running it.
-_BY_IDENTITY = _select().where(_EXISTS, _among(accounts.c.identity_hash))
-_BY_KEY = _select().where(_EXISTS, _among(accounts.c.key))
-_BY_FILE_NAME = _select().where(_LIVE, _among(accounts.c.file_name_folded))
+_ALIVE_OR_TRASHED: Final = selected(accounts.c.identity_hash)
+_BY_IDENTITY = _ALIVE_OR_TRASHED.where(_EXISTS, _among(accounts.c.identity_hash))
+_BY_KEY = _ALIVE_OR_TRASHED.where(_EXISTS, _among(accounts.c.key))
+_BY_FILE_NAME = _ALIVE_OR_TRASHED.where(_LIVE, _among(accounts.c.file_name_folded))
 _NEAR = 20
 _PLACE = func.row_number().over(partition_by=accounts.c.email, order_by=accounts.c.key).label("place")
 _FIRST = select(accounts.c.key, _PLACE).where(_LIVE, _among(accounts.c.email)).subquery()
-_BY_EMAIL = _select().join(_FIRST, _FIRST.c.key == accounts.c.key).where(_FIRST.c.place <= _NEAR)
+_BY_EMAIL = _ALIVE_OR_TRASHED.join(_FIRST, _FIRST.c.key == accounts.c.key).where(_FIRST.c.place <= _NEAR)
 
 
 def live(connection: ReadConnection) -> list[Entry]:
@@ -55,7 +52,8 @@ def entries(connection: ReadConnection, indexes: Sequence[str]) -> dict[str, Ent
     """The live ones among them, with their open holds, by auth_index."""
     found: dict[str, Entry] = {}
     for start in range(0, len(indexes), _AT_ONCE):
-        some = _accounts(connection, and_(_LIVE, accounts.c.auth_index.in_(indexes[start : start + _AT_ONCE])))
+        rows = connection.execute(_LIVE_BY_INDEX, {"wanted": indexes[start : start + _AT_ONCE]}).all()
+        some = _with_names(connection, rows)
         keys = [account.key for account in some]
         found |= {entry.account.auth_index: entry for entry in _with_state(connection, some, keys)}
     return found
@@ -110,15 +108,20 @@ def standing(connection: ReadConnection, indexes: Sequence[str], *, locked: bool
 
     ``locked``: nobody else changes them until the transaction ends. (SQLite's writer is alone anyway.)
     """
-    statement = _select().where(_EXISTS, accounts.c.auth_index.in_(indexes)).order_by(accounts.c.key)
-    if locked:
-        statement = statement.with_for_update(of=accounts)
-    rows = connection.execute(statement).all()
+    statement = _STANDING_LOCKED if locked else _STANDING
+    rows = connection.execute(statement, {"wanted": indexes}).all()
     holds = open_holds(connection, [row.key for row in rows])
     return {
-        row.auth_index: Standing(_account(row, ()), holds.get(row.key, ()), row.proxy, row.headers_sealed)
-        for row in rows
+        account.auth_index: Standing(account, holds.get(account.key, ()), *more) for account, more in with_more(rows)
     }
+
+
+_STANDING: Final = (
+    selected(accounts.c.proxy, accounts.c.headers_sealed)
+    .where(_EXISTS, _among(accounts.c.auth_index))
+    .order_by(accounts.c.key)
+)
+_STANDING_LOCKED: Final = _STANDING.with_for_update(of=accounts)
 
 
 def proxy_key(connection: ReadConnection, url_hash: str) -> int | None:
@@ -225,74 +228,19 @@ def _has_alias(name: str) -> ColumnElement[bool]:
 
 def _named(connection: ReadConnection, statement: Select[Any], wanted: Iterable[Any]) -> list[Named]:
     rows = connection.execute(statement, {"wanted": list(wanted)}).all()
-    return [Named(_account(row, ()), row.identity_hash, row.trashed_at is not None) for row in rows]
+    return [Named(account, hash_, account.trashed_at is not None) for account, (hash_,) in with_more(rows)]
 
 
 def _accounts(connection: ReadConnection, condition: ColumnElement[bool]) -> list[Account]:
-    rows = connection.execute(_select().where(condition).order_by(accounts.c.key)).all()
-    names = _alias_values(connection, condition)
-    return [_account(row, names.get(row.key, ())) for row in rows]
+    return _with_names(connection, connection.execute(selected().where(condition).order_by(accounts.c.key)).all())
 
 
-def _alias_values(connection: ReadConnection, condition: ColumnElement[bool]) -> Mapping[int, tuple[str, ...]]:
-    statement = (
-        select(aliases.c.account, aliases.c.value)
-        .join(accounts, accounts.c.key == aliases.c.account)
-        .where(condition)
-        .order_by(aliases.c.key)
-    )
+def _with_names(connection: ReadConnection, rows: Sequence[Row[Any]]) -> list[Account]:
     values: dict[int, tuple[str, ...]] = {}
-    for row in connection.execute(statement):
-        values[row.account] = (*values.get(row.account, ()), row.value)
-    return values
+    for name in connection.execute(_NAMES, {"wanted": [row.key for row in rows]}):
+        values[name.account] = (*values.get(name.account, ()), name.value)
+    return [made(row, values.get(row.key, ())) for row in rows]
 
 
-_PROVIDERS = {provider.value: provider for provider in Provider}
-_KINDS = {kind.value: kind for kind in Kind}
-
-
-def _account(row: Row[Any], names: tuple[str, ...]) -> Account:
-    return Account(
-        key=row.key,
-        auth_index=row.auth_index,
-        provider=_PROVIDERS[row.provider],
-        kind=_KINDS[row.kind],
-        file_name=row.file_name,
-        settings=AccountSettings(
-            note=row.note,
-            priority=row.priority,
-            weight=row.weight,
-            project_id=row.project_id,
-            prefix=row.prefix,
-            excluded_models=tuple(row.excluded_models),
-            model_aliases=tuple(ModelAlias(**alias) for alias in row.model_aliases),
-            disable_cooling=row.disable_cooling,
-            request_retry=row.request_retry,
-            websockets=row.websockets,
-            using_api=row.using_api,
-            request_scoped_errors=tuple(map(error_rule, row.request_scoped_errors or ())),
-        ),
-        label=row.label,
-        email=row.email,
-        plan=row.plan,
-        organization=row.organization,
-        subject=row.subject,
-        identity_strength=row.identity_strength,
-        base_url=row.base_url,
-        models=tuple(row.models),
-        refresh_by=RefreshBy(row.refresh_by),
-        locked=row.locked,
-        version=row.version,
-        revision=row.current_revision,
-        generation=row.generation,
-        expires_at=row.expires_at,
-        unreadable=row.unreadable,
-        last_request_at=row.last_request_at,
-        last_success_at=row.last_success_at,
-        created_at=row.created_at,
-        updated_at=row.updated_at,
-        trashed_at=row.trashed_at,
-        aliases=names,
-        proxy_display=row.proxy_display,
-        has_headers=row.headers_sealed is not None,
-    )
+_LIVE_BY_INDEX: Final = selected().where(_LIVE, _among(accounts.c.auth_index)).order_by(accounts.c.key)
+_NAMES: Final = select(aliases.c.account, aliases.c.value).where(_among(aliases.c.account)).order_by(aliases.c.key)

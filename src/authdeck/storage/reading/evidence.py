@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, func, or_, select
 
 from authdeck.account import Provider
 from authdeck.action import Cause, Incident
@@ -32,16 +32,13 @@ T = TypeVar("T")
 LIVE: Final = and_(accounts.c.trashed_at.is_(None), accounts.c.purged_at.is_(None), accounts.c.merged_into.is_(None))
 
 
+def _among(column: ColumnElement[Any]) -> ColumnElement[bool]:
+    return column.in_(bindparam("wanted", expanding=True))
+
+
 def of_sign_in(connection: ReadConnection, account_keys: Sequence[int]) -> dict[int, tuple[Evidence, ...]]:
     """What was seen of the accounts under the sign-in that each has now, newest first, by account key."""
-    now = and_(accounts.c.key == evidence.c.account, accounts.c.generation == evidence.c.generation)
-    statement = (
-        select(evidence)
-        .join(accounts, now)
-        .where(evidence.c.account.in_(account_keys))
-        .order_by(evidence.c.last_at.desc(), evidence.c.key.desc())
-    )
-    return _by_account(connection, statement, _evidence)
+    return _by_account(connection, _OF_SIGN_IN, _evidence, account_keys)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +89,8 @@ def windows(
     connection: ReadConnection, account_keys: Sequence[int] | None = None
 ) -> dict[int, tuple[QuotaWindow, ...]]:
     """The newest observation of each window, by account key; of all accounts where no keys are given."""
-    statement = select(quota_windows).order_by(quota_windows.c.account, quota_windows.c.window, quota_windows.c.scope)
-    if account_keys is not None:
-        statement = statement.where(quota_windows.c.account.in_(account_keys))
-    return _by_account(connection, statement, lambda row: _window(row, row.detail))
+    statement = _WINDOWS if account_keys is None else _WINDOWS_OF
+    return _by_account(connection, statement, lambda row: _window(row, row.detail), account_keys)
 
 
 def snapshots(connection: ReadConnection, account_key: int) -> list[tuple[QuotaWindow, bool]]:
@@ -113,32 +108,49 @@ def snapshot(row: Row[Any]) -> tuple[QuotaWindow, bool]:
 def marks(connection: ReadConnection, account_keys: Sequence[int]) -> dict[int, dict[tuple[Owner, str], datetime]]:
     """Up to when evidence no longer raises a hold, by account key, then by owner and code."""
     found: dict[int, dict[tuple[Owner, str], datetime]] = defaultdict(dict)
-    for row in connection.execute(select(watermarks).where(watermarks.c.account.in_(account_keys))):
+    for row in connection.execute(_MARKS_OF, {"wanted": account_keys}):
         found[row.account][Owner(row.owner), row.code] = row.at
     return found
 
 
 def queue_of(connection: ReadConnection, account_keys: Sequence[int]) -> dict[int, tuple[Candidate, ...]]:
     """Open rows of the queue and the closed ones, which decide when a reason may open again. By account key."""
-    statement = select(candidates).where(candidates.c.account.in_(account_keys)).order_by(candidates.c.key.desc())
-    return _by_account(connection, statement, candidate_of)
+    return _by_account(connection, _QUEUE_OF, candidate_of, account_keys)
 
 
 def open_candidates(
     connection: ReadConnection, account_keys: Sequence[int] | None = None
 ) -> dict[int, tuple[Candidate, ...]]:
     """Open rows of the queue, by account key, oldest first; of all accounts where no keys are given."""
-    statement = select(candidates).where(candidates.c.status.in_(OPEN)).order_by(candidates.c.key)
-    if account_keys is not None:
-        statement = statement.where(candidates.c.account.in_(account_keys))
-    return _by_account(connection, statement, candidate_of)
+    statement = _OPEN if account_keys is None else _OPEN_OF
+    return _by_account(connection, statement, candidate_of, account_keys)
+
+
+# Made once: batches and settling ask again and again, and making a statement costs more than running it.
+_WINDOWS: Final = select(quota_windows).order_by(quota_windows.c.account, quota_windows.c.window, quota_windows.c.scope)
+_WINDOWS_OF: Final = _WINDOWS.where(_among(quota_windows.c.account))
+_OPEN: Final = select(candidates).where(candidates.c.status.in_(OPEN)).order_by(candidates.c.key)
+_OPEN_OF: Final = _OPEN.where(_among(candidates.c.account))
+_QUEUE_OF: Final = select(candidates).where(_among(candidates.c.account)).order_by(candidates.c.key.desc())
+_MARKS_OF: Final = select(watermarks).where(_among(watermarks.c.account))
+_STATES_OF: Final = select(account_state).where(_among(account_state.c.account))
+_OF_SIGN_IN: Final = (
+    select(evidence)
+    .join(accounts, and_(accounts.c.key == evidence.c.account, accounts.c.generation == evidence.c.generation))
+    .where(_among(evidence.c.account))
+    .order_by(evidence.c.last_at.desc(), evidence.c.key.desc())
+)
 
 
 def _by_account(
-    connection: ReadConnection, statement: Select[Any], made: Callable[[Row[Any]], T]
+    connection: ReadConnection,
+    statement: Select[Any],
+    made: Callable[[Row[Any]], T],
+    account_keys: Sequence[int] | None,
 ) -> dict[int, tuple[T, ...]]:
+    """Of all accounts where no keys are given; the statement asks for them as ``wanted``."""
     found: dict[int, list[T]] = defaultdict(list)
-    for row in connection.execute(statement):
+    for row in connection.execute(statement, None if account_keys is None else {"wanted": account_keys}):
         found[row.account].append(made(row))
     return {account: tuple(together) for account, together in found.items()}
 
@@ -194,7 +206,7 @@ class DerivedState:
 
 
 def states(connection: ReadConnection, account_keys: Sequence[int]) -> dict[int, DerivedState]:
-    rows = connection.execute(select(account_state).where(account_state.c.account.in_(account_keys)))
+    rows = connection.execute(_STATES_OF, {"wanted": account_keys})
     return {row.account: DerivedState(row.health, row.problem, row.risk, row.next_change_at) for row in rows}
 
 

@@ -4,8 +4,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, bindparam, select
 
 from authdeck.hold import Hold, Owner
 from authdeck.storage.database import ReadConnection
@@ -17,13 +18,16 @@ def open_holds(connection: ReadConnection, account_keys: Sequence[int] | None = 
 
     One whose ``until`` has passed is still open here: whether it applies is asked with the time, by ``Hold.applies``.
     """
-    statement = select(holds).where(holds.c.released_at.is_(None)).order_by(holds.c.since, holds.c.key)
-    if account_keys is not None:
-        statement = statement.where(holds.c.account.in_(account_keys))
+    statement, wanted = (_OPEN, None) if account_keys is None else (_OPEN_OF, {"wanted": account_keys})
     found: dict[int, list[Hold]] = defaultdict(list)
-    for row in connection.execute(statement):
+    for row in connection.execute(statement, wanted):
         found[row.account].append(_hold(row))
     return {account: tuple(together) for account, together in found.items()}
+
+
+# Made once: batches ask again and again, and making a statement costs more than running it.
+_OPEN: Final = select(holds).where(holds.c.released_at.is_(None)).order_by(holds.c.since, holds.c.key)
+_OPEN_OF: Final = _OPEN.where(holds.c.account.in_(bindparam("wanted", expanding=True)))
 
 
 @dataclass(frozen=True, slots=True)
