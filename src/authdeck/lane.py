@@ -16,7 +16,7 @@ from authdeck.member import Group, LaneKeys, Member
 from authdeck.models import Offer, Support
 from authdeck.routing import Ask, Strategy
 from authdeck.standing import Shortage, Turns
-from authdeck.tier import Contender, Tier
+from authdeck.tier import Tier
 
 _LINES_LIMIT: Final = 512
 _ANSWERS_LIMIT: Final = 4096
@@ -34,13 +34,14 @@ class Lane:
         self._groups: dict[Offer, dict[LaneKeys, Group]] = {}
         self._answers: OrderedDict[str, frozenset[Offer]] = OrderedDict()
         self._lines: OrderedDict[_Key, Line] = OrderedDict()
+        self._found: dict[tuple[str | None, frozenset[str] | None], Line] = {}
         self._apart: set[str] = set()
         self._shortages: dict[tuple[str | None, frozenset[str] | None], tuple[float, Shortage]] = {}
 
     def take_in(self, group: Group) -> None:
         if group.offer not in self._groups:
             self._groups[group.offer] = {}
-            self._answers.clear()
+            self._forget_answers()
         self._groups[group.offer][group.lanes] = group
 
     def let_go(self, group: Group) -> None:
@@ -48,7 +49,7 @@ class Lane:
         del alike[group.lanes]
         if not alike:
             del self._groups[group.offer]
-            self._answers.clear()
+            self._forget_answers()
 
     def added(self, member: Member) -> None:
         """One of its groups has a member more."""
@@ -70,6 +71,9 @@ class Lane:
         self._shortages.clear()
         if model is None:
             return
+        if model in self._apart:
+            return
+        self._found.clear()
         if len(self._apart) >= _LINES_LIMIT:
             self._apart.clear()
             self._lines.clear()
@@ -78,6 +82,7 @@ class Lane:
     def forget_lines(self) -> None:
         self._shortages.clear()
         self._lines.clear()
+        self._found.clear()
 
     def shortage(self, ask: Ask, now: float) -> Shortage:
         """Why nothing is ready. Looks at every account, so it is kept for a second or until something changes."""
@@ -103,6 +108,10 @@ class Lane:
         return _is_among(member, ask.providers) and (ask.model is None or member.offer in self._serving(ask.model))
 
     def line(self, ask: Ask) -> "Line":
+        return self._found.get((ask.model, ask.providers)) or self._looked_up(ask)
+
+    def _looked_up(self, ask: Ask) -> "Line":
+        """The line, by the groups that may serve. Remembered as long as no line has to go for another."""
         offers = None if ask.model is None else self._serving(ask.model)
         key = (offers, ask.model if ask.model in self._apart else None, ask.providers)
         line = self._lines.get(key)
@@ -112,7 +121,15 @@ class Lane:
                 self._lines.popitem(last=False)
         else:
             self._lines.move_to_end(key)
+        if len(self._lines) > _LINES_LIMIT // 2 or len(self._found) >= _ANSWERS_LIMIT:
+            self._found.clear()
+        else:
+            self._found[ask.model, ask.providers] = line
         return line
+
+    def _forget_answers(self) -> None:
+        self._answers.clear()
+        self._found.clear()
 
     def names(self, catalogue: Catalogue) -> set[str]:
         found: set[str] = set()
@@ -174,8 +191,8 @@ class Line:
 
     def __init__(self, strategy: Strategy) -> None:
         self._strategy: Final = strategy
-        self._tiers: dict[int, Tier] = {}
-        self._order: list[Tier] = []
+        self._tiers: dict[int, Tier[Member]] = {}
+        self._order: list[Tier[Member]] = []
 
     def add(self, member: Member) -> None:
         of_priority = self._tiers.get(member.priority)
@@ -191,7 +208,7 @@ class Line:
             {member.auth_index: place for tier in upcoming for place, member in enumerate(tier, 1)},
         )
 
-    def pick(self, ask: Ask, now: float, stale: deque[Account]) -> Contender | None:
+    def pick(self, ask: Ask, now: float, stale: deque[Account]) -> Member | None:
         for each in self._order:
             if (member := each.pick(ask, now, stale)) is not None:
                 return member

@@ -138,11 +138,13 @@ class Pool:
         lane = self._lanes.get((ask.route, ask.prefix))
         if lane is None:
             return Shortage()
-        of_session = ask.session is not None
-        picked = self._pick_of_session(lane, ask, now) if of_session else self._pick_in_turn(lane, ask, now)
-        if isinstance(picked, Account) and self._members[picked.auth_index].trials:
-            self._begintrial_of(self._members[picked.auth_index], ask.model, now)
-        return picked
+        in_turn = ask.session is None
+        member = lane.line(ask).pick(ask, now, self.stale) if in_turn else self._pick_of_session(lane, ask, now)
+        if member is None:
+            return lane.shortage(ask, now)
+        if member.trials:
+            self._begin_trial(member, ask.model, now)
+        return member.account
 
     def get(self, auth_index: str) -> Account | None:
         member = self._members.get(auth_index)
@@ -208,12 +210,12 @@ class Pool:
     def prefixes(self) -> list[str]:
         return sorted({prefix for _, prefix in self._lanes if prefix})
 
-    def _pick_of_session(self, lane: Lane, ask: Ask, now: float) -> Account | Shortage:
+    def _pick_of_session(self, lane: Lane, ask: Ask, now: float) -> Member | None:
         """An account whose token ran out is kept: one refresh is less than a lost cache."""
         place, member = self._of_session(lane, ask, now)
         usable = member is not None and member.auth_index not in ask.tried and member.opens_at(ask.model) <= now
-        picked = member.account if member is not None and usable else self._pick_in_turn(lane, ask, now)
-        if isinstance(picked, Account):
+        picked = member if usable else lane.line(ask).pick(ask, now, self.stale)
+        if picked is not None:
             self._bindings.put(place, picked.auth_index, now)
         return picked
 
@@ -232,17 +234,13 @@ class Pool:
                 return place, member
         return place, None
 
-    def _pick_in_turn(self, lane: Lane, ask: Ask, now: float) -> Account | Shortage:
-        member = lane.line(ask).pick(ask, now, self.stale)
-        return member.account if member else lane.shortage(ask, now)
-
     def _remember_limits(self, entry: Entry) -> None:
         met = [hold.since.timestamp() for hold in entry.holds if hold.owner is Owner.COOLDOWN]
         if met:
             index = entry.account.auth_index
             self._limited[index] = max(self._limited.get(index, 0.0), *met)
 
-    def _begintrial_of(self, member: Member, model: str | None, now: float) -> None:
+    def _begin_trial(self, member: Member, model: str | None, now: float) -> None:
         """A cooldown's one try begins with this pick: the others wait for how it ends, or for ``TRIAL`` seconds."""
         begun = [hold for hold, at in member.trials if at <= now and hold.scope in (None, model)]
         if not begun:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush, heapreplace
 from itertools import chain, count, islice
-from typing import Final, Protocol
+from typing import Final, Generic, Protocol, TypeVar
 
 from authdeck.account import Account
 from authdeck.routing import Ask, Strategy
@@ -42,16 +42,19 @@ class Contender(Protocol):
     def is_stale(self, now: float) -> bool: ...
 
 
-class Tier:
+One = TypeVar("One", bound=Contender)
+
+
+class Tier(Generic[One]):
     """Accounts of one priority. Those whose token ran out come after those with a fresh one."""
 
     def __init__(self, strategy: Strategy) -> None:
-        self._ready: Final = _QUEUES[strategy]()
-        self._stale: Final = _QUEUES[strategy]()
-        self._waiting: list[tuple[float, int, Contender]] = []
+        self._ready: Final[_Queue[One]] = _queue(strategy)
+        self._stale: Final[_Queue[One]] = _queue(strategy)
+        self._waiting: list[tuple[float, int, One]] = []
         self._added = 0
 
-    def add(self, member: Contender) -> None:
+    def add(self, member: One) -> None:
         """Account changes leave their former selves in the queue; where nobody picks, they are swept out here."""
         self._ready.put(member)
         self._added += 1
@@ -60,14 +63,14 @@ class Tier:
             self._stale.sweep()
             self._added = 0
 
-    def pick(self, ask: Ask, now: float, stale: deque[Account]) -> Contender | None:
+    def pick(self, ask: Ask, now: float, stale: deque[Account]) -> One | None:
         """The next in turn, or ``None``. ``stale`` is told of accounts passed over because their token ran out."""
-        while self._waiting and self._waiting[0][0] <= now:
-            self._ready.put(heappop(self._waiting)[2])
-        found = self._first(self._ready, ask, now, stale)
-        return self._first(self._stale, ask, now, None) if found is None else found
+        waiting = self._waiting
+        while waiting and waiting[0][0] <= now:
+            self._ready.put(heappop(waiting)[2])
+        return self._first(self._ready, ask, now, stale) or self._first(self._stale, ask, now, None)
 
-    def upcoming(self, ask: Ask, now: float, limit: int) -> list[Contender]:
+    def upcoming(self, ask: Ask, now: float, limit: int) -> list[One]:
         """Ready accounts as they stand in the queues now, the first ``limit`` that are met. Nothing moves.
 
         With weights the order is that of the rings: how often each comes up is another matter.
@@ -82,9 +85,9 @@ class Tier:
         )
         return list(islice(ready, limit))
 
-    def _first(self, queue: "_Queue", ask: Ask, now: float, stale: deque[Account] | None) -> Contender | None:
+    def _first(self, queue: "_Queue[One]", ask: Ask, now: float, stale: deque[Account] | None) -> One | None:
         """The queue's head, once what can't serve is out of the way. Who was tried before comes back in at once."""
-        tried: list[Contender] = []
+        tried: list[One] | None = None
         while (member := queue.head()) is not None:
             if not member.alive:
                 queue.drop()
@@ -98,43 +101,43 @@ class Tier:
                 stale.append(member.account)
             elif ask.tried and member.auth_index in ask.tried:
                 queue.drop()
-                tried.append(member)
+                tried = [*(tried or ()), member]
             else:
                 queue.turn()
                 break
-        for each in tried:
+        for each in tried or ():
             queue.put(each)
         return member
 
 
-class _Queue(Protocol):
+class _Queue(Protocol[One]):
     """``head`` is who is next, ``drop`` takes it out, ``turn`` says that it was picked.
 
     ``sweep`` drops the dead. ``waiting`` are all of them, as they would come.
     """
 
     def __len__(self) -> int: ...
-    def put(self, member: Contender) -> None: ...
-    def head(self) -> Contender | None: ...
+    def put(self, member: One) -> None: ...
+    def head(self) -> One | None: ...
     def drop(self) -> None: ...
     def turn(self) -> None: ...
     def sweep(self) -> None: ...
-    def waiting(self) -> Iterable[Contender]: ...
+    def waiting(self) -> Iterable[One]: ...
 
 
-class _Ring:
+class _Ring(Generic[One]):
     """One after the other."""
 
     def __init__(self) -> None:
-        self._members: deque[Contender] = deque()
+        self._members: deque[One] = deque()
 
     def __len__(self) -> int:
         return len(self._members)
 
-    def put(self, member: Contender) -> None:
+    def put(self, member: One) -> None:
         self._members.append(member)
 
-    def head(self) -> Contender | None:
+    def head(self) -> One | None:
         return self._members[0] if self._members else None
 
     def drop(self) -> None:
@@ -146,24 +149,24 @@ class _Ring:
     def sweep(self) -> None:
         self._members = deque(member for member in self._members if member.alive)
 
-    def waiting(self) -> Iterable[Contender]:
+    def waiting(self) -> Iterable[One]:
         return self._members
 
 
-class _Ranked:
+class _Ranked(Generic[One]):
     """The lowest rank serves until it is dropped."""
 
-    def __init__(self, rank: Callable[[Contender], float]) -> None:
+    def __init__(self, rank: Callable[[One], float]) -> None:
         self._rank: Final = rank
-        self._members: list[tuple[float, int, Contender]] = []
+        self._members: list[tuple[float, int, One]] = []
 
     def __len__(self) -> int:
         return len(self._members)
 
-    def put(self, member: Contender) -> None:
+    def put(self, member: One) -> None:
         heappush(self._members, (self._rank(member), next(_SEQUENCE), member))
 
-    def head(self) -> Contender | None:
+    def head(self) -> One | None:
         return self._members[0][2] if self._members else None
 
     def drop(self) -> None:
@@ -176,25 +179,25 @@ class _Ranked:
         self._members = [ranked for ranked in self._members if ranked[2].alive]
         heapify(self._members)
 
-    def waiting(self) -> Iterable[Contender]:
+    def waiting(self) -> Iterable[One]:
         return (member for _, _, member in sorted(self._members))
 
 
-class _LongestUnlimited:
+class _LongestUnlimited(Generic[One]):
     """Those that never met a limit in turn; when they are all out, the one whose limit is longest ago."""
 
     def __init__(self) -> None:
-        self._never: Final = _Ring()
-        self._limited: Final = _Ranked(lambda member: member.limited_at)
+        self._never: Final[_Ring[One]] = _Ring()
+        self._limited: Final[_Ranked[One]] = _Ranked(lambda member: member.limited_at)
 
     def __len__(self) -> int:
         return len(self._never) + len(self._limited)
 
-    def put(self, member: Contender) -> None:
+    def put(self, member: One) -> None:
         (self._limited if member.limited_at else self._never).put(member)
 
-    def head(self) -> Contender | None:
-        return self._first.head()
+    def head(self) -> One | None:
+        return self._never.head() or self._limited.head()
 
     def drop(self) -> None:
         self._first.drop()
@@ -206,15 +209,15 @@ class _LongestUnlimited:
         self._never.sweep()
         self._limited.sweep()
 
-    def waiting(self) -> Iterable[Contender]:
+    def waiting(self) -> Iterable[One]:
         return chain(self._never.waiting(), self._limited.waiting())
 
     @property
-    def _first(self) -> "_Ring | _Ranked":
+    def _first(self) -> "_Ring[One] | _Ranked[One]":
         return self._never if len(self._never) else self._limited
 
 
-class _ByWeight:
+class _ByWeight(Generic[One]):
     """In proportion to the weights, evenly spread; weight 0 gets nothing.
 
     Accounts of like weight (within a factor of two) share a ring, and the rings take turns by stride: each comes up as
@@ -222,14 +225,14 @@ class _ByWeight:
     """
 
     def __init__(self) -> None:
-        self._rings: Final[dict[int, _Share]] = {}
-        self._order: list[tuple[float, int, _Share]] = []
+        self._rings: Final[dict[int, _Share[One]]] = {}
+        self._order: list[tuple[float, int, _Share[One]]] = []
         self._reached = 0.0
 
     def __len__(self) -> int:
         return sum(len(share.slots) for share in self._rings.values())
 
-    def put(self, member: Contender) -> None:
+    def put(self, member: One) -> None:
         """Who comes in, or comes back, starts where the others are: nobody makes up for time away."""
         if not member.weight:
             return
@@ -242,13 +245,13 @@ class _ByWeight:
             share.is_queued = True
             heappush(self._order, (self._reached + 1 / share.total, size, share))
 
-    def head(self) -> Contender | None:
+    def head(self) -> One | None:
         while self._order:
             share = self._order[0][2]
             if share.slots:
                 slot = share.slots[0]
-                if slot.credit < 1:
-                    slot.credit += slot.gain
+                if slot.credit < share.unit:
+                    slot.credit += slot.weight
                 return slot.member
             heappop(self._order)
             share.is_queued = False
@@ -266,34 +269,34 @@ class _ByWeight:
         for share in self._rings.values():
             share.sweep()
 
-    def waiting(self) -> Iterable[Contender]:
+    def waiting(self) -> Iterable[One]:
         return (slot.member for _, _, share in sorted(self._order) for slot in share.slots)
 
 
 @dataclass(slots=True)
-class _Slot:
-    member: Contender
+class _Slot(Generic[One]):
+    member: One
     weight: int
-    gain: float
-    credit: float = 0.0
+    credit: int = 0
 
 
-class _Share:
-    """A ring by deficit: a visit gives an account credit by its weight, between one and two; a pick costs one.
+class _Share(Generic[One]):
+    """A ring by deficit: a visit gives an account its weight as credit; a pick costs ``unit``, the ring's least weight.
 
-    So an account is picked once or twice a visit. ``total`` is the weight in the ring, ``unit`` its least weight.
+    So an account is picked once or twice a visit. ``total`` is the weight in the ring. All are whole numbers: small
+    ones lie in one place of the memory, where a float of each account's own would have to be fetched.
     """
 
     __slots__ = ("is_queued", "slots", "total", "unit")
 
     def __init__(self, unit: int) -> None:
         self.unit: Final = unit
-        self.slots: deque[_Slot] = deque()
+        self.slots: deque[_Slot[One]] = deque()
         self.total = 0
         self.is_queued = False
 
-    def put(self, member: Contender) -> None:
-        self.slots.append(_Slot(member, member.weight, member.weight / self.unit))
+    def put(self, member: One) -> None:
+        self.slots.append(_Slot(member, member.weight))
         self.total += member.weight
 
     def drop(self) -> None:
@@ -301,8 +304,8 @@ class _Share:
 
     def turn(self) -> None:
         slot = self.slots[0]
-        slot.credit -= 1
-        if slot.credit < 1:
+        slot.credit -= self.unit
+        if slot.credit < self.unit:
             self.slots.rotate(-1)
 
     def sweep(self) -> None:
@@ -310,9 +313,13 @@ class _Share:
         self.total = sum(slot.weight for slot in self.slots)
 
 
-_QUEUES: Final[dict[Strategy, Callable[[], _Queue]]] = {
-    Strategy.ROUND_ROBIN: _Ring,
-    Strategy.WEIGHTED: _ByWeight,
-    Strategy.FILL_FIRST: lambda: _Ranked(lambda member: member.created_at),
-    Strategy.LEAST_RECENTLY_LIMITED: _LongestUnlimited,
-}
+def _queue(strategy: Strategy) -> _Queue[One]:
+    match strategy:
+        case Strategy.ROUND_ROBIN:
+            return _Ring()
+        case Strategy.WEIGHTED:
+            return _ByWeight()
+        case Strategy.FILL_FIRST:
+            return _Ranked(lambda member: member.created_at)
+        case Strategy.LEAST_RECENTLY_LIMITED:
+            return _LongestUnlimited()

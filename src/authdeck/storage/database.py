@@ -40,7 +40,7 @@ OLDEST_SQLITE: Final = (3, 37, 0)
 SECONDS_TO_WAIT_FOR_THE_LOCK: Final = 10
 SECONDS_OF_PATIENCE: Final = 1
 _AT_ONCE: Final = 1000
-_ROW: Final = re.compile(r"VALUES\s+(\([?,\s]+\))")
+_ROW: Final = re.compile(r"VALUES\s+(\(.+?\))(?=$|\s+ON CONFLICT)")
 _PARAMETERS: Final = 30_000  # of one statement; PostgreSQL takes 65,535 at most
 FEED_LOCK: Final = 0x61757468_0001
 """PostgreSQL's advisory lock under which the change feed is numbered."""
