@@ -263,6 +263,7 @@ class Built:
             forget_previews=self._batches.forget_previews,
             settle_requests=self._keeper.settle,
             prune_requests=self._keeper.prune,
+            take_over_logins=None if self._database.is_sqlite else self._logins.take_over,
             poll_changes=None if self._database.is_sqlite else self._follower.poll,
         )
 
