@@ -292,6 +292,7 @@ class Built:
             query_quota=self._scheduled_quota.run,
             deliver_notifications=self._deliverer.run,
             prune_notifications=self._deliverer.prune,
+            take_over_logins=None if self._database.is_sqlite else self._logins.take_over,
             poll_changes=None if self._database.is_sqlite else self._follower.poll,
         )
 

@@ -13,21 +13,16 @@ import pytest_asyncio
 from authdeck import tasks
 from authdeck.account import Provider
 from authdeck.candidate import Candidate
-from authdeck.directory import Directory
 from authdeck.errors import Conflict, DeckError, NotFound
 from authdeck.evidence import Action
 from authdeck.hold import Hold, Owner
 from authdeck.operations import trash
-from authdeck.operations.changes import ChangeFeed
 from authdeck.operations.desk import Desk
-from authdeck.operations.entries import Mirror
 from authdeck.operations.import_files import Source, import_files
 from authdeck.operations.keyring import open_vault
 from authdeck.operations.log_in import Logins
 from authdeck.operations.login_beginning import Beginner
 from authdeck.operations.login_now import LoginNow
-from authdeck.pool import Pool
-from authdeck.providers import PROVIDERS
 from authdeck.providers.signing_in import Way
 from authdeck.settings import load
 from authdeck.simulator import Account, Simulator
@@ -38,40 +33,16 @@ from authdeck.storage.tables import candidates
 from authdeck.storage.tables import logins as table
 from authdeck.storage.writing import evidence as evidence_writes
 from authdeck.storage.writing import holds as hold_writes
-from authdeck.upstream.calls import Calls
-from authdeck.upstream.origins import Origins
-from authdeck.upstream.sessions import Sessions
 from authdeck.vault.keys import create_key_file
 from fakes.clock import SetClock
 from fakes.people import ANN, BOB
 from fakes.ports import FakePorts
-from fakes.sign_ins import came_back, providers
+from fakes.sign_ins import Pauses, came_back, desk_at, until
 
 HERE = Beginner(ANN, "session-of-ann")
 THERE = Beginner(BOB, "session-of-bob")
 BROWSERS = ("codex", "claude", "antigravity")
 DEVICES = ("codex", "kimi", "xai")
-
-
-class Pauses:
-    """Waits of the polling: each ends when the test says so, and moves the clock as far."""
-
-    def __init__(self, clock: SetClock) -> None:
-        self._clock = clock
-        self._turns: asyncio.Queue[float] = asyncio.Queue()
-        self._go = asyncio.Semaphore(0)
-
-    async def __call__(self, seconds: float) -> None:
-        self._turns.put_nowait(seconds)
-        await self._go.acquire()
-        self._clock.move(seconds=seconds)
-
-    async def next(self) -> float:
-        """How long it waits now."""
-        return await asyncio.wait_for(self._turns.get(), 10)
-
-    def go(self) -> None:
-        self._go.release()
 
 
 @pytest.fixture
@@ -82,15 +53,10 @@ def simulator(clock: SetClock):
 
 @pytest_asyncio.fixture
 async def desk(database: Database, clock: SetClock, tmp_path: Path, simulator: Simulator) -> AsyncIterator[Desk]:
-    """A desk whose providers are the simulated ones."""
-    settings = load({"AUTHDECK_HOME": str(tmp_path)}, providers=providers(simulator))
-    sessions = Sessions(Origins(settings.providers, own_host=settings.host, own_port=settings.port))
     create_key_file(tmp_path / "master.key")
-    vault = open_vault(database, settings, clock)
-    made = Desk(settings, clock, "b" * 32, database, vault, ChangeFeed(), Directory(), Calls(sessions))
-    await Mirror(made, Pool(lambda account: PROVIDERS[account.provider].routes(account.kind))).load()
-    yield made
-    await sessions.close()
+    vault = open_vault(database, load({"AUTHDECK_HOME": str(tmp_path)}), clock)
+    async with desk_at(simulator, database, vault, clock, tmp_path) as made:
+        yield made
 
 
 @pytest.fixture
@@ -129,7 +95,6 @@ async def stored(desk: Desk, auth_index: str):
 
 
 async def nothing_saved(desk: Desk) -> bool:
-    await asyncio.sleep(0)
     return not list(desk.directory.entries())
 
 
@@ -265,8 +230,7 @@ async def test_where_nobody_can_tell_a_person_says_that_it_is_the_expected_one(d
     now = await logins.begin("kimi", HERE, expected=index)
     await pauses.next()
     pauses.go()
-    while (now := await logins.get(now.id, HERE)).status == "pending":  # noqa: ASYNC110 - a choice ends no stream
-        await asyncio.sleep(0.01)
+    now = await until(logins, now.id, HERE, "choosing")
     assert (now.reason, now.choices) == ("identity_unproven", ("expected", "new"))
 
     done = await logins.choose(now.id, "expected", HERE)
@@ -396,11 +360,10 @@ async def test_declined_on_the_device(logins, simulator, pauses, provider):
     assert (after.status, after.error[0]) == ("failed", "login_denied")
 
 
-async def test_the_devices_code_ran_out(logins, simulator, pauses, clock):
+async def test_the_devices_code_ran_out(logins, simulator, pauses):
     now = await logins.begin("xai", HERE)
     await pauses.next()
-    for device in simulator.world._devices.values():
-        device.ends = clock.now()
+    simulator.world.end_devices()
     pauses.go()
 
     assert (await ended(logins, now.id)).error[0] == "device_code_expired"
@@ -410,7 +373,7 @@ async def test_a_refused_code_is_a_failure_and_names_no_secret(desk, logins, sim
     simulator.approve(simulator.account("codex", "ann@example.com"))
     now = await logins.begin("codex", HERE)
     url = await came_back(now.url)
-    simulator.world._codes.clear()
+    simulator.world.forget_codes()
 
     after = await logins.call_back(now.id, url, HERE)
 
@@ -430,16 +393,15 @@ async def test_a_restart_keeps_pending_logins_and_gives_up_half_exchanged_ones(d
     await pauses.next()
     await logins.close()
 
-    after = Logins(desk, FakePorts(), Pauses(clock))
+    after = Logins(desk, ports := FakePorts(), waits := Pauses(clock))
     await after.start()
+    assert ports.open_now == {browser.port}
     simulator.approve(ann)
     assert (await after.call_back(browser.id, await came_back(browser.url), HERE)).status == "done"
-    if not desk.database.is_sqlite:
-        return  # other processes may be at the rest
     assert (await after.get(lost.id, HERE)).error[0] == "login_interrupted"
     simulator.approve(bob)
-    await after._pause.next()
-    after._pause.go()
+    await waits.next()
+    waits.go()
     assert (await ended(after, device.id)).status == "done"
     await after.close()
 

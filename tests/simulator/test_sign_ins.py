@@ -36,6 +36,7 @@ def address(path, **other):
 def grant(provider, code, verifier=VERIFIER, **other):
     client_id, redirect_uri = CLIENTS[provider]
     given = {"grant_type": "authorization_code", "code": code, "code_verifier": verifier}
+    given |= {"state": "st_FAKE"} if provider == "claude" else {}
     return {**given, "client_id": client_id, "redirect_uri": redirect_uri, **other}
 
 
@@ -78,6 +79,15 @@ def test_a_code_is_bound_to_client_and_redirect(simulator, client, wrong):
     code = sign_in(client, authorize)["code"][0]
 
     assert client.ask("POST", token, grant("codex", code, **{wrong: "eve"})).status == 400
+
+
+@pytest.mark.parametrize("state", ["st_FAKE_of_eve", ""])
+def test_claude_wants_the_state_again(simulator, client, state):
+    simulator.approve(simulator.account("claude", "ann@example.com"))
+    authorize, token = BROWSERS["claude"]
+    code = sign_in(client, authorize)["code"][0]
+
+    assert client.ask("POST", token, grant("claude", code, state=state)).status == 400
 
 
 @pytest.mark.parametrize("wrong", ["client_id", "redirect_uri", "response_type", "code_challenge_method", "state"])

@@ -6,6 +6,7 @@ import typer
 
 from authdeck.cli import account_filters as filters
 from authdeck.cli import show
+from authdeck.cli.login import SIGN_IN, hint_at_sign_in
 from authdeck.cli.management import management, segment
 from authdeck.cli.show import AsJson
 
@@ -94,12 +95,16 @@ def why(
         raise typer.BadParameter("Name the --route too, such as responses: who serves a model depends on it.")
     with management() as api:
         found = api.get(f"/accounts/{segment(name)}/reasons", {"route": route, "model": model})
+        needs_one = any(reason["clear"] == SIGN_IN for reason in found["items"])
+        account = api.get(f"/accounts/{segment(name)}") if needs_one else None
     if json:
         show.as_json(found)
     elif not found["items"]:
         typer.echo("Nothing stands in the way: it serves.")
     else:
         _tell_reasons(found["items"])
+        if account is not None:
+            hint_at_sign_in(account, found["items"])
 
 
 @app.command("show")
@@ -416,6 +421,7 @@ def _describe(account: dict[str, Any]) -> None:
     if account["reasons"]:
         typer.echo("\nNot used because:")
     _tell_reasons(account["reasons"])
+    hint_at_sign_in(account, account["reasons"])
 
 
 def _tell_reasons(reasons: list[dict[str, Any]]) -> None:

@@ -3,6 +3,7 @@
 import os
 import sys
 import webbrowser
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Final
 
 import typer
@@ -20,6 +21,17 @@ _OUTCOMES: Final = {
     "updated": "Signed in. The account has new tokens; its settings and history stay.",
     "unchanged": "Signed in. The account had these tokens already.",
 }
+
+
+SIGN_IN: Final = "sign_in_again"
+"""What clears a reason that a new sign-in ends."""
+
+
+def hint_at_sign_in(account: Mapping[str, Any], reasons: Iterable[Mapping[str, Any]]) -> None:
+    """Say how to sign in again where that ends one of the reasons."""
+    is_sign_in = account["kind"] == "oauth" and any(reason["clear"] == SIGN_IN for reason in reasons)
+    if is_sign_in:
+        typer.echo(f"\nSign in again: authdeck login {account['provider']} --account {account['auth_index']}")
 
 
 def login(

@@ -12,7 +12,8 @@ Work = Callable[[], Awaitable[object]]
 class Chores:
     """What the timetable calls, handed in by whoever wires the server. ``None`` where it does not apply.
 
-    ``poll_changes`` reads what other processes changed; only PostgreSQL has other processes.
+    ``poll_changes`` reads what other processes changed, ``take_over_logins`` goes on where one of them ended; only
+    PostgreSQL has other processes.
     """
 
     prune_changes: Work
@@ -35,6 +36,7 @@ class Chores:
     query_quota: Work
     deliver_notifications: Work
     prune_notifications: Work
+    take_over_logins: Work | None = None
     poll_changes: Work | None = None
 
 
@@ -62,6 +64,8 @@ def timetable(chores: Chores) -> list[Job]:
         Job("deliver-notifications", 2, chores.deliver_notifications),  # at once, for people; a look costs one query
         Job("prune-notifications", 6 * 3600, chores.prune_notifications),  # what is kept is counted in days
     ]
+    if chores.take_over_logins is not None:
+        jobs.append(Job("take-over-logins", 5, chores.take_over_logins))  # a device login lasts minutes
     if chores.poll_changes is not None:
         jobs.append(Job("poll-changes", 0.5, chores.poll_changes))  # elsewhere in force within 1 s
     return jobs

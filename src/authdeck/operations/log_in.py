@@ -17,16 +17,16 @@ from authdeck.account import Provider
 from authdeck.acts import Act
 from authdeck.credential import Draft
 from authdeck.errors import Conflict, DeckError, NotFound
-from authdeck.exchange import Outgoing, Reply
-from authdeck.operations import call_backs, login_beginning, login_storing, seals
+from authdeck.exchange import Outgoing
+from authdeck.operations import call_backs, login_beginning, login_calls, login_storing, login_turns, seals
 from authdeck.operations.call_backs import CallBack
 from authdeck.operations.desk import Desk
 from authdeck.operations.login_beginning import Beginner, session_of, state_hash, unreachable
 from authdeck.operations.login_now import LoginNow, login_of, shown
 from authdeck.operations.login_storing import SignedIn
-from authdeck.operations.login_waiting import Pause, Ports, Waiting, decided
+from authdeck.operations.login_waiting import Pause, Ports, Waiting
 from authdeck.operations.records import changed, record
-from authdeck.providers.signing_in import DeviceCode, Grant, Login, Polled, Step, Way
+from authdeck.providers.signing_in import Grant, Login, Polled, Step, Way
 from authdeck.storage.database import ReadConnection, WriteConnection
 from authdeck.storage.reading import accounts, logins
 from authdeck.storage.reading.logins import OPEN, StoredLogin
@@ -46,15 +46,34 @@ class Logins:
         self._pause: Final = pause
 
     async def start(self) -> None:
-        """Go on with what a former process began; what it was exchanging is lost, and says so."""
+        """Go on with what a former process began, and open the ports that its browsers come back to."""
         self._desk.feed.subscribe(CHANGE, self._saw)
-        if not self._desk.database.is_sqlite:
-            return  # another process may be at it; one that died lets its logins run out
+        await self.take_over()
         for login in await self._desk.read(logins.open_ones):
+            if login.status == "pending" and login.outcome["way"] == Way.BROWSER.value:
+                await self._go_on(login)
+
+    async def take_over(self) -> None:
+        """For the timetable: poll devices that nobody polls; an exchange that nobody ends is lost, and told."""
+        for login in await self._desk.read(self._left_alone):
             if login.status == "exchanging":
                 await self._fail(login.id, DeckError("login_interrupted"))
-            elif login.status == "pending":
+            else:
                 await self._go_on(login)
+
+    def _left_alone(self, connection: ReadConnection) -> list[StoredLogin]:
+        return [login for login in logins.open_ones(connection) if self._is_left_alone(connection, login)]
+
+    def _is_left_alone(self, connection: ReadConnection, login: StoredLogin) -> bool:
+        if login.status == "exchanging":
+            return not login_turns.is_exchanged(connection, login.id)
+        is_device = login.status == "pending" and login.outcome["way"] == Way.DEVICE.value
+        return (
+            is_device
+            and not self._waiting.is_polling(login.id)
+            and login.expires_at > self._desk.now()
+            and not login_turns.is_polled(connection, login.id)
+        )
 
     async def close(self) -> None:
         await self._waiting.close()
@@ -188,10 +207,9 @@ class Logins:
         """Spend the state, then exchange the code. Who asked may leave: it goes on."""
         kept, described = self._sealed(login), login_of(login.provider)[1]
         assert described.browser is not None
-        now = self._desk.now()
-        move = partial(writing.move, login_id=login.id, status="exchanging", among=("pending",), at=now)
-        if not await self._desk.write(move):
-            raise Conflict("login_not_pending", problem="expired" if login.expires_at <= now else "exchanging")
+        if not await login_turns.begin_exchange(self._desk, login):
+            is_over = login.expires_at <= self._desk.now()
+            raise Conflict("login_not_pending", problem="expired" if is_over else "exchanging")
         if back.error:
             code = "login_denied" if back.error == "access_denied" else "login_refused"
             await self._fail(login.id, DeckError(code, problem="error_in_call_back"))
@@ -202,7 +220,7 @@ class Logins:
 
     async def _exchange(self, login: StoredLogin, described: Login, outgoing: Outgoing) -> None:
         try:
-            reply = await self._desk.calls.send(outgoing)
+            reply = await login_calls.send(self._desk, login.expected, outgoing)
             await self._take(login, described, described.read_tokens(reply, self._desk.now()))
         except UpstreamFailure as failure:
             await self._fail(login.id, unreachable(failure))
@@ -211,18 +229,9 @@ class Logins:
 
     async def _take(self, login: StoredLogin, described: Login, tokens: Mapping[str, Any]) -> None:
         """Tokens came: ask whose they are, then store them where they belong."""
-        document = dict(tokens)
-        for lookup in described.lookups:
-            document |= lookup.read(await self._asked(lookup.ask(document, self._desk.settings.providers)))
+        document = await login_calls.looked_up(self._desk, login.expected, described, tokens, self._pause)
         draft = login_storing.draft_of(self._desk, login.provider, document)
         await self._store(login, draft, document, None)
-
-    async def _asked(self, outgoing: Outgoing) -> Reply:
-        """Whose tokens they are is good to know, and no reason to lose them."""
-        try:
-            return await self._desk.calls.send(outgoing)
-        except UpstreamFailure:
-            return Reply(503, {}, b"")
 
     async def _store(self, login: StoredLogin, draft: Draft, document: Mapping[str, Any], choice: str | None) -> None:
         """In one transaction with the login's end: what was cancelled meanwhile stores nothing.
@@ -271,8 +280,8 @@ class Logins:
 
     async def _poll(self, login: StoredLogin, described: Login) -> None:
         assert described.device is not None
-        code = DeviceCode(**self._sealed(login)["device"])
-        polled = await decided(self._desk, described.device, code, login.expires_at, self._pause)
+        kept = self._sealed(login)["device"]
+        polled = await login_turns.polled(self._desk, login, described.device, kept, self._pause)
         if polled is None:
             return
         if polled.step is Step.REFUSED:
@@ -282,9 +291,7 @@ class Logins:
 
     async def _approved(self, login: StoredLogin, described: Login, polled: Polled) -> None:
         assert described.device is not None
-        now = self._desk.now()
-        move = partial(writing.move, login_id=login.id, status="exchanging", among=("pending",), at=now)
-        if not await self._desk.write(move):
+        if not await login_turns.begin_exchange(self._desk, login):
             return
         if polled.grant is not None and described.device.exchange is not None:
             outgoing = described.device.exchange(self._desk.settings.providers, polled.grant)

@@ -12,7 +12,7 @@ from authdeck.access import Actor
 from authdeck.account import Provider
 from authdeck.acts import Act
 from authdeck.errors import DeckError
-from authdeck.operations import seals
+from authdeck.operations import login_calls, seals
 from authdeck.operations.desk import Desk
 from authdeck.operations.records import record
 from authdeck.providers.signing_in import Login, Way, challenge
@@ -49,7 +49,7 @@ async def on_device(
     assert login.device is not None
     settings = desk.settings.providers
     try:
-        reply = await desk.calls.send(login.device.begin(settings))
+        reply = await login_calls.send(desk, expected, login.device.begin(settings))
     except UpstreamFailure as failure:
         raise unreachable(failure) from None
     code = login.device.read_begin(reply, settings)
@@ -100,4 +100,4 @@ def state_hash(desk: Desk, state: str) -> str:
 
 def unreachable(failure: UpstreamFailure) -> DeckError:
     """What a person is told of a provider that does not answer."""
-    return DeckError("loginunreachable", status=502, problem=failure.code)
+    return DeckError("login_unreachable", status=502, problem=failure.code)

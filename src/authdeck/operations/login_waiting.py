@@ -4,14 +4,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
 from typing import Any, Final, Protocol
 
 from authdeck import tasks
-from authdeck.errors import DeckError
-from authdeck.operations.desk import Desk
-from authdeck.providers.signing_in import DeviceCode, DeviceLogin, Polled, Step
-from authdeck.upstream.failures import UpstreamFailure
+from authdeck.providers.signing_in import DeviceCode, Polled, Step
 
 SLOWER: Final = 5
 """Seconds that ``slow_down`` adds to the interval (RFC 8628 §3.5)."""
@@ -51,11 +47,16 @@ class Waiting:
     def poll(self, login_id: str, work: Coroutine[Any, Any, None]) -> None:
         self._polling[login_id] = tasks.start(work, name="poll a device login")
 
+    def is_polling(self, login_id: str) -> bool:
+        task = self._polling.get(login_id)
+        return task is not None and not task.done()
+
     async def let_go(self, login_id: str) -> None:
         """It waits no more."""
         task = self._polling.pop(login_id, None)
         if task is not None and task is not asyncio.current_task():
             task.cancel()
+            await asyncio.gather(task, return_exceptions=True)  # it gives its lease back
         async with self._opening:
             port = self._listening.pop(login_id, None)
             if port is not None and port not in self._listening.values():
@@ -84,23 +85,16 @@ class Waiting:
             self.wake(login_id)
 
 
-async def decided(desk: Desk, device: DeviceLogin, code: DeviceCode, until: datetime, pause: Pause) -> Polled | None:
-    """Poll until it is approved or refused; ``None`` where time ran out first. The interval is the provider's."""
-    while desk.now() < until:
+async def decided(
+    code: DeviceCode, turn: Callable[[DeviceCode], Awaitable[Polled | None]], pause: Pause
+) -> Polled | None:
+    """Poll until it is approved or refused; ``None`` where ``turn`` ended it. The interval is the provider's."""
+    while True:
         await pause(code.interval)
-        polled = await _poll_once(desk, device, code)
+        polled = await turn(code)
+        if polled is None:
+            return None
         if polled.step is Step.SLOW_DOWN:
             code = replace(code, interval=code.interval + SLOWER)
         elif polled.step is not Step.PENDING:
             return polled
-    return None
-
-
-async def _poll_once(desk: Desk, device: DeviceLogin, code: DeviceCode) -> Polled:
-    try:
-        reply = await desk.calls.send(device.poll(desk.settings.providers, code))
-        return device.read_poll(reply, desk.now())
-    except UpstreamFailure:
-        return Polled(Step.PENDING)
-    except DeckError as error:
-        return Polled(Step.REFUSED, error.code)

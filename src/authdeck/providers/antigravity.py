@@ -126,6 +126,10 @@ def _with_project(body: bytes, project: str, *, is_needed: bool) -> bytes | None
 _REDIRECT: Final = "http://localhost:51121/oauth-callback"
 _SCOPES: Final = ("cloud-platform", "userinfo.email", "userinfo.profile", "cclog", "experimentsandconfigs")
 _NEEDED: Final = ("CLIENT_ID", "CLIENT_SECRET")
+_ABOUT: Final = {"ideType": "IDE_UNSPECIFIED", "platform": "PLATFORM_UNSPECIFIED", "pluginType": "GEMINI"}
+_TIER: Final = "onboarding_tier"
+_FREE: Final = "free-tier"
+_ONBOARDING_TURNS: Final = 5
 
 
 def _authorize(settings: Providers, state: str, challenge: str) -> str:
@@ -168,13 +172,49 @@ def _read_user(reply: Reply) -> Mapping[str, Any]:
 
 
 def _ask_project(document: Mapping[str, Any], settings: Providers) -> Outgoing:
-    url = f"{addresses.base(settings.antigravity.api_url)}/v1internal:loadCodeAssist"
-    about = {"metadata": {"ideType": "IDE_UNSPECIFIED", "platform": "PLATFORM_UNSPECIFIED", "pluginType": "GEMINI"}}
-    return signing_in.with_token("POST", url, document, about)
+    return _ask_assist(document, settings, "loadCodeAssist", {"metadata": _ABOUT})
 
 
 def _read_project(reply: Reply) -> Mapping[str, Any]:
-    said = signing_in.read_object(reply).get("cloudaicompanionProject")
+    """The project; for a user who has none yet, the tier that Code Assist would begin with."""
+    answer = signing_in.read_object(reply)
+    if not answer:
+        return {}
+    return _project_of(answer) or {_TIER: _first_tier(answer)}
+
+
+def _first_tier(answer: Mapping[str, Any]) -> str:
+    given = answer.get("allowedTiers")
+    offered = given if isinstance(given, list) else []
+    tiers = [tier for tier in offered if isinstance(tier, dict) and fields.text(tier, "id")]
+    usual = [tier for tier in tiers if tier.get("isDefault") is True]
+    return next((str(tier["id"]) for tier in (*usual, *tiers)), _FREE)
+
+
+def _ask_onboarding(document: Mapping[str, Any], settings: Providers) -> Outgoing | None:
+    """Begin with Code Assist, as its own client does at a user's first sign-in; asked again, it says how far it is."""
+    tier = document.get(_TIER)
+    if tier is None or document.get("project_id"):
+        return None
+    return _ask_assist(document, settings, "onboardUser", {"tierId": tier, "metadata": _ABOUT})
+
+
+def _read_onboarding(reply: Reply) -> Mapping[str, Any]:
+    """A long-running operation: ``{done, response: {cloudaicompanionProject}}``. A refusal is not asked again."""
+    answer = signing_in.read_object(reply)
+    if not answer:
+        return {_TIER: None}
+    response = answer.get("response")
+    return _project_of(response) if answer.get("done") is True and isinstance(response, dict) else {}
+
+
+def _ask_assist(document: Mapping[str, Any], settings: Providers, action: str, body: Mapping[str, Any]) -> Outgoing:
+    url = f"{addresses.base(settings.antigravity.api_url)}/v1internal:{action}"
+    return signing_in.with_token("POST", url, document, body)
+
+
+def _project_of(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    said = answer.get("cloudaicompanionProject")
     project = said if isinstance(said, str) else fields.text(said, "id") if isinstance(said, dict) else None
     return {"project_id": project} if project else {}
 
@@ -187,6 +227,11 @@ def _missing(settings: Providers) -> tuple[str, ...]:
 
 LOGIN: Final = signing_in.Login(
     browser=signing_in.BrowserLogin(_REDIRECT, _authorize, _exchange),
-    lookups=(signing_in.Lookup(_ask_user, _read_user), signing_in.Lookup(_ask_project, _read_project)),
+    lookups=(
+        signing_in.Lookup(_ask_user, _read_user),
+        signing_in.Lookup(_ask_project, _read_project),
+        signing_in.Lookup(_ask_onboarding, _read_onboarding, _ONBOARDING_TURNS),
+    ),
+    passing=frozenset({_TIER}),
     missing=_missing,
 )

@@ -103,10 +103,14 @@ class DeviceLogin:
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """A question asked with the new token: whose it is. ``read`` gives fields of the auth file; none for a failure."""
+    """A question asked with the new token: whose it is. ``read`` gives fields of the auth file; none for a failure.
 
-    ask: Callable[[Mapping[str, Any], Providers], Outgoing]
+    It is asked ``turns`` times, two seconds apart, or until ``ask`` has nothing to ask any more (``None``).
+    """
+
+    ask: Callable[[Mapping[str, Any], Providers], Outgoing | None]
     read: Callable[[Reply], Mapping[str, Any]]
+    turns: int = 1
 
 
 def read_tokens(reply: Reply, now: datetime) -> Mapping[str, Any]:
@@ -123,12 +127,16 @@ def read_tokens(reply: Reply, now: datetime) -> Mapping[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """A provider's sign-in. ``missing`` names the settings without which it can't begin."""
+    """A provider's sign-in. ``missing`` names the settings without which it can't begin.
+
+    ``passing`` are fields that look-ups hand to one another and that are no part of the auth file.
+    """
 
     browser: BrowserLogin | None = None
     device: DeviceLogin | None = None
     read_tokens: Callable[[Reply, datetime], Mapping[str, Any]] = read_tokens
     lookups: tuple[Lookup, ...] = ()
+    passing: frozenset[str] = frozenset()
     missing: Callable[[Providers], tuple[str, ...]] = lambda _settings: ()
 
     @property

@@ -30,6 +30,9 @@ CLIENTS: Final = {
 }
 """The one client that each provider knows, and where it leads its browsers back to."""
 
+WANTS_STATE: Final = frozenset({"claude"})
+"""Providers whose exchange has to name the state too."""
+
 INTERVAL: Final = timedelta(seconds=5)
 DEVICE_LIFE: Final = timedelta(minutes=15)
 
@@ -46,11 +49,12 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A one-time code, bound to the PKCE challenge (S256) and the redirect that it was asked with."""
+    """A one-time code, bound to the PKCE challenge (S256), the redirect and the state that it was asked with."""
 
     account: Account
     challenge: str
     redirect_uri: str
+    state: str
 
 
 @dataclass
@@ -67,6 +71,7 @@ class World:
     faults: Faults = field(default_factory=Faults)
     signing_in: dict[str, Account] = field(default_factory=dict)
     denying: set[str] = field(default_factory=set)
+    onboarding: set[str] = field(default_factory=set)
     _codes: dict[str, Code] = field(default_factory=dict)
     _devices: dict[str, Device] = field(default_factory=dict)
     _numbers: "count[int]" = field(default_factory=lambda: count(1))
@@ -109,11 +114,20 @@ class World:
             return None
         return self.accounts.by_identity(provider, NEWCOMER) or self.accounts.add(provider, NEWCOMER)
 
-    def authorization_code(self, account: Account, challenge: str, redirect_uri: str) -> str:
+    def authorization_code(self, account: Account, challenge: str, redirect_uri: str, state: str = "") -> str:
         """A one-time code for the account."""
         code = f"code_FAKE_{self.number()}"
-        self._codes[code] = Code(account, challenge, redirect_uri)
+        self._codes[code] = Code(account, challenge, redirect_uri, state)
         return code
+
+    def forget_codes(self) -> None:
+        """No code that was handed out counts any more."""
+        self._codes.clear()
+
+    def end_devices(self) -> None:
+        """Every device code that was handed out has run out."""
+        for device in self._devices.values():
+            device.ends = self.clock.now()
 
     def redeem(self, provider: str, given: Mapping[str, Any]) -> Account:
         """The account of a code, spent by this. Raises ``Refused`` unless client, redirect and verifier fit."""
@@ -124,6 +138,8 @@ class World:
             raise self.refused(f"{provider}_oauth", 400, "the code is not known")
         if given.get("redirect_uri") != code.redirect_uri:
             raise self.refused(f"{provider}_oauth", 400, "the redirect differs")
+        if provider in WANTS_STATE and given.get("state") != code.state:
+            raise self.refused(f"{provider}_oauth", 400, "the state differs")
         if code.challenge != pkce_challenge(str(given.get("code_verifier") or "")):
             raise self.refused(f"{provider}_oauth", 400, "the code verifier does not match")
         self.accounts.sign_in(code.account)
@@ -201,7 +217,7 @@ def authorize(provider: str) -> Callable[[World, Asked, Account | None], Answer]
             return Answer(302, {"location": f"{redirect_uri}?{back}"})
         if (account := world.someone(provider)) is None:
             return Answer(403, {"content-type": "text/plain"}, b"Nobody is about to sign in here.")
-        code = world.authorization_code(account, asked.query["code_challenge"], redirect_uri)
+        code = world.authorization_code(account, asked.query["code_challenge"], redirect_uri, asked.query["state"])
         back = urlencode({"code": code, "state": asked.query["state"]})
         return Answer(302, {"location": f"{redirect_uri}?{back}"})
 

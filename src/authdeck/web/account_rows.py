@@ -11,6 +11,7 @@ from authdeck.directory import Directory
 from authdeck.entry import Entry
 from authdeck.health import Health
 from authdeck.hold import Hold, Reason
+from authdeck.operations.login_now import offered
 from authdeck.quota import Window
 from authdeck.web import quota_lines
 from authdeck.web.activity import Activity
@@ -67,11 +68,8 @@ class Fix:
     href: str
 
 
-_FIXES: Final[Mapping[str, Fix]] = {
-    "sign_in_again": Fix("fix.sign_in_again", "/import"),
-    "acknowledge_terms": Fix("fix.acknowledge_terms", "/settings/terms"),
-}
-"""By what clears the first reason. Enabling is the switch beside it, and waiting is nothing to do."""
+SIGN_INS: Final = frozenset(provider.value for provider in offered())
+"""Providers that people can sign in at; the others' auth files are imported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +102,15 @@ class AccountRow:
         return f"/auth-files/{self.index}"
 
     @property
+    def sign_in(self) -> str | None:
+        return sign_in_at(self.account)
+
+    @property
+    def needs_sign_in(self) -> bool:
+        """Whether that is among what ends its reasons."""
+        return any(each.reason.clear == "sign_in_again" for each in self.reasons)
+
+    @property
     def element(self) -> str:
         return f"row-{self.index}"
 
@@ -126,9 +133,25 @@ def row(
         reasons=reasons,
         short=_window_short(entry, now, prefs) or _short(account, reasons, now, prefs),
         activity=activity,
-        fix=_FIXES.get(found[0].clear) if found else None,
+        fix=_fix(account, found[0].clear) if found else None,
         quota=quota_lines.lines(entry.windows, now, prefs),
     )
+
+
+def sign_in_at(account: Account) -> str | None:
+    """Where somebody signs in again for the account; ``None`` where its provider has no sign-in."""
+    may = account.kind is Kind.OAUTH and account.provider.value in SIGN_INS
+    return f"/oauth-login?account={account.auth_index}" if may else None
+
+
+def _fix(account: Account, clear: str) -> Fix | None:
+    """By what clears the first reason. Enabling is the switch beside it, and waiting is nothing to do."""
+    if clear == "acknowledge_terms":
+        return Fix("fix.acknowledge_terms", "/settings/terms")
+    if clear != "sign_in_again":
+        return None
+    href = sign_in_at(account)
+    return Fix("fix.import_again", "/import") if href is None else Fix("fix.sign_in_again", href)
 
 
 def shown(reason: Reason, locale: str) -> ShownReason:

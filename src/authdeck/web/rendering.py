@@ -17,7 +17,6 @@ from authdeck.access import Actor, Role
 from authdeck.clock import Clock
 from authdeck.gate import csrf
 from authdeck.gate.visits import visit_of
-from authdeck.operations.login_now import offered
 from authdeck.web import account_rows, batch_forms, toasts
 from authdeck.web.addresses import here
 from authdeck.web.masking import masked
@@ -166,7 +165,6 @@ def _words(locale: str, statics: Statics) -> Mapping[str, Any]:
         "word": lambda code, **params: wording.sentence(code, params, locale),
         "say": lambda code, params=None: wording.sentence(code, params, locale),
         "names": account_rows.NAMES,
-        "sign_ins": frozenset(provider.value for provider in offered()),
         "letters": account_rows.LETTERS,
         "tones": account_rows.TONES,
         "glyphs": account_rows.GLYPHS,

@@ -41,8 +41,22 @@ def _generate(world: World, asked: Asked, account: Account | None) -> Answer:
 
 def _assist(_world: World, _asked: Asked, account: Account | None) -> Answer:
     assert account is not None
+    if not account.project_id:
+        return json_answer({"allowedTiers": [{"id": "standard-tier"}, {"id": "free-tier", "isDefault": True}]})
     tier = {"id": "g1-pro-tier", "name": "Pro"} if account.plan == "pro" else {"id": "free-tier", "name": "Free"}
     return json_answer({"cloudaicompanionProject": account.project_id, "currentTier": tier})
+
+
+def _onboard(world: World, asked: Asked, account: Account | None) -> Answer:
+    """The project is there when it is asked for the second time."""
+    assert account is not None
+    if asked.document.get("tierId") != "free-tier":
+        raise world.refused("google", 400)
+    if account.identity not in world.onboarding:
+        world.onboarding.add(account.identity)
+        return json_answer({"name": "operations/FAKE", "done": False})
+    account.project_id = f"fake-project-{account.name}"
+    return json_answer({"done": True, "response": {"cloudaicompanionProject": {"id": account.project_id}}})
 
 
 def _quota(world: World, _asked: Asked, account: Account | None) -> Answer:
@@ -105,6 +119,7 @@ ENDPOINTS: Final = (
         _who,
     ),
     Endpoint("POST", rf"{_API}loadCodeAssist", "google", _assist, _who),
+    Endpoint("POST", rf"{_API}onboardUser", "google", _onboard, _who),
     Endpoint("POST", rf"{_API}retrieveUserQuotaSummary", "google", _quota, _who),
     Endpoint("POST", rf"{_API}fetchAvailableModels", "google", _models, _who),
     Endpoint("GET", r"/google/authorize", "antigravity_oauth", authorize("antigravity")),

@@ -24,7 +24,10 @@ from authdeck.operations.login_storing import NEAR
 from authdeck.operations.send_one import suggested_model
 from authdeck.providers.signing_in import Way
 from authdeck.storage.reading import logins as reading
+from authdeck.storage.reading import requests
+from authdeck.web import request_rows
 from authdeck.web.masking import masked
+from authdeck.web.request_rows import RequestRow
 from authdeck.web.room import Room, room_of
 
 PATH: Final = "/oauth-login"
@@ -62,13 +65,13 @@ async def index(request: Request) -> Response:
 async def begin(request: Request) -> Response:
     room, said = room_of(request), await request.form()
     way, account = str(said.get("way", "")), str(said.get("account", ""))[:200]
+    expected = by_name(room.desk, account).account.auth_index if account else None
     try:
-        expected = by_name(room.desk, account).account.auth_index if account else None
         now = await room.logins.begin(
             str(said.get("provider", "")), beginner_of(request), way=_way(way), expected=expected
         )
     except DeckError as error:
-        return await _page(request, error=error)
+        return await _page(request, error=error, account=expected or "")
     return RedirectResponse(f"{PATH}/{now.id}", 303)
 
 
@@ -131,7 +134,7 @@ def _way(said: str) -> Way | None:
     return next((way for way in Way if way.value == said), None)
 
 
-async def _page(request: Request, error: DeckError | None = None) -> Response:
+async def _page(request: Request, error: DeckError | None = None, account: str = "") -> Response:
     room = room_of(request)
     return room.pages.answer(
         request,
@@ -141,7 +144,7 @@ async def _page(request: Request, error: DeckError | None = None) -> Response:
         now_shown=None,
         waiting=[now for now in await room.logins.mine(beginner_of(request)) if not now.has_ended],
         error=_sentence(request, error),
-        **await _around(request),
+        **await _around(request, account),
     )
 
 
@@ -159,6 +162,7 @@ async def _one(request: Request, now: LoginNow, error: DeckError | None = None) 
         labels=_labels(request, now),
         qr=_qr(now.direct or now.page or "") if now.user_code else None,
         brought=found.account if found is not None and now.status == "done" else None,
+        sent=await _sent(request) if found is not None else None,
         suggested=(suggested_model(room.desk, found.account) or "") if found is not None else "",
         waiting=[],
         error=_sentence(request, error),
@@ -166,10 +170,19 @@ async def _one(request: Request, now: LoginNow, error: DeckError | None = None) 
     )
 
 
-async def _around(request: Request) -> Mapping[str, Any]:
+async def _sent(request: Request) -> RequestRow | None:
+    """The request that was sent from this page, as Monitoring has it. ``None``: none, or not written down yet."""
+    room, sent = room_of(request), request.query_params.get("request", "")
+    if not sent:
+        return None
+    event = await room.monitoring.read(lambda connection: requests.by_id(connection, sent))
+    return None if event is None else request_rows.row(event, room.pages.preferences(request))
+
+
+async def _around(request: Request, account: str = "") -> Mapping[str, Any]:
     """The providers, whom a sign-in is for, and what was finished today."""
     room = room_of(request)
-    account = request.query_params.get("account", "")[:200]
+    account = account or request.query_params.get("account", "")[:200]
     expected = by_name(room.desk, account).account if account else None
     providers = room.desk.settings.providers
     cards = [Card(provider, login.ways, login.missing(providers)) for provider, login in offered().items()]

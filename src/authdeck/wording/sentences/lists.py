@@ -32,7 +32,8 @@ SENTENCES: dict[str, str] = {
     "locked.true": "Locked",
     "locked.false": "Not locked",
     # A row
-    "fix.sign_in_again": "Bring a fresh sign-in",
+    "fix.sign_in_again": "Sign in again",
+    "fix.import_again": "Import a fresh file",
     "fix.acknowledge_terms": "Read the terms",
     "more_reasons": "Further reasons: {count}",
     # Quota windows in a row
