@@ -310,7 +310,14 @@ class Built:
 
     def _saw(self, event: RequestEvent) -> None:
         self._uses.saw(event)
-        metrics.request_ended(event.provider, event.status, event.latency_ms / 1000)
+        tokens, first_byte = event.tokens, event.ttfb_ms
+        metrics.request_ended(
+            event.provider,
+            event.status,
+            event.latency_ms / 1000,
+            None if first_byte is None else first_byte / 1000,
+            (tokens.input, tokens.output, tokens.cached, tokens.reasoning),
+        )
 
     def _events(self) -> Mapping[str, int]:
         return asdict(self._recorder.counts)

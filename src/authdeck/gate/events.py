@@ -19,12 +19,14 @@ async def streamed(
     data: Callable[[T], str],
     *,
     number: Callable[[T], int] | None = None,
+    begins: int | None = None,
 ) -> AsyncIterator[bytes]:
     """Each thing as an event, until there are no more or the stream's time is over.
 
-    ``number`` is where a browser goes on: it says it in ``Last-Event-ID`` when it asks again.
+    ``number`` is where a browser goes on: it says it in ``Last-Event-ID`` when it asks again. ``begins`` is that
+    before the first thing came.
     """
-    yield f"retry: {RETRY}\n\n".encode()
+    yield (f"retry: {RETRY}\n\n" if begins is None else f"retry: {RETRY}\nid: {begins}\n\n").encode()
     ends = asyncio.get_running_loop().time() + LASTS
     try:
         while (left := ends - asyncio.get_running_loop().time()) > 0:

@@ -22,24 +22,26 @@ OVERLAP: Final = 500
 """PostgreSQL: two processes may store in another order than they drew numbers. The newest are looked at twice."""
 
 
+async def beginning(database: Database, after: str) -> int:
+    """Behind which number to begin: the one given, where it is one and not too far back; else now."""
+    newest = await database.read(newest_number)
+    given = int(after) if after.isascii() and after.isdecimal() and len(after) < 19 else newest  # noqa: PLR2004
+    return max(min(given, newest), newest - FAR)
+
+
 async def follow(
-    database: Database, search: RequestSearch, after: str, clock: Clock, *, every: float = EVERY
+    database: Database, search: RequestSearch, after: int, clock: Clock, *, every: float = EVERY
 ) -> AsyncGenerator[list[NumberedEvent]]:
     """What matches, as it comes, in the order of storing; never an empty list.
 
-    ``after`` is the number of the last one seen; without one, from now on. What came in more than an hour ago, as
-    imported requests did, is left out.
+    What came in more than an hour ago, as imported requests did, is left out.
     """
-    newest = await database.read(newest_number)
-    given = int(after) if after.isascii() and after.isdecimal() and len(after) < 19 else newest  # noqa: PLR2004
-    lowest = last = max(min(given, newest), newest - FAR)
-    overlap = 0 if database.is_sqlite else OVERLAP
+    last, overlap = after, 0 if database.is_sqlite else OVERLAP
     since_ms = to_micros(clock.now()) // 1000 - HOUR
     seen: set[int] = set()
     while True:
-        look = partial(
-            newer_than, search=search, n=max(lowest, last - overlap), since_ms=since_ms, limit=AT_ONCE + overlap
-        )
+        behind = max(after, last - overlap)
+        look = partial(newer_than, search=search, n=behind, since_ms=since_ms, limit=AT_ONCE + overlap)
         fresh = [row for row in await database.read(look) if row.n not in seen]
         if fresh:
             last = max(last, fresh[-1].n)

@@ -92,6 +92,11 @@ def newer_than(c: ReadConnection, search: RequestSearch, n: int, since_ms: int, 
     return [NumberedEvent(row.n, event) for row, event in zip(rows, _events(c, rows), strict=True)]
 
 
+def stored(c: ReadConnection, ids: Collection[bytes]) -> set[bytes]:
+    """Those of the ids that are there."""
+    return {bytes(found) for found in c.execute(select(requests.c.id).where(requests.c.id.in_(ids))).scalars()}
+
+
 def newest_number(c: ReadConnection) -> int:
     return c.execute(select(func.max(requests.c.n))).scalar() or 0
 

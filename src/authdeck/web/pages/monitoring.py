@@ -16,8 +16,10 @@ from authdeck.errors import NotFound
 from authdeck.event import FailureKind
 from authdeck.gate.events import streamed
 from authdeck.gate.routes import needs
+from authdeck.gate.visits import actor_of
 from authdeck.operations.client_keys import list_keys
-from authdeck.operations.follow_requests import follow
+from authdeck.operations.follow_requests import beginning, follow
+from authdeck.operations.requests_file import export_requests
 from authdeck.operations.traffic import Group, Groups, grouped, traffic
 from authdeck.storage.database import ReadConnection
 from authdeck.storage.reading import requests
@@ -74,12 +76,23 @@ async def live(request: Request) -> Response:
     room = room_of(request)
     state = _state(request, room, room.pages.preferences(request))
     after = request.headers.get("last-event-id") or request.query_params.get("after", "")
-    following = follow(room.monitoring, replace(state.search, cursor=None), after, room.desk.clock)
+    begins = await beginning(room.monitoring, after)
+    following = follow(room.monitoring, replace(state.search, cursor=None), begins, room.desk.clock)
     return StreamingResponse(
-        streamed("new", following, lambda some: str(len(some)), number=_last),
+        streamed("new", following, lambda some: str(len(some)), number=_last, begins=begins),
         media_type="text/event-stream",
         headers={"cache-control": "no-store"},
     )
+
+
+@needs(Role.OPERATOR)
+async def export(request: Request) -> Response:
+    """The requests that the page's filters and time leave, as JSON lines."""
+    room = room_of(request)
+    search = replace(_state(request, room, room.pages.preferences(request)).list_search, cursor=None)
+    name, content = await export_requests(room.desk, room.monitoring, search, actor_of(request))
+    headers = {"cache-control": "no-store", "content-disposition": f'attachment; filename="{name}"'}
+    return StreamingResponse(content, media_type="application/x-ndjson", headers=headers)
 
 
 @needs(Role.OPERATOR)
@@ -213,5 +226,6 @@ def _account_name(room: Room, auth_index: str, *, hidden: bool) -> str:
 ROUTES: Final = (
     Route(PATH, index),
     Route(f"{PATH}/live", live),
+    Route(f"{PATH}/export", export),
     Route(f"{PATH}/sample", sample, methods=["POST"]),
 )
