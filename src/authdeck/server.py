@@ -141,7 +141,7 @@ class Built:
         self._follower: Final = Follower(self.desk, self._load)
         self._uses: Final = Uses(self.desk)
         self._recorder: Final = Recorder(self._monitoring, clock)
-        self._keeper: Final = Keeper(self._monitoring, clock, settings.monitoring)
+        self._keeper: Final = Keeper(self._monitoring, clock, lambda: self.desk.settings.monitoring)
         self._lender: Final = Lender(self.desk)
         self._refresher: Final = Refresher(self.desk, self._lender)
         self._observer: Final = Observer(self.desk)

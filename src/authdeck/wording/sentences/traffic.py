@@ -57,7 +57,7 @@ SENTENCES: dict[str, str] = {
     "time_empty": "Choose a beginning before the end, ten years apart at most.",
     "zone_unknown": "No time zone is called {zone}. Write it as Europe/Berlin.",
     "setting.monitoring.keep_days": "Days that requests are kept; their sums stay. 0: no bound",
-    "setting.monitoring.disk_limit": "Bytes that monitoring may take; beyond them the oldest requests go. 0: no bound",
+    "setting.monitoring.disk_limit_mib": "Mebibytes that monitoring may take; beyond them the oldest requests go. 0: no bound",
     "quiet.accounts": "An account",
     "quiet.accounts.seen": "Accounts here: {count}.",
     "quiet.accounts.missing": "There is none yet. Add one.",
