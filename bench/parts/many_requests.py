@@ -73,16 +73,20 @@ _REQUESTS = """
     WITH RECURSIVE counting(place) AS (SELECT 0 UNION ALL SELECT place + 1 FROM counting WHERE place < ?1),
     drawn AS (
         SELECT place, CAST(?2 - (?1 - place) * ?3 AS INTEGER) AS at,
-            CAST(?4 * ((random() & 65535) / 65536.0) * ((random() & 65535) / 65536.0) AS INTEGER) AS who,
-            CAST(?5 * ((random() & 65535) / 65536.0) * ((random() & 65535) / 65536.0) AS INTEGER) AS model,
-            (random() & 65535) % ?6 AS key, (random() & 65535) % 25 = 0 AS bad, random() & 65535 AS sample
+            CAST(?4 * (((place * 2654435761) >> 11 & 65535) / 65536.0) * (((place * 40503) >> 5 & 65535) / 65536.0)
+                AS INTEGER) AS who,
+            CAST(?5 * (((place * 2246822519) >> 13 & 65535) / 65536.0) * (((place * 48271) >> 7 & 65535) / 65536.0)
+                AS INTEGER) AS model,
+            ((place * 3266489917) >> 9 & 65535) % ?6 AS key, ((place * 668265263) >> 8 & 65535) % 25 = 0 AS bad,
+            (place * 374761393) >> 10 & 65535 AS sample
         FROM counting)
     INSERT INTO requests (id, at_ms, account, file, model, provider, client_key, endpoint, failure, status, streamed,
         latency_us, ttfb_us, tokens_input, tokens_output, tokens_cached, tokens_reasoning, failure_summary)
     SELECT id_of(at), at, 1 + who, 1 + ?4 + who, 1 + 2 * ?4 + model, 1 + 2 * ?4 + ?5 + ?6,
         1 + 2 * ?4 + ?5 + key, 2 + 2 * ?4 + ?5 + ?6, iif(bad, 3 + 2 * ?4 + ?5 + ?6, NULL), iif(bad, 429, 200), 1,
         latency, ttfb, tokens, tokens / 20, tokens / 2, tokens / 40, iif(bad, 'The usage limit has been reached', NULL)
-    FROM drawn JOIN samples ON samples.n = drawn.sample"""
+    FROM drawn CROSS JOIN samples ON samples.n = drawn.sample"""
+"""Drawn by multiplying a request's place: SQLite would ask ``random`` again for each use of a column."""
 
 
 def _add_up(database: sqlite3.Connection) -> None:

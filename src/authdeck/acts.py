@@ -42,6 +42,8 @@ class Act(StrEnum):
     RULE_PAUSED = "notification:rule:paused"
     RULE_RESUMED = "notification:rule:resumed"
     RULE_REMOVED = "notification:rule:removed"
+    REQUESTS_EXPORTED = "requests:file:exported"
+    REQUESTS_IMPORTED = "requests:file:imported"
     LOGIN_BEGUN = "login:login:begun"
     LOGIN_DONE = "login:login:done"
     LOGIN_FAILED = "login:login:failed"

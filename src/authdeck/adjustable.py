@@ -110,6 +110,8 @@ ADJUSTABLE: Final = (
     Adjustable("trash_days", "retention"),
     Adjustable("refresh.keep_revisions_days", "retention"),
     Adjustable("evidence_days", "retention"),
+    Adjustable("monitoring.keep_days", "retention"),
+    Adjustable("monitoring.disk_limit_mib", "retention"),
     Adjustable("session_idle_hours", "retention"),
     Adjustable("automation.cooldown", "automation"),
     Adjustable("automation.credential_holds", "automation"),

@@ -6,6 +6,7 @@ account, key or model is a label.
 
 from collections import Counter as Tally
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
@@ -45,6 +46,19 @@ OBSERVATIONS_DROPPED: Final = Counter(
     "Observations of accounts that were dropped because too many waited to be written.",
     registry=REGISTRY,
 )
+TOKENS: Final = Counter(
+    "authdeck_tokens",
+    "Tokens as providers reported them, by provider and kind; input includes cached.",
+    ["provider", "kind"],
+    registry=REGISTRY,
+)
+FIRST_BYTE: Final = Histogram(
+    "authdeck_first_byte_seconds",
+    "Seconds from a request's first byte in to its answer's first byte out.",
+    ["provider"],
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300),
+    registry=REGISTRY,
+)
 ACCOUNTS: Final = Gauge(
     "authdeck_accounts",
     "Live accounts now, by provider and health.",
@@ -73,6 +87,7 @@ NOTIFICATIONS: Final = Counter(
 ProcessCollector(registry=REGISTRY)
 
 
+KINDS_OF_TOKENS: Final = ("input", "output", "cached", "reasoning")
 FATES: Final = ("stored", "late", "dropped", "refused")
 
 
@@ -97,17 +112,37 @@ _EVENTS: Final = _Events()
 REGISTRY.register(_EVENTS)
 
 
-def request_ended(provider: str | None, status: int, seconds: float) -> None:
-    """Count one client request."""
-    ended, latency = _of_requests(provider or "none", status // 100)
-    ended.inc()
-    latency.observe(seconds)
+def request_ended(
+    provider: str | None, status: int, seconds: float, first_byte: float | None, tokens: Iterable[int | None]
+) -> None:
+    """Count one client request. ``tokens`` in the order of ``KINDS_OF_TOKENS``."""
+    of = _of_requests(provider or "none", status // 100)
+    of.ended.inc()
+    of.latency.observe(seconds)
+    if first_byte is not None:
+        of.first_byte.observe(first_byte)
+    for counter, count in zip(of.tokens, tokens, strict=True):
+        if count:
+            counter.inc(count)
+
+
+@dataclass(frozen=True, slots=True)
+class _Series:
+    ended: Counter
+    latency: Histogram
+    first_byte: Histogram
+    tokens: tuple[Counter, ...]
 
 
 @cache
-def _of_requests(provider: str, status_class: int) -> tuple[Counter, Histogram]:
+def _of_requests(provider: str, status_class: int) -> _Series:
     """Looked up once: finding a series by its labels costs more than counting in it."""
-    return REQUESTS.labels(provider, f"{status_class}xx"), LATENCY.labels(provider)
+    return _Series(
+        REQUESTS.labels(provider, f"{status_class}xx"),
+        LATENCY.labels(provider),
+        FIRST_BYTE.labels(provider),
+        tuple(TOKENS.labels(provider, kind) for kind in KINDS_OF_TOKENS),
+    )
 
 
 def refresh_ended(provider: str, outcome: str) -> None:

@@ -141,7 +141,7 @@ class Built:
         self._follower: Final = Follower(self.desk, self._load)
         self._uses: Final = Uses(self.desk)
         self._recorder: Final = Recorder(self._monitoring, clock)
-        self._keeper: Final = Keeper(self._monitoring, clock, settings.monitoring)
+        self._keeper: Final = Keeper(self._monitoring, clock, lambda: self.desk.settings.monitoring)
         self._lender: Final = Lender(self.desk)
         self._refresher: Final = Refresher(self.desk, self._lender)
         self._observer: Final = Observer(self.desk)
@@ -311,7 +311,14 @@ class Built:
 
     def _saw(self, event: RequestEvent) -> None:
         self._uses.saw(event)
-        metrics.request_ended(event.provider, event.status, event.latency_ms / 1000)
+        tokens, first_byte = event.tokens, event.ttfb_ms
+        metrics.request_ended(
+            event.provider,
+            event.status,
+            event.latency_ms / 1000,
+            None if first_byte is None else first_byte / 1000,
+            (tokens.input, tokens.output, tokens.cached, tokens.reasoning),
+        )
 
     def _events(self) -> Mapping[str, int]:
         return asdict(self._recorder.counts)

@@ -148,13 +148,13 @@ class Refresh(_Part):
 
 
 class Monitoring(_Part):
-    """Requests go when they are older than ``keep_days``, and the oldest when there is more than ``disk_limit`` bytes.
+    """Requests go when they are older than ``keep_days``, and the oldest when they take more than ``disk_limit_mib``.
 
     0: no such bound. Their sums stay.
     """
 
-    keep_days: int = Field(30, ge=0)
-    disk_limit: int = Field(4 * 1024 * 1024 * 1024, ge=0)
+    keep_days: int = Field(30, ge=0, le=3650)
+    disk_limit_mib: int = Field(4096, ge=0, le=100_000_000)
 
 
 class QuotaEvery(_Part):

@@ -28,6 +28,7 @@ from authdeck.api import (
     settings,
     sign_in_links,
     terms,
+    traffic,
     trash,
     upstreams,
     vault,
@@ -51,6 +52,7 @@ ROUTERS = (
     queue.router,
     notifications.router,
     trash.router,
+    traffic.router,  # before the requests: its paths would else be taken for their ids
     requests.router,
     client_keys.router,
     terms.router,

@@ -296,6 +296,7 @@ class RequestShape(Shape):
     tokens: TokensShape
     failure: FailureShape | None
     attempts: list[AttemptShape]
+    trace: str | None
 
 
 class UpstreamShape(Shape):
@@ -484,6 +485,7 @@ def request_shape(event: RequestEvent) -> RequestShape:
         tokens=TokensShape.model_validate(event.tokens, from_attributes=True),
         failure=None if event.failure is None else FailureShape.model_validate(event.failure, from_attributes=True),
         attempts=[AttemptShape.model_validate(attempt, from_attributes=True) for attempt in event.attempts],
+        trace=event.trace,
     )
 
 

@@ -5,9 +5,10 @@ Both answer the same requests through the same gate; only the way there differs.
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from json import loads as json_of
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import quote
 
 from authdeck.cli.failure import RefusedError
@@ -24,6 +25,12 @@ MAX_PAGE: Final = 200
 
 File = tuple[str, bytes]
 """A file's name and its bytes."""
+
+
+class Sink(Protocol):
+    """Where a download goes."""
+
+    def write(self, piece: bytes, /) -> object: ...
 
 
 class Management:
@@ -48,27 +55,50 @@ class Management:
         params: Mapping[str, Any] | None = None,
         files: Sequence[File] | None = None,
         form: Mapping[str, str | None] | None = None,
+        content: bytes | None = None,
         patient: bool = False,
     ) -> Any:
-        """``patient``: it may take long."""
-        return self._ask("POST", path, json=json, params=params, files=files, form=form, patient=patient)
+        """``patient``: it may take long. ``content`` is a body as it is."""
+        return self._ask(
+            "POST", path, json=json, params=params, files=files, form=form, content=content, patient=patient
+        )
 
     def pause(self, seconds: float) -> None:
         """Wait. Where the home is open in this process, what goes on in its background goes on meanwhile."""
         self._loop.run(asyncio.sleep(seconds))
 
-    def download(self, path: str, to: BinaryIO, *, json: Any = None) -> None:
+    def download(self, path: str, to: Sink, *, json: Any = None, params: Mapping[str, Any] | None = None) -> None:
         """Write the answer's bytes to an open file, piece by piece; with ``json`` it is a POST that is answered."""
-        self._loop.run(self._download(path, to, json))
+        given = {name: value for name, value in (params or {}).items() if value not in (None, "", [])}
+        self._loop.run(self._download(path, to, json, given))
 
-    async def _download(self, path: str, to: BinaryIO, json: Any) -> None:
+    async def _download(self, path: str, to: Sink, json: Any, params: Mapping[str, Any]) -> None:
         method = "GET" if json is None else "POST"
-        async with self._client.stream(method, path, json=json, timeout=None) as response:
+        async with self._client.stream(method, path, json=json, params=params, timeout=None) as response:
             if not response.is_success:
                 await response.aread()
                 _read(response)
             async for piece in response.aiter_bytes():
                 to.write(piece)
+
+    def follow(self, path: str, params: Mapping[str, Any], took: Callable[[Any], None]) -> str:
+        """Hand over the data of server-sent events as they come, until the stream ends; the last one's id."""
+        given = {name: value for name, value in params.items() if value not in (None, "", [])}
+        return self._loop.run(self._follow(path, given, took))
+
+    async def _follow(self, path: str, params: Mapping[str, Any], took: Callable[[Any], None]) -> str:
+        last = str(params.get("after", ""))
+        async with self._client.stream("GET", path, params=params, timeout=None) as response:
+            if not response.is_success:
+                await response.aread()
+                _read(response)
+            async for line in response.aiter_lines():
+                name, _, value = line.partition(": ")
+                if name == "id":
+                    last = value
+                elif name == "data":
+                    took(json_of(value))
+        return last
 
     def put(self, path: str, *, json: Any = None) -> Any:
         return self._ask("PUT", path, json=json)
@@ -98,6 +128,7 @@ class Management:
         files: Sequence[File] | None = None,
         form: Mapping[str, str | None] | None = None,
         version: int | None = None,
+        content: bytes | None = None,
         patient: bool = False,
     ) -> Any:
         headers = {} if version is None else {"if-match": f'"{version}"'}
@@ -106,7 +137,15 @@ class Management:
         fields = {name: value for name, value in (form or {}).items() if value} or None
         timeout = None if patient else TIMEOUT
         asking = self._client.request(
-            method, path, params=given, json=json, data=fields, files=parts, headers=headers, timeout=timeout
+            method,
+            path,
+            params=given,
+            json=json,
+            data=fields,
+            files=parts,
+            content=content,
+            headers=headers,
+            timeout=timeout,
         )
         return _read(self._loop.run(asking))
 

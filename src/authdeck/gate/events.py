@@ -13,14 +13,26 @@ RETRY: Final = 1000
 """Milliseconds until a browser asks again."""
 
 
-async def streamed(name: str, following: AsyncGenerator[T, None], data: Callable[[T], str]) -> AsyncIterator[bytes]:
-    """Each thing as an event, until there are no more or the stream's time is over."""
-    yield f"retry: {RETRY}\n\n".encode()
+async def streamed(
+    name: str,
+    following: AsyncGenerator[T, None],
+    data: Callable[[T], str],
+    *,
+    number: Callable[[T], int] | None = None,
+    begins: int | None = None,
+) -> AsyncIterator[bytes]:
+    """Each thing as an event, until there are no more or the stream's time is over.
+
+    ``number`` is where a browser goes on: it says it in ``Last-Event-ID`` when it asks again. ``begins`` is that
+    before the first thing came.
+    """
+    yield (f"retry: {RETRY}\n\n" if begins is None else f"retry: {RETRY}\nid: {begins}\n\n").encode()
     ends = asyncio.get_running_loop().time() + LASTS
     try:
         while (left := ends - asyncio.get_running_loop().time()) > 0:
             now = await asyncio.wait_for(anext(following), left)
-            yield f"event: {name}\ndata: {data(now)}\n\n".encode()
+            mark = f"id: {number(now)}\n" if number is not None else ""
+            yield f"event: {name}\n{mark}data: {data(now)}\n\n".encode()
     except (StopAsyncIteration, TimeoutError):
         return
     finally:

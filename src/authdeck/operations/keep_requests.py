@@ -4,6 +4,7 @@ Requests are recorded meanwhile: each transaction is short, and between two of t
 """
 
 import asyncio
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from typing import Final
@@ -21,6 +22,7 @@ from authdeck.storage.writing.requests import prune
 GRACE_MS: Final = 10 * 60_000
 """An hour settles so long after its end: most of its requests have ended by then. Later ones make it settle again."""
 
+MIB: Final = 1024 * 1024
 SPANS_AT_ONCE: Final = 200
 """Hours or days that settle in one run."""
 
@@ -28,9 +30,9 @@ _log = structlog.get_logger(__name__)
 
 
 class Keeper:
-    """``settle`` every few minutes, ``prune`` every hour. ``close`` ends a run at its next pause."""
+    """``settle`` often, ``prune`` every hour, within the bounds in force. ``close`` ends a run at its next pause."""
 
-    def __init__(self, database: Database, clock: Clock, bounds: Monitoring) -> None:
+    def __init__(self, database: Database, clock: Clock, bounds: Callable[[], Monitoring]) -> None:
         self._database: Final = database
         self._clock: Final = clock
         self._bounds: Final = bounds
@@ -55,12 +57,12 @@ class Keeper:
 
     async def prune(self) -> int:
         """Forget requests beyond the bounds; how many."""
-        gone = 0
-        if self._bounds.keep_days:
-            before_ms = self._now_ms() - int(timedelta(days=self._bounds.keep_days).total_seconds() * 1000)
+        gone, bounds = 0, self._bounds()
+        if bounds.keep_days:
+            before_ms = self._now_ms() - int(timedelta(days=bounds.keep_days).total_seconds() * 1000)
             while some := await self._prune_some(before_ms):
                 gone += some
-        while self._bounds.disk_limit and await self._database.read(room.used) > self._bounds.disk_limit:
+        while bounds.disk_limit_mib and await self._database.read(room.used) > bounds.disk_limit_mib * MIB:
             if not (some := await self._prune_some(self._now_ms() + HOUR)):
                 break
             gone += some

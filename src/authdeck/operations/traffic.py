@@ -21,7 +21,7 @@ from authdeck.storage.reading.sums import FIRST, Grouped, Slice, Sums
 
 By = Literal["model", "account", "client_key"]
 
-CAUSES_FROM: Final = 10_000
+CAUSES_FROM: Final = 5_000
 """Failed requests that causes are counted among, the newest ones."""
 
 CAUSES: Final = 8
@@ -132,16 +132,11 @@ def _from_sums(c: ReadConnection, search: RequestSearch, asked: Span, cut: Seque
     if search.provider is not None:  # buckets know no provider
         _, _, times, whole, timed = _from_events(c, search, asked, cut, sums_too=False)
         return counted, cover.whole, times, whole, timed
-    first, end = asked.from_ms // HOUR, -(-asked.until_ms // HOUR)
-    if search.model is None:
-        durations = latencies.by_hour(c, first, end)
-    else:
-        durations = latencies.of_model(c, code(c, "model", search.model) or -1, first, end)
-    by_part: dict[int, list[dict[str, Counts]]] = defaultdict(list)
-    for hour, kinds in durations.items():
-        by_part[part_of(cut, hour * HOUR)].append(kinds)
-    times = {place: _percentiles(kinds) for place, kinds in by_part.items()}
-    return counted, cover.whole, times, _percentiles(durations.values()), Span(first * HOUR, asked.until_ms)
+    model = None if search.model is None else code(c, "model", search.model) or -1
+    ranges = [(part.from_ms // HOUR, -(-part.until_ms // HOUR)) for part in cut]
+    kinds = latencies.by_ranges(c, ranges, model)
+    times = {place: _percentiles([part]) for place, part in enumerate(kinds)}
+    return counted, cover.whole, times, _percentiles(kinds), Span(ranges[0][0] * HOUR, asked.until_ms)
 
 
 def _from_events(

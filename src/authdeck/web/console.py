@@ -29,6 +29,7 @@ from authdeck.web.pages import (
     monitoring,
     notifications,
     queue,
+    request,
     saved_views,
     sign_in,
     storybook,
@@ -47,7 +48,7 @@ from authdeck.web.zipping import ZippedPages
 
 _PAGES: Final = (
     sign_in, saved_views, batches_pages, auth_files, account, find, imports, login_pages, exports, trash, monitoring,
-    client_keys, settings_pages, terms, upstreams, notifications, audit, queue,
+    request, client_keys, settings_pages, terms, upstreams, notifications, audit, queue,
 )  # fmt: skip
 
 

@@ -34,7 +34,7 @@ STYLESHEETS: Final = (
 )  # fmt: skip
 SCRIPTS: Final = (
     "copy", "dismiss", "keys", "list-cursor", "pick", "pick-more", "find", "filter-form", "busy", "drop", "zone",
-    "drawer", "drawer-keys", "follow",
+    "drawer", "drawer-keys", "follow", "live",
 )  # fmt: skip
 
 
@@ -64,6 +64,10 @@ class Pages:
     def lead_to(self, paths: Iterable[str]) -> None:
         """The pages there are: the navigation shows no others."""
         self._places = places(paths)
+
+    def leads_to(self, path: str) -> bool:
+        """Whether there is such a place."""
+        return any(place.href == path for group in self._places for place in group)
 
     def preferences(self, request: Request) -> Preferences:
         """Until the browser has told its time zone, the server's own is the best guess."""
@@ -206,4 +210,5 @@ def _filters(locale: str) -> Mapping[str, Callable[..., str]]:
         "age": age,
         "mask": mask,
         "count": partial(wording.count, locale=locale),
+        "compact": partial(wording.compact, locale=locale),
     }

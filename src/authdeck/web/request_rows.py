@@ -11,7 +11,7 @@ from authdeck.event import FailureKind, RequestEvent
 from authdeck.web.masking import masked
 from authdeck.web.preferences import Preferences
 
-_TONES: Final = {
+TONES: Final = {
     FailureKind.REQUEST: ("neutral", "neutral"),
     FailureKind.CLIENT_CLOSED: ("neutral", "neutral"),
     FailureKind.AUTH: ("reauth", "reauth"),
@@ -59,7 +59,7 @@ def row(event: RequestEvent, prefs: Preferences) -> RequestRow:
 
 def tone_of(event: RequestEvent) -> tuple[str, str]:
     if event.failure is not None:
-        return _TONES.get(event.failure.kind, ("reauth", "bad"))
+        return TONES.get(event.failure.kind, ("reauth", "bad"))
     return ("retry", "retry") if len(event.attempts) > 1 else ("available", "available")
 
 

@@ -1,7 +1,7 @@
 """Words for people: codes and templates become sentences here, in every language we speak, and nowhere else."""
 
 from authdeck.wording.catalogue import LOCALES, plural, translate
-from authdeck.wording.figures import age, ago, clock, count, day, duration, moment, share, soon, until
+from authdeck.wording.figures import age, ago, clock, compact, count, day, duration, moment, share, soon, until
 from authdeck.wording.speaking import has_sentence, sentence
 
 __all__ = (
@@ -9,6 +9,7 @@ __all__ = (
     "age",
     "ago",
     "clock",
+    "compact",
     "count",
     "day",
     "duration",

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta, tzinfo
 
 from babel import Locale
 from babel.dates import format_datetime, format_timedelta
-from babel.numbers import format_decimal, format_percent
+from babel.numbers import format_compact_decimal, format_decimal, format_percent
 
 _SKELETONS = {"en": {"day": "d MMM", "year": "d MMM y"}, "zh-CN": {"day": "M月d日", "year": "y年M月d日"}}
 _FAR = timedelta(days=7)
@@ -78,6 +78,11 @@ def duration(span: timedelta, locale: str = "en") -> str:
 
 def count(number: float, locale: str = "en") -> str:
     return format_decimal(number, locale=_babel(locale))
+
+
+def compact(number: float, locale: str = "en") -> str:
+    """``531.2M``, ``5.3亿``."""
+    return format_compact_decimal(number, fraction_digits=1, locale=_babel(locale))
 
 
 def share(part: float, whole: float, locale: str = "en") -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Final
 
-from sqlalchemy import func, select, text
+from sqlalchemy import ColumnElement, Table, and_, func, select, text
 
 from authdeck.spans import DAY, HOUR
 from authdeck.storage.database import ReadConnection
@@ -36,23 +36,16 @@ def percentiles(latency: Counts, ttfb: Counts) -> Percentiles:
     return Percentiles(*(None if micros is None else micros / 1000 for micros in found))
 
 
-def by_hour(c: ReadConnection, first: int, end: int) -> dict[int, dict[str, Counts]]:
-    """By hour since 1970 and kind, over all models; ``end`` is not part of it."""
-    counted = _requests_by_hour(c, first, end)
-    done = _settled(c, "hour", first, end, counted)
-    found: dict[int, dict[str, Counts]] = defaultdict(lambda: {kind: {} for kind in KINDS})
-    table = hour_latency.c
-    for low, high in _runs(sorted(done)):
-        rows = c.execute(
-            select(table.hour, table.kind, table.bucket, table.count.label("times")).where(
-                table.hour.between(low, high)
-            )
-        )
-        for row in rows:
-            found[row.hour][row.kind][row.bucket] = int(row.times)
-    for low, high in _runs(sorted(counted.keys() - done)):
-        _add_fine(c, found, low, high)
-    return dict(found)
+def by_ranges(
+    c: ReadConnection, ranges: Sequence[tuple[int, int]], model: int | None = None
+) -> list[dict[str, Counts]]:
+    """By kind, for each range of hours since 1970 (the last not part of it): over all models, or of one."""
+    if model is not None:
+        return [_of_model(c, model, first, end) for first, end in ranges]
+    whole = min((first for first, _ in ranges), default=0), max((end for _, end in ranges), default=0)
+    counted = _requests_by_hour(c, *whole)
+    done = _settled(c, "hour", *whole, counted)
+    return [_of_all(c, first, end, counted, done) for first, end in ranges]
 
 
 def by_model(c: ReadConnection, first: int, end: int, kinds: Iterable[str] = KINDS) -> dict[int, dict[str, Counts]]:
@@ -69,23 +62,6 @@ def by_model(c: ReadConnection, first: int, end: int, kinds: Iterable[str] = KIN
     hours = [hour for hour in range(first, end) if hour // HOURS_A_DAY not in done]
     for low, high in _runs(hours):
         _sum_up(c, found, latency_buckets, latency_buckets.c.hour.between(low, high), some)
-    return dict(found)
-
-
-def of_model(c: ReadConnection, model: int, first: int, end: int) -> dict[int, dict[str, Counts]]:
-    """By hour and kind, of one model. Each hour is looked up by itself: its other models are not read."""
-    hours = select(hour_model.c.hour).where(
-        hour_model.c.model == model, hour_model.c.hour >= first, hour_model.c.hour < end
-    )
-    table = latency_buckets.c
-    rows = c.execute(
-        select(table.hour, table.kind, table.bucket, table.count.label("times")).where(
-            table.hour.in_(hours), table.model == model
-        )
-    )
-    found: dict[int, dict[str, Counts]] = defaultdict(lambda: {kind: {} for kind in KINDS})
-    for row in rows:
-        found[row.hour][row.kind][row.bucket] = int(row.times)
     return dict(found)
 
 
@@ -144,19 +120,35 @@ def _settled(c: ReadConnection, span: str, first: int, end: int, counted: Counts
     return {row.number for row in c.execute(statement) if counted.get(row.number) == row.requests}
 
 
-def _add_fine(c: ReadConnection, found: dict[int, dict[str, Counts]], low: int, high: int) -> None:
+def _of_all(c: ReadConnection, first: int, end: int, counted: Counts, done: set[int]) -> dict[str, Counts]:
+    """Hours that have settled from their own row, the others from their models'; empty ones are not asked for."""
+    there = [hour for hour in range(first, end) if hour in counted]
+    parts = [_added(c, hour_latency, hour_latency.c.hour.between(*run)) for run in _runs(h for h in there if h in done)]
+    fine = (hour for hour in there if hour not in done)
+    parts += [_added(c, latency_buckets, latency_buckets.c.hour.between(*run)) for run in _runs(fine)]
+    return together(parts)
+
+
+def _of_model(c: ReadConnection, model: int, first: int, end: int) -> dict[str, Counts]:
+    """Each hour is looked up by itself, so that its other models are not read."""
     table = latency_buckets.c
+    return _added(c, latency_buckets, and_(table.model == model, table.hour.in_(range(first, end))))
+
+
+def _added(c: ReadConnection, table: Table, where: ColumnElement[bool]) -> dict[str, Counts]:
     statement = (
-        select(table.hour, table.kind, table.bucket, func.sum(table.count).label("times"))
-        .where(table.hour.between(low, high))
-        .group_by(table.hour, table.kind, table.bucket)
+        select(table.c.kind, table.c.bucket, func.sum(table.c.count).label("times"))
+        .where(where)
+        .group_by(table.c.kind, table.c.bucket)
     )
+    found: dict[str, Counts] = {kind: {} for kind in KINDS}
     for row in c.execute(statement):
-        found[row.hour][row.kind][row.bucket] = int(row.times)
+        found[row.kind][row.bucket] = int(row.times)
+    return found
 
 
 def _sum_up(
-    c: ReadConnection, found: dict[int, dict[str, Counts]], table: Any, where: Any, kinds: tuple[str, ...]
+    c: ReadConnection, found: dict[int, dict[str, Counts]], table: Table, where: Any, kinds: tuple[str, ...]
 ) -> None:
     statement = (
         select(table.c.model, table.c.kind, table.c.bucket, func.sum(table.c.count).label("times"))

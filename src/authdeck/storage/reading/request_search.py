@@ -2,20 +2,23 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Literal
 
 from sqlalchemy import ColumnElement, and_, func, or_, select, text, tuple_
 
-from authdeck.clock import to_micros
+from authdeck.clock import from_micros, to_micros
 from authdeck.errors import DeckError
 from authdeck.storage.database import ReadConnection
 from authdeck.storage.reading.names import code, containing
 from authdeck.storage.tables import FAILED, names, requests
 
-EXAMINED: Final = 50_000
-"""Requests that are looked at, at most, where no index leads to those that match."""
+EXAMINED: Final = 25_000
+"""Requests that are looked at, at most, where no index leads to those that match: they lie beside each other."""
+
+SCATTERED: Final = 5_000
+"""The same where an index leads to requests that lie all over the file: each costs several times as much."""
 
 IS_FAILED: Final = text(f"({FAILED})")
 
@@ -61,6 +64,11 @@ class RequestSearch:
         )  # fmt: skip
         return self == alike or (self.text is not None and raw_id(self.text) is not None)
 
+    @property
+    def most(self) -> int:
+        """Requests of it that are looked at together, at most."""
+        return EXAMINED if self.auth_index is None and self.failure is None and self.status != "failed" else SCATTERED
+
 
 def conditions(c: ReadConnection, search: RequestSearch) -> Iterable[Any]:
     """Raises ``DeckError('cursor_invalid')``."""
@@ -97,15 +105,24 @@ def indexed(c: ReadConnection, search: RequestSearch) -> Iterable[Any]:
         yield tuple_(requests.c.at_ms, requests.c.n) < tuple_(*_place(search.cursor))
 
 
-def floor(c: ReadConnection, search: RequestSearch, most: int = EXAMINED) -> int | None:
+def floor(c: ReadConnection, search: RequestSearch, most: int | None = None) -> int | None:
     """How far back the newest ``most`` requests reach that indexes leave, in unix milliseconds.
 
-    ``None`` where there are no more than that.
+    ``None`` where there are no more than that. ``most`` is the search's own where it is not given.
     """
     statement = (
-        select(requests.c.at_ms).where(*indexed(c, search)).order_by(requests.c.at_ms.desc()).limit(1).offset(most - 1)
+        select(requests.c.at_ms)
+        .where(*indexed(c, search))
+        .order_by(requests.c.at_ms.desc())
+        .limit(1)
+        .offset((most or search.most) - 1)
     )
     return c.execute(statement).scalar()
+
+
+def back_to(search: RequestSearch, lowest: int | None) -> RequestSearch:
+    """The search from that time on: one bound in place of two, of which a database would take the wrong one."""
+    return search if lowest is None else replace(search, since=from_micros(lowest * 1000))
 
 
 def cursor_at(at_ms: int, n: int) -> str:

@@ -13,6 +13,7 @@ from authdeck.storage.reading.names import codes, texts
 from authdeck.storage.reading.request_search import (
     IS_FAILED,
     RequestSearch,
+    back_to,
     conditions,
     cursor_at,
     floor,
@@ -69,7 +70,7 @@ def page(c: ReadConnection, search: RequestSearch) -> RequestPage:
     lowest = None if search.is_indexed else floor(c, search)
     statement = (
         select(requests)
-        .where(*conditions(c, search), *([] if lowest is None else [requests.c.at_ms >= lowest]))
+        .where(*conditions(c, back_to(search, lowest)))
         .order_by(requests.c.at_ms.desc(), requests.c.n.desc())
         .limit(size + 1)
     )
@@ -89,6 +90,11 @@ def newer_than(c: ReadConnection, search: RequestSearch, n: int, since_ms: int, 
     )
     rows = c.execute(statement).all()
     return [NumberedEvent(row.n, event) for row, event in zip(rows, _events(c, rows), strict=True)]
+
+
+def stored(c: ReadConnection, ids: Collection[bytes]) -> set[bytes]:
+    """Those of the ids that are there."""
+    return {bytes(found) for found in c.execute(select(requests.c.id).where(requests.c.id.in_(ids))).scalars()}
 
 
 def newest_number(c: ReadConnection) -> int:

@@ -1,6 +1,5 @@
 """The newest requests of a search, at most so many: for what no kept sum can answer."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
@@ -11,7 +10,7 @@ from authdeck.spans import HOUR, MINUTE, Span
 from authdeck.storage.database import ReadConnection
 from authdeck.storage.reading.latencies import Duration
 from authdeck.storage.reading.latencies import of_events as durations_of
-from authdeck.storage.reading.request_search import EXAMINED, RequestSearch, conditions, floor
+from authdeck.storage.reading.request_search import RequestSearch, back_to, conditions, floor
 from authdeck.storage.reading.sums import Grouped, Slice
 from authdeck.storage.reading.sums import of_events as sums_of
 from authdeck.storage.tables import requests
@@ -38,13 +37,12 @@ class Sample:
     where: tuple[Any, ...]
 
 
-def sample(c: ReadConnection, search: RequestSearch, asked: Span, most: int = EXAMINED) -> Sample:
-    """Of a time. Each filter that no index answers is only tried on the newest ``most`` that indexes leave."""
+def sample(c: ReadConnection, search: RequestSearch, asked: Span, most: int | None = None) -> Sample:
+    """Of a time. A filter that no index answers is only tried on the newest ``most`` that others leave."""
     within = replace(search, since=from_micros(asked.from_ms * 1000), until=from_micros(asked.until_ms * 1000))
     lowest = floor(c, within, most)
     covered = asked if lowest is None else Span(lowest, asked.until_ms)
-    where: Iterable[Any] = (*conditions(c, within), requests.c.at_ms >= covered.from_ms)
-    return Sample(covered, tuple(where))
+    return Sample(covered, tuple(conditions(c, back_to(within, lowest))))
 
 
 def sums_by(c: ReadConnection, some: Sample, key: Key, page: Slice | None = None) -> Grouped:

@@ -1,81 +1,98 @@
-"""Monitoring: requests newest first, and one request told in full."""
+"""Monitoring: how requests went over a time, by whom and what, and each of them, newest first."""
 
-from dataclasses import dataclass, replace
-from datetime import timedelta
+import asyncio
+from dataclasses import replace
+from functools import partial
 from typing import Any, Final
 
-from starlette.datastructures import QueryParams
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from authdeck import wording
 from authdeck.access import Role
+from authdeck.clock import from_micros
 from authdeck.errors import NotFound
-from authdeck.event import RequestEvent
+from authdeck.event import FailureKind
+from authdeck.gate.events import streamed
 from authdeck.gate.routes import needs
+from authdeck.gate.visits import actor_of
 from authdeck.operations.client_keys import list_keys
+from authdeck.operations.follow_requests import beginning, follow
+from authdeck.operations.requests_file import export_requests
+from authdeck.operations.traffic import Group, Groups, grouped, traffic
+from authdeck.storage.database import ReadConnection
 from authdeck.storage.reading import requests
-from authdeck.storage.reading.request_search import RequestSearch
-from authdeck.web import account_rows, request_rows
+from authdeck.storage.reading.requests import NumberedEvent, RequestPage
+from authdeck.storage.reading.sums import Slice
+from authdeck.web import account_rows, request_rows, traffic_drawn
 from authdeck.web.account_rows import NAMES
-from authdeck.web.addresses import changed
 from authdeck.web.masking import masked
+from authdeck.web.preferences import Preferences
+from authdeck.web.quiet import checks
 from authdeck.web.room import Room, room_of
+from authdeck.web.traffic_filters import chips, hidden
+from authdeck.web.traffic_state import PATH, RANGES, VIEWS, TrafficState, state_of
 
-PATH: Final = "/monitoring"
 OUTCOMES: Final = ("", "ok", "failed")
-_COUNTED: Final = 1000
-_SPAN: Final = timedelta(hours=24)
-_FILTERS: Final = ("q", "account", "status", "model", "client_key", "provider", "cursor")
 _ACCOUNTS_OFFERED: Final = 500
+_SHARES: Final = Slice(6)
+_KINDS: Final = tuple(FailureKind)
 
 
 @needs(Role.VIEWER)
 async def index(request: Request) -> Response:
-    room, params = room_of(request), request.query_params
-    prefs = room.pages.preferences(request)
-    search = search_of(params, room)
-    page = await room.monitoring.read(lambda connection: requests.page(connection, search))
-    answers = await _answers(room, search)
-    kept = {name: params[name] for name in _FILTERS if params.get(name)}
-    return room.pages.answer(
-        request,
-        "monitoring/index.html",
-        section="monitoring",
-        rows=[request_rows.row(event, prefs) for event in page.items],
-        next=page.next,
-        params=kept,
-        filtered=bool(set(kept) - {"cursor"}),
-        link=lambda **to: changed(PATH, kept, to),
-        outcomes=OUTCOMES,
-        answers=answers,
-        sample=room.sample is not None,
-        no_accounts=not len(room.desk.directory),
-        accounts=_accounts(room, search, prefs.locale, hidden=prefs.masked),
-        provider_options=[("", wording.sentence("any", {}, prefs.locale)), *NAMES.items()],
-        keys=sorted({key.name for key in await list_keys(room.desk)}),
+    room = room_of(request)
+    prefs, now = room.pages.preferences(request), room.desk.now()
+    state = _state(request, room, prefs)
+    read = room.monitoring.read
+    found, (models, accounts), (rows, newest) = await asyncio.gather(
+        read(partial(traffic, search=state.search, asked=state.asked, zone=prefs.zone)),
+        read(partial(_shares, state=state)),
+        read(partial(_rows, state=state)),
+    )
+    name = partial(_account_name, room, hidden=prefs.masked)
+    whole = found.sums
+    context = {
+        "state": state,
+        "found": found,
+        **traffic_drawn.charts(found, now, prefs),
+        "models": _model_shares(models, whole.tokens_input + whole.tokens_output, prefs.locale),
+        "account_shares": traffic_drawn.shares(
+            accounts.rows, lambda row: row.sums.requests, whole.requests, name, prefs.locale
+        ),
+        **_table(rows, state, room, prefs),
+        "newest": newest,
+        "quiet": await checks(room, now) if not newest else (),
+    }
+    return await room.pages.drawn_aside(
+        request, "monitoring/index.html", section="monitoring", **context, **await _filters(room, state, prefs)
     )
 
 
 @needs(Role.VIEWER)
-async def one(request: Request) -> Response:
-    room, request_id = room_of(request), request.path_params["request_id"]
-    prefs = room.pages.preferences(request)
-    event = await room.monitoring.read(lambda connection: requests.by_id(connection, request_id))
-    if event is None:
-        raise NotFound("request_not_found", id=request_id)
-    names = {attempt.auth_index: _name(room, attempt.auth_index, hidden=prefs.masked) for attempt in event.attempts}
-    return room.pages.answer(
-        request,
-        "monitoring/request.html",
-        section="monitoring",
-        row=request_rows.row(event, prefs),
-        event=event,
-        story=request_rows.story(event, prefs.locale),
-        waterfall=request_rows.waterfall(event),
-        account_names=names,
+async def live(request: Request) -> Response:
+    """What came in since ``after``, as server-sent events named ``new``: only how many, row by row nothing moves."""
+    room = room_of(request)
+    state = _state(request, room, room.pages.preferences(request))
+    after = request.headers.get("last-event-id") or request.query_params.get("after", "")
+    begins = await beginning(room.monitoring, after)
+    following = follow(room.monitoring, replace(state.search, cursor=None), begins, room.desk.clock)
+    return StreamingResponse(
+        streamed("new", following, lambda some: str(len(some)), number=_last, begins=begins),
+        media_type="text/event-stream",
+        headers={"cache-control": "no-store"},
     )
+
+
+@needs(Role.OPERATOR)
+async def export(request: Request) -> Response:
+    """The requests that the page's filters and time leave, as JSON lines."""
+    room = room_of(request)
+    search = replace(_state(request, room, room.pages.preferences(request)).list_search, cursor=None)
+    name, content = await export_requests(room.desk, room.monitoring, search, actor_of(request))
+    headers = {"cache-control": "no-store", "content-disposition": f'attachment; filename="{name}"'}
+    return StreamingResponse(content, media_type="application/x-ndjson", headers=headers)
 
 
 @needs(Role.OPERATOR)
@@ -87,98 +104,128 @@ async def sample(request: Request) -> Response:
     return RedirectResponse(f"{PATH}/{await room.sample()}", 303)
 
 
-def search_of(params: QueryParams, room: Room) -> RequestSearch:
-    """What the address asks for; the account may be any name of it. A stranger's cursor begins at the start."""
-    status = params.get("status", "")
-    provider = account_rows.provider_named(params.get("provider", ""))
-    return RequestSearch(
-        status="ok"
-        if status == "ok"
-        else "failed"
-        if status == "failed"
-        else int(status)
-        if _is_status(status)
+def _state(request: Request, room: Room, prefs: Preferences) -> TrafficState:
+    """The account may be any name of it."""
+    state = state_of(request.query_params, room.desk.now(), prefs.zone)
+    auth_index = _auth_index(room, state.search.auth_index)
+    return replace(state, search=replace(state.search, auth_index=auth_index))
+
+
+def _last(some: list[NumberedEvent]) -> int:
+    return some[-1].n
+
+
+def _shares(c: ReadConnection, state: TrafficState) -> tuple[Groups, Groups]:
+    by_tokens = replace(_SHARES, order="tokens_input")
+    return (
+        grouped(c, state.search, state.asked, "model", by_tokens),
+        grouped(c, state.search, state.asked, "account", _SHARES),
+    )
+
+
+def _rows(c: ReadConnection, state: TrafficState) -> tuple[RequestPage | Groups, int]:
+    """The table of the view, and the newest request's number: 0 where there never was one."""
+    newest = requests.newest_number(c)
+    if state.view == "account":
+        return grouped(c, state.search, state.asked, "account", state.page), newest
+    if state.view == "model":
+        return grouped(c, state.search, state.asked, "model", state.page), newest
+    if state.view == "client_key":
+        return grouped(c, state.search, state.asked, "client_key", state.page), newest
+    return requests.page(c, state.list_search), newest
+
+
+def _table(rows: RequestPage | Groups, state: TrafficState, room: Room, prefs: Preferences) -> dict[str, Any]:
+    if isinstance(rows, RequestPage):
+        return {
+            "rows": [request_rows.row(event, prefs) for event in rows.items],
+            "next": rows.next,
+            "looked_back_to": rows.looked_back_to,
+            "groups": (),
+            "grouped_from": None,
+        }
+    name = partial(_account_name, room, hidden=prefs.masked) if state.view == "account" else str
+    return {
+        "rows": (),
+        "next": state.page.offset + state.page.limit if rows.more else None,
+        "looked_back_to": None,
+        "groups": [(name(group.name), _provider(room, group, state), group) for group in rows.rows],
+        "grouped_from": from_micros(rows.covered.from_ms * 1000)
+        if rows.covered.from_ms < state.asked.from_ms
         else None,
-        auth_index=_auth_index(room, params.get("account", "").strip()),
-        model=params.get("model", "").strip() or None,
-        client_key=params.get("client_key") or None,
-        provider=None if provider is None else provider.value,
-        text=params.get("q", "").strip() or None,
-        cursor=params.get("cursor") or None,
+    }
+
+
+def _provider(room: Room, group: Group, state: TrafficState) -> str | None:
+    entry = room.desk.directory.get(group.name) if state.view == "account" else None
+    return entry.account.provider.value if entry else None
+
+
+def _model_shares(models: Groups, whole: int, locale: str) -> list[traffic_drawn.Share]:
+    none = wording.sentence("traffic.no_model", {}, locale)
+    return traffic_drawn.shares(
+        models.rows,
+        lambda row: row.sums.tokens_input + row.sums.tokens_output,
+        whole,
+        lambda name: name or none,
+        locale,
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Answers:
-    """How the requests of the last 24 hours went. ``capped``: there were more, these are the newest."""
-
-    total: int
-    answered: int
-    client: int
-    retried: int
-    median_ms: float | None
-    capped: bool
-
-    @property
-    def failed(self) -> int:
-        return self.total - self.answered
-
-
-async def _answers(room: Room, search: RequestSearch) -> Answers:
-    since = room.desk.now() - _SPAN
-    wide = replace(search, status=None, cursor=None, since=since, page_size=_COUNTED)
-    page = await room.monitoring.read(lambda connection: requests.page(connection, wide))
-    return counted(page.items, capped=page.next is not None)
-
-
-def counted(events: list[RequestEvent], *, capped: bool) -> Answers:
-    good = [event for event in events if event.failure is None]
-    times = sorted(event.latency_ms for event in good)
-    return Answers(
-        total=len(events),
-        answered=len(good),
-        client=sum(
-            event.failure is not None and event.failure.kind in ("request", "client_closed") for event in events
-        ),
-        retried=sum(len(event.attempts) > 1 for event in good),
-        median_ms=times[len(times) // 2] if times else None,
-        capped=capped,
-    )
+async def _filters(room: Room, state: TrafficState, prefs: Preferences) -> dict[str, Any]:
+    any_ = ("", wording.sentence("any", {}, prefs.locale))
+    return {
+        "link": state.link,
+        "params": state.words,
+        "hidden": hidden(state),
+        "chips": chips(state, prefs.locale, partial(_account_name, room, hidden=prefs.masked)),
+        "ranges": tuple(RANGES),
+        "views": VIEWS,
+        "outcomes": OUTCOMES,
+        "sample": room.sample is not None,
+        "accounts": _accounts(room, state, prefs),
+        "provider_options": [any_, *NAMES.items()],
+        "kind_options": [
+            any_,
+            *((kind.value, wording.sentence(f"kind_of_failure.{kind.value}", {}, prefs.locale)) for kind in _KINDS),
+        ],
+        "cache_options": [
+            any_,
+            *((value, wording.sentence(f"cache.{value}", {}, prefs.locale)) for value in ("hit", "none")),
+        ],
+        "keys": sorted({key.name for key in await list_keys(room.desk)}),
+        "leads_to": room.pages.leads_to,
+        "provider": account_rows.provider_named(state.search.provider or ""),
+    }
 
 
-def _accounts(room: Room, search: RequestSearch, locale: str, *, hidden: bool) -> list[tuple[str, str]]:
+def _accounts(room: Room, state: TrafficState, prefs: Preferences) -> list[tuple[str, str]]:
     """The accounts to choose from, by name; with very many only the chosen one, and the search field finds the rest."""
-    options = [("", wording.sentence("any", {}, locale))]
+    options = [("", wording.sentence("any", {}, prefs.locale))]
     entries: Any = room.desk.directory.entries() if len(room.desk.directory) <= _ACCOUNTS_OFFERED else ()
-    named = sorted((entry.account.file_name.casefold(), entry.account) for entry in entries)
-    options += [
-        (account.auth_index, masked(account.file_name) if hidden else account.file_name) for _, account in named
-    ]
-    if search.auth_index and search.auth_index not in dict(options):
-        options.append((search.auth_index, _name(room, search.auth_index, hidden=hidden)))
+    named = sorted((entry.account.file_name.casefold(), entry.account.auth_index) for entry in entries)
+    options += [(index, _account_name(room, index, hidden=prefs.masked)) for _, index in named]
+    chosen = state.search.auth_index
+    if chosen and chosen not in dict(options):
+        options.append((chosen, _account_name(room, chosen, hidden=prefs.masked)))
     return options
 
 
-def _auth_index(room: Room, name: str) -> str | None:
-    if not name:
-        return None
-    found = room.desk.directory.named(name)
+def _auth_index(room: Room, name: str | None) -> str | None:
+    found = room.desk.directory.named(name) if name else ()
     return found[0].account.auth_index if len(found) == 1 else name
 
 
-def _name(room: Room, auth_index: str, *, hidden: bool) -> str:
+def _account_name(room: Room, auth_index: str, *, hidden: bool) -> str:
     entry = room.desk.directory.get(auth_index)
     if entry is None:
         return auth_index
     return masked(entry.account.file_name) if hidden else entry.account.file_name
 
 
-def _is_status(text: str) -> bool:
-    return text.isdecimal() and len(text) == 3  # noqa: PLR2004 - an HTTP status
-
-
 ROUTES: Final = (
     Route(PATH, index),
+    Route(f"{PATH}/live", live),
+    Route(f"{PATH}/export", export),
     Route(f"{PATH}/sample", sample, methods=["POST"]),
-    Route(f"{PATH}/{{request_id}}", one),
 )

@@ -12,8 +12,8 @@ from authdeck.storage.reading import requests
 from authdeck.storage.reading.request_search import RequestSearch
 from authdeck.web import request_rows
 from authdeck.web.activity import activity
+from authdeck.web.answers import counted
 from authdeck.web.pages.account.quota import windows_of
-from authdeck.web.pages.monitoring import counted
 from authdeck.web.room import Room, room_of
 
 _RECENT: Final = 8
