@@ -210,7 +210,15 @@ class Built:
         """Console, API and status routes behind the gate."""
         send = self._errands.send
         parts = Parts(
-            self.desk, self._monitoring, self._refresh, self._resealer, self.pool, self._batches, send, self._logins
+            self.desk,
+            self._monitoring,
+            self._refresh,
+            self._resealer,
+            self.pool,
+            self._batches,
+            send,
+            self._logins,
+            self._quota,
         )
         app = console(
             self.desk,

@@ -38,6 +38,7 @@ from authdeck.vault.keys import create_key_file
 from fakes.clock import SetClock
 from fakes.people import ANN, BOB, VERA
 from fakes.ports import FakePorts
+from fakes.questions import queries_of
 
 UPLOAD_LIMIT = 100_000
 """Bytes: small, so that a test of the limit is quick."""
@@ -85,10 +86,11 @@ async def app(desk: Desk, monitoring: Database, pool: Pool) -> ASGIApp:
         del auth_index
         raise DeckError("refresh_not_possible", status=503)
 
-    batches = Batches(desk, BatchRunner(desk, does_not_rotate))
-    parts = Parts(
-        desk, monitoring, nothing_rotates, Resealer(desk), pool, batches, nothing_is_sent, Logins(desk, FakePorts())
-    )
+    queries = queries_of(desk)
+    batches = Batches(desk, BatchRunner(desk, does_not_rotate, queries.query_quota))
+    logins = Logins(desk, FakePorts())
+    resealer = Resealer(desk)
+    parts = Parts(desk, monitoring, nothing_rotates, resealer, pool, batches, nothing_is_sent, logins, queries)
     routes = [
         *status_routes(
             desk, {"control": lambda: desk.read(bool), "lost": unanswered}, lambda: {"stored": 7, "late": 1}

@@ -137,13 +137,13 @@ class BatchPageShape(BatchShape):
     next: str | None
 
 
-_ANSWERS: dict[int | str, dict[str, Any]] = {
+ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {"description": "Done, or previewed.", "model": BatchPageShape},
     202: {"description": "Goes on in the background: ask `GET /batches/{id}`.", "model": BatchPageShape},
 }
 
 
-@router.post("", response_model=None, responses=_ANSWERS)
+@router.post("", response_model=None, responses=ANSWERS)
 @needs(Role.OPERATOR)
 async def begin(
     asked: BatchAsked,
@@ -161,14 +161,14 @@ async def begin(
     if asked.preview is not None:
         if asked.selection is not None or asked.change is not None or preview:
             raise DeckError("batch_preview_alone", status=422)
-        return await _answer(parts, eyes, await parts.batches.apply(asked.preview, actor, key=key))
+        return await answer(parts, eyes, await parts.batches.apply(asked.preview, actor, key=key))
     if asked.selection is None:
         raise DeckError("selection_unclear", status=422)
     if asked.change is None:
         raise DeckError("change_empty", status=422)
-    names, search, told = _selected(asked.selection)
+    names, search, told = selected(asked.selection)
     wanted = Asked(asked.change, names, search, told, key)
-    return await _answer(parts, eyes, await parts.batches.begin(wanted, actor, preview=preview))
+    return await answer(parts, eyes, await parts.batches.begin(wanted, actor, preview=preview))
 
 
 @router.get("")
@@ -222,7 +222,7 @@ async def cancel(batch_id: Id, parts: PartsHere, actor: ActorHere, eyes: EyesHer
     return await _page(parts, eyes, await parts.batches.cancel(batch_id, actor), AT_ONCE)
 
 
-@router.post("/{batch_id}/undo", response_model=None, responses=_ANSWERS)
+@router.post("/{batch_id}/undo", response_model=None, responses=ANSWERS)
 @needs(Role.OPERATOR)
 async def undo(
     batch_id: Id,
@@ -236,10 +236,10 @@ async def undo(
 
     What deleted is restored, what was enabled gets back the very holds it had. Rows list what differs and was left.
     """
-    return await _answer(parts, eyes, await parts.batches.undo(batch_id, actor, preview=preview, key=key))
+    return await answer(parts, eyes, await parts.batches.undo(batch_id, actor, preview=preview, key=key))
 
 
-def _selected(selection: Selection) -> tuple[list[str], AccountSearch | None, dict[str, Any]]:
+def selected(selection: Selection) -> tuple[list[str], AccountSearch | None, dict[str, Any]]:
     """Names or a search, and how to tell which."""
     filters = dict(selection.model_extra or {})
     if selection.search is not None:
@@ -251,7 +251,7 @@ def _selected(selection: Selection) -> tuple[list[str], AccountSearch | None, di
     return [], from_query(filters), filters
 
 
-async def _answer(parts: PartsHere, eyes: Eyes, batch: StoredBatch) -> Response:
+async def answer(parts: PartsHere, eyes: Eyes, batch: StoredBatch) -> Response:
     page = await _page(parts, eyes, batch, AT_ONCE)
     status = 202 if batch.is_running else 200
     return Response(page.model_dump_json(), status_code=status, media_type="application/json")

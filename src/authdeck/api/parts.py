@@ -17,6 +17,7 @@ from authdeck.gate.visits import actor_of
 from authdeck.operations.batches import Batches
 from authdeck.operations.desk import Desk
 from authdeck.operations.log_in import Logins
+from authdeck.operations.query_quota import QuotaQueries
 from authdeck.operations.resealing import Resealer
 from authdeck.operations.send_one import Send
 from authdeck.pool import Pool
@@ -44,6 +45,7 @@ class Parts:
     batches: Batches
     send: Send
     logins: Logins
+    quota: QuotaQueries
 
 
 def _parts(request: Request) -> Parts:

@@ -24,6 +24,7 @@ from authdeck.cli import (
     login,
     master_key,
     operators,
+    quota,
     requests,
     routing,
     serve,
@@ -42,7 +43,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for noun in (accounts, batch, keys, master_key, operators, requests, routing, terms, trash, upstreams):
+for noun in (accounts, batch, keys, master_key, operators, quota, requests, routing, terms, trash, upstreams):
     app.add_typer(noun.app)
 VERBS: Mapping[str, Callable[..., None]] = {
     "serve": serve.serve,

@@ -1,4 +1,4 @@
-"""Spending a Codex reset credit: the account's windows begin anew. It can't be taken back, so a person says it twice."""
+"""Spending a Codex reset credit: the windows begin anew. It can't be taken back, so a person says it twice."""
 
 from functools import partial
 from uuid import UUID
