@@ -230,6 +230,7 @@ class Built:
             self.desk.settings,
             Reaching(self._errands.send, self._refresh),
             self._logins,
+            self._quota,
         )
         app.router.routes.extend(status_routes(self.desk, self._checks(), self._events))
         app.router.routes.append(Mount("/api/v1", management(parts)))

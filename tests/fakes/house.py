@@ -58,6 +58,7 @@ from authdeck.web.room import Reaching
 from fakes.auth_files import codex, take_in
 from fakes.people import ANN, BOB
 from fakes.ports import FakePorts
+from fakes.questions import queries_of
 
 
 @dataclass
@@ -105,11 +106,14 @@ async def build(
         indexes = await _fill(desk, recorder) if filled else {}
         samples: list[str] = []
         gate = Gate(desk, error_page=error_page)
-        batches = Batches(desk, runner := BatchRunner(desk, _does_not_rotate))
+        queries = queries_of(desk)
+        batches = Batches(desk, runner := BatchRunner(desk, _does_not_rotate, queries.query_quota))
         logins = Logins(desk, FakePorts())
         await logins.start()
         sample = _sampler(recorder, clock, samples) if filled else None
-        app = console(desk, gate, monitoring, keys, batches, sample, settings, _reaching(desk, recorder), logins)
+        app = console(
+            desk, gate, monitoring, keys, batches, sample, settings, _reaching(desk, recorder), logins, queries
+        )
         yield House(guard(app, gate), desk, monitoring, made.key.open(), indexes, samples)
         await logins.close()
         await runner.close()

@@ -160,7 +160,7 @@ async def pool_capacity(
                 states=dict(counts),
                 left_percent=None if told is None else round(told.percent, 1),
                 told=0 if told is None else told.accounts,
-                next_back=next((at for provider, at in nexts.items() if provider.value == name), None),
+                next_back=next((back.at for provider, back in nexts.items() if provider.value == name), None),
             )
         )
     backs = [
@@ -303,7 +303,7 @@ async def query_one(auth_index: Name, parts: PartsHere, eyes: EyesHere, wish: On
 
 
 class Confirmed(BaseModel):
-    """``confirmation`` is the account's file name."""
+    """``confirmation`` is the account's file name or auth_index."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -91,7 +91,7 @@ def query(
 @app.command("use-reset-credit")
 def use_reset_credit(
     account: Annotated[str, typer.Argument(show_default=False)],
-    confirm: Annotated[str, typer.Option(help="The account's file name, typed: this spends something.")],
+    confirm: Annotated[str, typer.Option(help="The account's file name or auth_index, typed: this spends something.")],
     json: AsJson = False,
 ) -> None:
     """Spend one Codex reset credit: the account's windows begin anew. It can't be taken back."""

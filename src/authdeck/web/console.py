@@ -14,6 +14,7 @@ from authdeck.operations.batches import Batches
 from authdeck.operations.client_keys import ClientKeys
 from authdeck.operations.desk import Desk
 from authdeck.operations.log_in import Logins
+from authdeck.operations.query_quota import QuotaQueries
 from authdeck.search import AccountSearch
 from authdeck.settings import Settings
 from authdeck.storage.database import Database
@@ -35,6 +36,7 @@ from authdeck.web.pages import (
 )
 from authdeck.web.pages import batches as batches_pages
 from authdeck.web.pages import logins as login_pages
+from authdeck.web.pages import quota as quota_pages
 from authdeck.web.pages import settings as settings_pages
 from authdeck.web.rendering import Pages
 from authdeck.web.room import Reaching, Room, Sample
@@ -43,8 +45,8 @@ from authdeck.web.waiting import WaitingImports
 from authdeck.web.zipping import ZippedPages
 
 _PAGES: Final = (
-    sign_in, saved_views, batches_pages, auth_files, account, find, imports, login_pages, exports, trash, monitoring,
-    client_keys, settings_pages, terms, upstreams, audit,
+    sign_in, saved_views, batches_pages, auth_files, account, find, imports, login_pages, quota_pages, exports, trash,
+    monitoring, client_keys, settings_pages, terms, upstreams, audit,
 )  # fmt: skip
 
 
@@ -61,6 +63,7 @@ def console(
     settings: Settings,
     reaching: Reaching,
     logins: Logins,
+    quota: QuotaQueries,
 ) -> Starlette:
     """The app, not yet behind its gate: ``gate.routes.guard`` puts it there when all routes are added.
 
@@ -75,7 +78,18 @@ def console(
     pages.lead_to(route.path for route in routes if "GET" in (route.methods or ()))
     pages.warn_of(lambda: desk.directory.find(_PROBLEMS, desk.now()).total)
     app.state.room = Room(
-        desk, gate, monitoring, client_keys, batches, sample, settings, pages, WaitingImports(), reaching, logins
+        desk,
+        gate,
+        monitoring,
+        client_keys,
+        batches,
+        sample,
+        settings,
+        pages,
+        WaitingImports(),
+        reaching,
+        logins,
+        quota,
     )
     return app
 

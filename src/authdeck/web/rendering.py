@@ -29,7 +29,8 @@ from authdeck.web.toasts import Toast
 FOLDER: Final = Path(__file__).parent / "templates"
 STYLESHEETS: Final = (
     "tokens", "base", "frame", "nav", "button", "form", "badge", "table", "bars", "cards", "chips", "batch-bar",
-    "reasons", "dialog", "drawer", "toast", "notice", "empty", "timeline", "code-snippet", "chart", "pages", "chinese",
+    "reasons", "dialog", "drawer", "toast", "notice", "empty", "timeline", "code-snippet", "chart", "pages", "quota",
+    "chinese",
 )  # fmt: skip
 SCRIPTS: Final = (
     "copy", "dismiss", "keys", "list-cursor", "pick", "pick-more", "find", "filter-form", "busy", "drop", "zone",

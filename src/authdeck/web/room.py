@@ -13,6 +13,7 @@ from authdeck.operations.batches import Batches
 from authdeck.operations.client_keys import ClientKeys
 from authdeck.operations.desk import Desk
 from authdeck.operations.log_in import Logins
+from authdeck.operations.query_quota import QuotaQueries
 from authdeck.operations.send_one import Send
 from authdeck.settings import Settings
 from authdeck.storage.database import Database
@@ -50,6 +51,7 @@ class Room:
     waiting: WaitingImports
     reaching: Reaching
     logins: Logins
+    quota: QuotaQueries
 
 
 def room_of(request: Request) -> Room:
