@@ -58,7 +58,7 @@ def test_it_works() -> None:
     assert (back.at, back.count, back.state, back.plans, back.window) == (
         NOON + 2 * HOUR, 1, Health.EXHAUSTED, ("team",), "five_hour",
     )  # fmt: skip
-    assert found.next_backs(NOON) == {Provider.CODEX: NOON + 2 * HOUR}
+    assert found.next_backs(NOON) == {Provider.CODEX: back}
 
 
 def test_an_account_is_back_when_its_last_limit_has_ended() -> None:

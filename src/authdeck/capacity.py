@@ -5,12 +5,12 @@ Only accounts with holds or windows are looked at: of the others nothing is know
 
 from bisect import bisect_left, insort
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from heapq import heappop, heappush
-from itertools import takewhile
-from typing import Final
+from itertools import islice, takewhile
+from typing import Final, NamedTuple
 
 from authdeck import health
 from authdeck.account import Provider
@@ -47,18 +47,6 @@ class Left:
     accounts: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """What is remembered of one account, so that it can be taken out again."""
-
-    provider: Provider
-    left: float | None
-    back_at: datetime | None
-    state: Health
-    plan: str
-    window: str | None
-
-
 class Capacity:
     """Not for several threads. ``put`` whenever an account changes, ``remove`` when it goes."""
 
@@ -66,8 +54,8 @@ class Capacity:
         self._known: dict[str, _Known] = {}
         self._sums: dict[Provider, float] = defaultdict(float)
         self._counts: Counter[Provider] = Counter()
-        self._backs: list[tuple[datetime, str]] = []
-        self._waiting: Counter[Provider] = Counter()
+        self._groups: dict[_Group, Counter[str]] = {}
+        self._order: list[_Group] = []
         self._ends: list[tuple[datetime, str]] = []
 
     def put(self, entry: Entry, now: datetime) -> None:
@@ -75,18 +63,14 @@ class Capacity:
         self.remove(auth_index)
         if not (entry.holds or entry.windows):
             return
-        state = health.of(entry.account, entry.holds, now, entry.windows)
-        known = _known(entry, state, now)
-        if known.left is None and known.back_at is None:
-            return
+        known = _seen(entry, health.of(entry.account, entry.holds, now, entry.windows), now)
         self._known[auth_index] = known
         if known.left is not None:
             self._sums[known.provider] += known.left
             self._counts[known.provider] += 1
             heappush(self._ends, (min(window.ends_at for window in _limiting(entry, now)), auth_index))
-        if known.back_at is not None:
-            insort(self._backs, (known.back_at, auth_index))
-            self._waiting[known.provider] += 1
+        if known.group is not None:
+            self._join(known.group, known.plan)
 
     def remove(self, auth_index: str) -> None:
         known = self._known.pop(auth_index, None)
@@ -95,9 +79,8 @@ class Capacity:
         if known.left is not None:
             self._sums[known.provider] -= known.left
             self._counts[known.provider] -= 1
-        if known.back_at is not None:
-            del self._backs[bisect_left(self._backs, (known.back_at, auth_index))]
-            self._waiting[known.provider] -= 1
+        if known.group is not None:
+            self._leave(known.group, known.plan)
 
     def ended(self, now: datetime) -> Iterator[str]:
         """Accounts of which a window has ended since: they are to be put again."""
@@ -111,22 +94,61 @@ class Capacity:
 
     def backs(self, now: datetime, until: datetime) -> list[Back]:
         """Who comes back by then, soonest first; those of one provider and the same minute together."""
-        start = bisect_left(self._backs, (now, ""))
-        together: dict[tuple[datetime, Provider, Health, str | None], list[_Known]] = defaultdict(list)
-        for at, auth_index in takewhile(lambda back: back[0] <= until, _from(self._backs, start)):
-            known = self._known[auth_index]
-            together[at.replace(second=0, microsecond=0), known.provider, known.state, known.window].append(known)
-        return [_back(key, some) for key, some in sorted(together.items(), key=lambda pair: str(pair[0]))]
+        return [self._back(group) for group in takewhile(lambda group: group.at <= until, self._from(now))]
 
-    def next_backs(self, now: datetime) -> Mapping[Provider, datetime]:
-        """When the next one of each provider comes back."""
-        found: dict[Provider, datetime] = {}
-        waiting = sum(count > 0 for count in self._waiting.values())
-        for at, auth_index in _from(self._backs, bisect_left(self._backs, (now, ""))):
-            found.setdefault(self._known[auth_index].provider, at)
-            if len(found) == waiting:
+    def next_backs(self, now: datetime) -> Mapping[Provider, Back]:
+        """Who of each provider comes back next."""
+        found: dict[Provider, Back] = {}
+        for group in self._from(now):
+            if group.provider not in found:
+                found[Provider(group.provider)] = self._back(group)
+            if len(found) == len(Provider):
                 break
         return found
+
+    def _join(self, group: "_Group", plan: str) -> None:
+        plans = self._groups.get(group)
+        if plans is None:
+            plans = self._groups[group] = Counter()
+            insort(self._order, group)
+        plans[plan] += 1
+
+    def _leave(self, group: "_Group", plan: str) -> None:
+        plans = self._groups[group]
+        plans[plan] -= 1
+        if not plans[plan]:
+            del plans[plan]
+        if not plans:
+            del self._groups[group]
+            del self._order[bisect_left(self._order, group)]
+
+    def _from(self, now: datetime) -> Iterator["_Group"]:
+        start = bisect_left(self._order, _Group(_minute(now), "", "", ""))
+        return islice(self._order, start, None)
+
+    def _back(self, group: "_Group") -> Back:
+        plans = self._groups[group]
+        state, window = Health(group.state), group.window or None
+        return Back(group.at, Provider(group.provider), state, plans.total(), tuple(sorted(plans)), window)
+
+
+class _Group(NamedTuple):
+    """What accounts share that come back together; in the order of the moments."""
+
+    at: datetime
+    provider: str
+    state: str
+    window: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What is remembered of one account, so that it can be taken out again."""
+
+    provider: Provider
+    plan: str
+    left: float | None
+    group: _Group | None
 
 
 def back_at(entry: Entry, now: datetime) -> datetime | None:
@@ -162,26 +184,24 @@ def _left(window: QuotaWindow) -> float:
     return 0.0 if window.is_used_up else FULL - (window.used_percent or 0.0)
 
 
-def _known(entry: Entry, state: Health, now: datetime) -> _Known:
+def _seen(entry: Entry, state: Health, now: datetime) -> _Known:
     account = entry.account
-    full = fullest(entry.windows, now)
-    held = next((hold.detail.get("window") for hold in entry.holds if hold.owner is Owner.COOLDOWN), None)
+    back = back_at(entry, now) if state in WAITING else None
     return _Known(
         account.provider,
-        left_of(entry, now) if state in _IN_THE_POOL else None,
-        back_at(entry, now) if state in WAITING else None,
-        state,
         plan_name(account.plan),
-        full.window if full is not None else held,
+        left_of(entry, now) if state in _IN_THE_POOL else None,
+        None if back is None else _Group(_minute(back), account.provider.value, state.value, _window(entry, now)),
     )
 
 
-def _back(key: tuple[datetime, Provider, Health, str | None], some: Iterable[_Known]) -> Back:
-    at, provider, state, window = key
-    plans = [known.plan for known in some]
-    return Back(at, provider, state, len(plans), tuple(sorted(set(plans))), window)
+def _window(entry: Entry, now: datetime) -> str:
+    """The window that keeps it waiting, where one is known."""
+    if (full := fullest(entry.windows, now)) is not None:
+        return full.window
+    held = (hold.detail.get("window") for hold in entry.holds if hold.owner is Owner.COOLDOWN and hold.scope is None)
+    return next((str(name) for name in held if name), "")
 
 
-def _from(backs: list[tuple[datetime, str]], start: int) -> Iterator[tuple[datetime, str]]:
-    for place in range(start, len(backs)):
-        yield backs[place]
+def _minute(moment: datetime) -> datetime:
+    return moment.replace(second=0, microsecond=0)

@@ -235,6 +235,7 @@ class Built:
             send,
             self._logins,
             self._deliverer,
+            self._quota,
         )
         app = console(
             self.desk,
@@ -247,6 +248,7 @@ class Built:
             Reaching(self._errands.send, self._refresh),
             self._logins,
             self._deliverer,
+            self._quota,
         )
         app.router.routes.extend(status_routes(self.desk, self._checks(), self._events))
         app.router.routes.append(Mount("/api/v1", management(parts)))

@@ -40,6 +40,7 @@ from authdeck.wording import notifying
 from fakes.clock import SetClock
 from fakes.people import ANN, BOB, VERA
 from fakes.ports import FakePorts
+from fakes.questions import queries_of
 
 UPLOAD_LIMIT = 100_000
 """Bytes: small, so that a test of the limit is quick."""
@@ -87,11 +88,12 @@ async def app(desk: Desk, monitoring: Database, pool: Pool) -> AsyncIterator[ASG
         del auth_index
         raise DeckError("refresh_not_possible", status=503)
 
-    batches = Batches(desk, BatchRunner(desk, does_not_rotate))
+    queries = queries_of(desk)
+    batches = Batches(desk, BatchRunner(desk, does_not_rotate, queries.query_quota))
     telling = Sessions(Origins(None, own_host=desk.settings.host, own_port=desk.settings.port))
     parts = Parts(
         desk, monitoring, nothing_rotates, Resealer(desk), pool, batches, nothing_is_sent, Logins(desk, FakePorts()),
-        Deliverer(desk, telling.origins, Calls(telling), notifying.told),
+        Deliverer(desk, telling.origins, Calls(telling), notifying.told), queries,
     )  # fmt: skip
     routes = [
         *status_routes(

@@ -70,6 +70,7 @@ from authdeck.wording import notifying
 from fakes.auth_files import codex, take_in
 from fakes.people import ANN, BOB
 from fakes.ports import FakePorts
+from fakes.questions import queries_of
 
 
 @dataclass
@@ -119,14 +120,25 @@ async def build(
         indexes = await _fill(desk, recorder) if filled else {}
         samples: list[str] = []
         gate = Gate(desk, error_page=error_page)
-        batches = Batches(desk, runner := BatchRunner(desk, _does_not_rotate))
+        queries = queries_of(desk)
+        batches = Batches(desk, runner := BatchRunner(desk, _does_not_rotate, queries.query_quota))
         logins = Logins(desk, FakePorts())
         await logins.start()
         deliverer = Deliverer(desk, telling.origins, Calls(telling), notifying.told)
         await deliverer.load()
         sample = _sampler(recorder, clock, samples) if filled else None
         app = console(
-            desk, gate, monitoring, keys, batches, sample, settings, _reaching(desk, recorder), logins, deliverer
+            desk,
+            gate,
+            monitoring,
+            keys,
+            batches,
+            sample,
+            settings,
+            _reaching(desk, recorder),
+            logins,
+            deliverer,
+            queries,
         )
         yield House(guard(app, gate), desk, monitoring, made.key.open(), indexes, samples)
         await logins.close()

@@ -137,13 +137,13 @@ class BatchPageShape(BatchShape):
     next: str | None
 
 
-_ANSWERS: dict[int | str, dict[str, Any]] = {
+ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {"description": "Done, or previewed.", "model": BatchPageShape},
     202: {"description": "Goes on in the background: ask `GET /batches/{id}`.", "model": BatchPageShape},
 }
 
 
-@router.post("", response_model=None, responses=_ANSWERS)
+@router.post("", response_model=None, responses=ANSWERS)
 @needs(Role.OPERATOR)
 async def begin(
     asked: BatchAsked,
@@ -166,7 +166,7 @@ async def begin(
         raise DeckError("selection_unclear", status=422)
     if asked.change is None:
         raise DeckError("change_empty", status=422)
-    names, search, told = _selected(asked.selection)
+    names, search, told = selected(asked.selection)
     wanted = Asked(asked.change, names, search, told, key)
     return await answer(parts, eyes, await parts.batches.begin(wanted, actor, preview=preview))
 
@@ -222,7 +222,7 @@ async def cancel(batch_id: Id, parts: PartsHere, actor: ActorHere, eyes: EyesHer
     return await _page(parts, eyes, await parts.batches.cancel(batch_id, actor), AT_ONCE)
 
 
-@router.post("/{batch_id}/undo", response_model=None, responses=_ANSWERS)
+@router.post("/{batch_id}/undo", response_model=None, responses=ANSWERS)
 @needs(Role.OPERATOR)
 async def undo(
     batch_id: Id,
@@ -239,7 +239,7 @@ async def undo(
     return await answer(parts, eyes, await parts.batches.undo(batch_id, actor, preview=preview, key=key))
 
 
-def _selected(selection: Selection) -> tuple[list[str], AccountSearch | None, dict[str, Any]]:
+def selected(selection: Selection) -> tuple[list[str], AccountSearch | None, dict[str, Any]]:
     """Names or a search, and how to tell which."""
     filters = dict(selection.model_extra or {})
     if selection.search is not None:

@@ -18,6 +18,7 @@ from authdeck.operations.batches import Batches
 from authdeck.operations.deliver import Deliverer
 from authdeck.operations.desk import Desk
 from authdeck.operations.log_in import Logins
+from authdeck.operations.query_quota import QuotaQueries
 from authdeck.operations.resealing import Resealer
 from authdeck.operations.send_one import Send
 from authdeck.pool import Pool
@@ -46,6 +47,7 @@ class Parts:
     send: Send
     logins: Logins
     deliverer: Deliverer
+    quota: QuotaQueries
 
 
 def _parts(request: Request) -> Parts:

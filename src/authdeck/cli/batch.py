@@ -107,7 +107,7 @@ def change(
     selection = _selection([*(names or []), *_lines(names_from)], search, where)
     with management() as api:
         asked = {"selection": selection, "change": wanted}
-        found = _finished(api, api.post("/batches", json=asked, params={"preview": preview or None}), quiet=json)
+        found = finished(api, api.post("/batches", json=asked, params={"preview": preview or None}), quiet=json)
     _tell(found, json=json)
 
 
@@ -140,7 +140,7 @@ def undo(batch: Id, preview: Preview = False, json: AsJson = False) -> None:
     """Take a batch back, field by field where nobody changed it since. Ends with 1 when something was left."""
     with management() as api:
         begun = api.post(f"/batches/{segment(batch)}/undo", params={"preview": preview or None})
-        found = _finished(api, begun, quiet=json)
+        found = finished(api, begun, quiet=json)
     _tell(found, json=json)
 
 
@@ -148,7 +148,7 @@ def undo(batch: Id, preview: Preview = False, json: AsJson = False) -> None:
 def apply(preview: Annotated[str, typer.Argument(metavar="PREVIEW", show_default=False)], json: AsJson = False) -> None:
     """Do what was previewed: exactly those rows. What is otherwise by now is listed."""
     with management() as api:
-        found = _finished(api, api.post("/batches", json={"preview": preview}), quiet=json)
+        found = finished(api, api.post("/batches", json={"preview": preview}), quiet=json)
     _tell(found, json=json)
 
 
@@ -223,11 +223,11 @@ def _text(path: str) -> str:
 # ---- what became of it ----
 
 
-def _finished(api: Management, batch: dict[str, Any], *, quiet: bool) -> dict[str, Any]:
+def finished(api: Management, batch: dict[str, Any], *, quiet: bool, what: str = "Changing") -> dict[str, Any]:
     """The batch with all its rows, when it is over; a bar on the way while a person watches."""
     counts = batch["counts"]
     if counts["left"]:
-        with progress("Changing", counts["total"], quiet=quiet) as advance:
+        with progress(what, counts["total"], quiet=quiet) as advance:
             advance(counts["total"] - counts["left"])
             while batch["status"] in {"running", "previewing"}:
                 api.pause(PAUSE)
@@ -267,7 +267,7 @@ def _tell_rows(batch: dict[str, Any]) -> None:
     typer.echo(f"{what}: {_counted(batch['counts'])}.")
     if batch["status"] == "previewed":
         typer.echo(f"`authdeck batch apply {batch['id']}` does it, within 15 minutes.")
-    elif batch["counts"].get("done") and "refresh" not in batch["change"]:
+    elif batch["counts"].get("done") and not {"refresh", "query_quota"} & set(batch["change"]):
         typer.echo(f"`authdeck batch undo {batch['id']}` takes it back.")
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
 
-from authdeck.account import Account, Kind
+from authdeck.account import Account, Kind, Provider
 from authdeck.credential import Credential
 from authdeck.errors import DeckError
 from authdeck.evidence import Confidence, Signal, Source
@@ -36,6 +36,11 @@ _OF_THE_ACCOUNT: Final = frozenset({Signal.CREDENTIAL, Signal.REVIEW, Signal.DEA
 
 _OURS: Final = frozenset({"refresh_running", "refresh_failed"})
 """Refreshes that came to nothing for now: not the account's fault."""
+
+
+def telling() -> frozenset[Provider]:
+    """Providers that tell of their sign-ins' limits when they are asked."""
+    return frozenset(QUOTAS)
 
 
 @dataclass(frozen=True, slots=True)

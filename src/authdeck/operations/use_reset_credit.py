@@ -1,4 +1,4 @@
-"""Spending a Codex reset credit: the account's windows begin anew. It can't be taken back: a person says it twice."""
+"""Spending a Codex reset credit: the windows begin anew. It can't be taken back, so a person says it twice."""
 
 from functools import partial
 from uuid import UUID
@@ -25,12 +25,12 @@ async def use_reset_credit(
 ) -> QuotaAnswer:
     """Use one, if there is one, and ask again what is left. Audited before it is sent; sent once, whatever happens.
 
-    ``confirmation`` is the account's file name, typed. Raises ``reset_credit_unconfirmed`` (422),
+    ``confirmation`` is the account's file name or auth_index, typed. Raises ``reset_credit_unconfirmed`` (422),
     ``reset_credit_not_offered`` and ``reset_credit_none`` (409), ``reset_credit_refused`` (502, with the provider's
     ``answered``), ``reset_credit_unknown`` (502: it may have been used), and what ``QuotaQueries.usable`` raises.
     """
     account = by_name(desk, auth_index).account
-    if confirmation != account.file_name:
+    if confirmation not in (account.file_name, account.auth_index):
         raise DeckError("reset_credit_unconfirmed", status=422, file_name=account.file_name)
     await _require_one(queries, account)
     await _use(desk, queries, account, actor)

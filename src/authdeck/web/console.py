@@ -15,6 +15,7 @@ from authdeck.operations.client_keys import ClientKeys
 from authdeck.operations.deliver import Deliverer
 from authdeck.operations.desk import Desk
 from authdeck.operations.log_in import Logins
+from authdeck.operations.query_quota import QuotaQueries
 from authdeck.search import AccountSearch
 from authdeck.settings import Settings
 from authdeck.storage.database import Database
@@ -39,6 +40,7 @@ from authdeck.web.pages import (
 )
 from authdeck.web.pages import batches as batches_pages
 from authdeck.web.pages import logins as login_pages
+from authdeck.web.pages import quota as quota_pages
 from authdeck.web.pages import settings as settings_pages
 from authdeck.web.rendering import Pages
 from authdeck.web.room import Reaching, Room, Sample
@@ -47,8 +49,8 @@ from authdeck.web.waiting import WaitingImports
 from authdeck.web.zipping import ZippedPages
 
 _PAGES: Final = (
-    sign_in, saved_views, batches_pages, auth_files, account, find, imports, login_pages, exports, trash, monitoring,
-    request, client_keys, settings_pages, terms, upstreams, notifications, audit, queue,
+    sign_in, saved_views, batches_pages, auth_files, account, find, imports, login_pages, quota_pages, exports, trash,
+    monitoring, request, client_keys, settings_pages, terms, upstreams, notifications, audit, queue,
 )  # fmt: skip
 
 
@@ -66,6 +68,7 @@ def console(
     reaching: Reaching,
     logins: Logins,
     deliverer: Deliverer,
+    quota: QuotaQueries,
 ) -> Starlette:
     """The app, not yet behind its gate: ``gate.routes.guard`` puts it there when all routes are added.
 
@@ -93,6 +96,7 @@ def console(
         reaching,
         logins,
         deliverer,
+        quota,
     )
     return app
 

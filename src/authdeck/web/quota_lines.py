@@ -27,15 +27,17 @@ class QuotaLine:
     tone: str
     reset: str
     age: str
+    scope: str = ""
+    source: str = ""
 
 
-def lines(windows: Iterable[QuotaWindow], now: datetime, prefs: Preferences) -> Sequence[QuotaLine]:
+def lines(windows: Iterable[QuotaWindow], now: datetime, prefs: Preferences, most: int = MOST) -> Sequence[QuotaLine]:
     """The account's own windows first, by length; windows that the provider no longer lists are left out."""
     listed = [window for window in windows if window.presence is not Presence.INACTIVE]
     listed.sort(
         key=lambda one: (one.scope is not None, not one.counts, _ORDER.get(one.window, len(_ORDER)), one.window)
     )
-    return [_line(window, now, prefs) for window in listed[:MOST]]
+    return [_line(window, now, prefs) for window in listed[:most]]
 
 
 def left_of(window: QuotaWindow, now: datetime) -> int | None:
@@ -68,7 +70,10 @@ def _line(window: QuotaWindow, now: datetime, prefs: Preferences) -> QuotaLine:
         "age": age,
     }
     code = "quota_line.scoped" if window.scope else "quota_line"
-    return QuotaLine(name, wording.sentence(code, said, locale), left, _tone(left), reset, age)
+    source = wording.sentence(f"source_short.{window.source.value}", {}, locale)
+    return QuotaLine(
+        name, wording.sentence(code, said, locale), left, _tone(left), reset, age, window.scope or "", source
+    )
 
 
 def _tone(left: int | None) -> str:

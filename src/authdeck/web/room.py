@@ -14,6 +14,7 @@ from authdeck.operations.client_keys import ClientKeys
 from authdeck.operations.deliver import Deliverer
 from authdeck.operations.desk import Desk
 from authdeck.operations.log_in import Logins
+from authdeck.operations.query_quota import QuotaQueries
 from authdeck.operations.send_one import Send
 from authdeck.settings import Settings
 from authdeck.storage.database import Database
@@ -52,6 +53,7 @@ class Room:
     reaching: Reaching
     logins: Logins
     deliverer: Deliverer
+    quota: QuotaQueries
 
 
 def room_of(request: Request) -> Room:
