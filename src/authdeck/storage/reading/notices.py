@@ -82,7 +82,12 @@ def waiting(connection: ReadConnection, rule_id: str, limit: int) -> tuple[list[
     """The first so many that wait for the rule, how many of each kind there are, and the last one's key."""
     mine = notices.c.rule == rule_id
     first = connection.execute(select(notices).where(mine).order_by(notices.c.at, notices.c.key).limit(limit))
-    counted = select(notices.c.kind, func.count().label("number")).where(mine).group_by(notices.c.kind).order_by(notices.c.kind)
+    counted = (
+        select(notices.c.kind, func.count().label("number"))
+        .where(mine)
+        .group_by(notices.c.kind)
+        .order_by(notices.c.kind)
+    )
     last = connection.execute(select(func.max(notices.c.key)).where(mine)).scalar_one_or_none()
     counts = {row.kind: row.number for row in connection.execute(counted)}
     return [_happening(row) for row in first], counts, int(last or 0)
