@@ -40,7 +40,7 @@ from authdeck.wording import notifying
 from fakes.clock import SetClock
 from fakes.people import ANN, BOB, VERA
 from fakes.ports import FakePorts
-from fakes.questions import queries_of
+from fakes.quota_queries import queries_of
 
 UPLOAD_LIMIT = 100_000
 """Bytes: small, so that a test of the limit is quick."""

@@ -70,7 +70,7 @@ from authdeck.wording import notifying
 from fakes.auth_files import codex, take_in
 from fakes.people import ANN, BOB
 from fakes.ports import FakePorts
-from fakes.questions import queries_of
+from fakes.quota_queries import queries_of
 
 
 @dataclass

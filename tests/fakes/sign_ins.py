@@ -1,4 +1,4 @@
-"""Providers that people sign in at: the simulated ones as settings, the browser that their pages lead back, and waits."""
+"""Providers that people sign in at: simulated ones as settings, the browser that their pages lead back, and waits."""
 
 import asyncio
 from collections.abc import AsyncIterator

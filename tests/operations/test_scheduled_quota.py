@@ -10,7 +10,7 @@ from authdeck.operations.scheduled_quota import ScheduledQuota
 from authdeck.storage import opening
 from fakes.clock import SetClock
 from fakes.people import ANN
-from fakes.questions import queries_of
+from fakes.quota_queries import queries_of
 from fakes.shops import Shop, new_vault, open_shop, simulated
 
 

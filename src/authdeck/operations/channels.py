@@ -62,7 +62,7 @@ async def add_channel(
     ``upstream_address_refused``, ``apprise_missing`` and ``apprise_url_invalid``.
     """
     given = Secret(url.strip())
-    display = _checked(desk, kind, given, private=private)
+    display = await _checked(desk, kind, given, private=private)
     secret = Secret(ids.new_key(SIGNING)) if kind is ChannelKind.WEBHOOK else None
     id_ = ids.new_id()
     content = json.dumps({"url": given.open(), "secret": secret.open() if secret else None}).encode()
@@ -159,12 +159,12 @@ def approval(channel: Channel) -> tuple[str, Approval]:
     return channel.display, Approval(private=channel.private, plain_http=channel.private)
 
 
-def _checked(desk: Desk, kind: ChannelKind, url: Secret, *, private: bool) -> str:
+async def _checked(desk: Desk, kind: ChannelKind, url: Secret, *, private: bool) -> str:
     """What may be shown of the URL."""
     if len(url.open()) > LONGEST_URL:
         raise DeckError("url_invalid", status=422)
     if kind is ChannelKind.APPRISE:
-        apprise.require(url)
+        await apprise.require(url)
         return f"{urlsplit(url.open()).scheme}://"
     origin = origin_of(url.open())
     if origin is None:

@@ -1,6 +1,6 @@
 """Named reads of notifications: channels, rules, what waits to be told, and what became of each message."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -74,19 +74,23 @@ def has_work(connection: ReadConnection, now: datetime) -> bool:
 
 def oldest_waiting(connection: ReadConnection) -> dict[str, datetime]:
     """Since when something waits to be told, by rule."""
-    asked = select(notices.c.rule, func.min(notices.c.at)).group_by(notices.c.rule)
-    rows: Iterable[Any] = connection.execute(asked)
-    return dict(rows)
+    asked = select(notices.c.rule, func.min(notices.c.at).label("since")).group_by(notices.c.rule)
+    return {row.rule: row.since for row in connection.execute(asked)}
 
 
 def waiting(connection: ReadConnection, rule_id: str, limit: int) -> tuple[list[Happening], dict[str, int], int]:
     """The first so many that wait for the rule, how many of each kind there are, and the last one's key."""
     mine = notices.c.rule == rule_id
     first = connection.execute(select(notices).where(mine).order_by(notices.c.at, notices.c.key).limit(limit))
-    counted = select(notices.c.kind, func.count()).where(mine).group_by(notices.c.kind).order_by(notices.c.kind)
+    counted = (
+        select(notices.c.kind, func.count().label("number"))
+        .where(mine)
+        .group_by(notices.c.kind)
+        .order_by(notices.c.kind)
+    )
     last = connection.execute(select(func.max(notices.c.key)).where(mine)).scalar_one_or_none()
-    rows: Iterable[Any] = connection.execute(counted)
-    return [_happening(row) for row in first], dict(rows), int(last or 0)
+    counts = {row.kind: row.number for row in connection.execute(counted)}
+    return [_happening(row) for row in first], counts, int(last or 0)
 
 
 def due(connection: ReadConnection, now: datetime, limit: int) -> list[Delivery]:

@@ -100,8 +100,7 @@ def keys_of(connection: ReadConnection, search: QueueSearch, limit: int) -> list
 def accounts_of(connection: ReadConnection, keys: Sequence[int]) -> dict[int, str]:
     """The auth_index of each of these rows' accounts, by the row's key."""
     asked = select(candidates.c.key, accounts.c.auth_index).select_from(_WITH_ACCOUNT)
-    rows: Iterable[Any] = connection.execute(asked.where(candidates.c.key.in_(keys)))
-    return dict(rows)
+    return {row.key: row.auth_index for row in connection.execute(asked.where(candidates.c.key.in_(keys)))}
 
 
 def facets(connection: ReadConnection, search: QueueSearch) -> dict[str, dict[str, int]]:

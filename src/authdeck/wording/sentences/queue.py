@@ -2,7 +2,7 @@
 
 SENTENCES: dict[str, str] = {
     # The queue
-    "queue.view.open": "Open",
+    "queue.view.open": "To do",
     "queue.view.ignored": "Ignored",
     "queue.view.resolved": "Resolved",
     "queue.view.failed": "Failed",

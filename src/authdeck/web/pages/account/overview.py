@@ -29,6 +29,7 @@ async def content(request: Request, entry: Entry) -> dict[str, Any]:
     newest = await _newest(room, RequestSearch(auth_index=auth_index, page_size=_RECENT))
     day, capped = await _of_a_day(room, auth_index)
     return {
+        "asks": {each.reason_code: each.action.value for each in entry.candidates},
         "windows": windows_of(request, entry),
         "activity": activity(buckets[auth_index]),
         "recent": [request_rows.row(event, prefs) for event in newest],
