@@ -87,7 +87,7 @@ def _signed_out(seen: Seen, _policy: Policy, now: datetime) -> Suggestion | None
     refused = seen.answer.code if seen.answer.code in _SIGNED_OUT else None
     if refused is not None:
         return Suggestion(Action.REAUTH, refused, seen.answer.params)
-    return _stands(seen, Action.REAUTH) or (held and Suggestion(Action.REAUTH, held.code, held.detail))
+    return _stands(seen, Action.REAUTH) or _of_hold(Action.REAUTH, held)
 
 
 def _may_have_run_out(seen: Seen, _policy: Policy, _now: datetime) -> Suggestion | None:
@@ -104,7 +104,7 @@ def _may_have_run_out(seen: Seen, _policy: Policy, _now: datetime) -> Suggestion
 
 def _for_a_person(seen: Seen, _policy: Policy, now: datetime) -> Suggestion | None:
     held = _held(seen, now, lambda hold: hold.code in REVIEW_CODES)
-    return _stands(seen, Action.REVIEW) or (held and Suggestion(Action.REVIEW, held.code, held.detail))
+    return _stands(seen, Action.REVIEW) or _of_hold(Action.REVIEW, held)
 
 
 def _refused(seen: Seen, _policy: Policy, now: datetime) -> Suggestion | None:
@@ -207,7 +207,11 @@ _SIGNED_OUT: Final = frozenset({"refresh_refused", "refresh_answer_lost"})
 def _stands(seen: Seen, action: Action) -> Suggestion | None:
     """What evidence asks for that stands against the whole account, the newest first."""
     row = next((row for row in seen.standing if row.action is action and row.scope is None), None)
-    return row and Suggestion(action, row.code, {"seen": rfc3339(row.last_at)})
+    return Suggestion(action, row.code, {"seen": rfc3339(row.last_at)}) if row else None
+
+
+def _of_hold(action: Action, hold: Hold | None) -> Suggestion | None:
+    return Suggestion(action, hold.code, hold.detail) if hold else None
 
 
 def _held(seen: Seen, now: datetime, is_it: Callable[[Hold], bool]) -> Hold | None:
@@ -219,9 +223,7 @@ def _is_whole(hold: Hold, now: datetime) -> bool:
     return hold.scope is None and hold.applies(now)
 
 
-def _off(
-    seen: Seen, now: datetime, code: str, params: Mapping[str, Any], until: datetime | None = None
-) -> Suggestion:
+def _off(seen: Seen, now: datetime, code: str, params: Mapping[str, Any], until: datetime | None = None) -> Suggestion:
     """Switch it off, unless it is."""
     is_off = any(hold.owner in (Owner.OPERATOR, Owner.INSPECTION) and _is_whole(hold, now) for hold in seen.holds)
     if is_off:

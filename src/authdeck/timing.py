@@ -65,8 +65,10 @@ def next_after(timing: Timing, now: datetime, former: datetime | None = None) ->
 
 
 def _moment(local: datetime, zone: ZoneInfo) -> datetime:
-    """A local time as UTC: with ``fold=0`` the earlier of two. In a gap that is the time by the former rules, which
-    the clocks show as so much later: the gap's end is the first moment that exists."""
+    """A local time as UTC, the earlier of two.
+
+    In a gap that is the time by the former rules, which the clocks show as so much later.
+    """
     moment = local.replace(tzinfo=zone).astimezone(UTC)
     back = moment.astimezone(zone).replace(tzinfo=None)
     return moment if back == local else _end_of_gap(moment, zone)

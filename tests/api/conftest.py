@@ -25,8 +25,13 @@ from authdeck.operations.changes import ChangeFeed
 from authdeck.operations.deliver import Deliverer
 from authdeck.operations.desk import Desk
 from authdeck.operations.entries import Mirror
+from authdeck.operations.inspecting import Inspecting
 from authdeck.operations.keyring import open_vault
+from authdeck.operations.lend import Lender
 from authdeck.operations.log_in import Logins
+from authdeck.operations.observe import Observer
+from authdeck.operations.query_quota import QuotaQueries
+from authdeck.operations.refresh import Refresher
 from authdeck.operations.resealing import Resealer
 from authdeck.pool import Pool
 from authdeck.providers import PROVIDERS
@@ -89,9 +94,11 @@ async def app(desk: Desk, monitoring: Database, pool: Pool) -> AsyncIterator[ASG
 
     batches = Batches(desk, BatchRunner(desk, does_not_rotate))
     telling = Sessions(Origins(None, own_host=desk.settings.host, own_port=desk.settings.port))
+    lender = Lender(desk)
+    queries = QuotaQueries(desk, lender, Refresher(desk, lender), Observer(desk))
     parts = Parts(
         desk, monitoring, nothing_rotates, Resealer(desk), pool, batches, nothing_is_sent, Logins(desk, FakePorts()),
-        Deliverer(desk, telling.origins, Calls(telling), notifying.told),
+        Deliverer(desk, telling.origins, Calls(telling), notifying.told), Inspecting(desk, queries, batches),
     )  # fmt: skip
     routes = [
         *status_routes(

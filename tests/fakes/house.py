@@ -47,9 +47,14 @@ from authdeck.operations.deliver import Deliverer
 from authdeck.operations.desk import Desk
 from authdeck.operations.edit_document import edit_document
 from authdeck.operations.entries import Mirror
+from authdeck.operations.inspecting import Inspecting
+from authdeck.operations.lend import Lender
 from authdeck.operations.log_in import Logins
+from authdeck.operations.observe import Observer
+from authdeck.operations.query_quota import QuotaQueries
 from authdeck.operations.record import Recorder
 from authdeck.operations.records import changed
+from authdeck.operations.refresh import Refresher
 from authdeck.pool import Pool
 from authdeck.providers import PROVIDERS
 from authdeck.quota import Accuracy, QuotaWindow
@@ -82,6 +87,7 @@ class House:
     admin_key: str
     indexes: dict[str, str]
     samples: list[str]
+    inspecting: Inspecting
 
     def index(self, name: str) -> str:
         return self.indexes[name]
@@ -125,10 +131,15 @@ async def build(
         deliverer = Deliverer(desk, telling.origins, Calls(telling), notifying.told)
         await deliverer.load()
         sample = _sampler(recorder, clock, samples) if filled else None
+        lender = Lender(desk)
+        queries = QuotaQueries(desk, lender, Refresher(desk, lender), Observer(desk))
+        inspecting = Inspecting(desk, queries, batches)
         app = console(
-            desk, gate, monitoring, keys, batches, sample, settings, _reaching(desk, recorder), logins, deliverer
-        )
-        yield House(guard(app, gate), desk, monitoring, made.key.open(), indexes, samples)
+            desk, gate, monitoring, keys, batches, sample, settings, _reaching(desk, recorder), logins, deliverer,
+            inspecting,
+        )  # fmt: skip
+        yield House(guard(app, gate), desk, monitoring, made.key.open(), indexes, samples, inspecting)
+        await inspecting.runner.close()
         await logins.close()
         await runner.close()
     finally:

@@ -17,6 +17,7 @@ from authdeck.gate.visits import actor_of
 from authdeck.operations.batches import Batches
 from authdeck.operations.deliver import Deliverer
 from authdeck.operations.desk import Desk
+from authdeck.operations.inspecting import Inspecting
 from authdeck.operations.log_in import Logins
 from authdeck.operations.resealing import Resealer
 from authdeck.operations.send_one import Send
@@ -46,6 +47,7 @@ class Parts:
     send: Send
     logins: Logins
     deliverer: Deliverer
+    inspecting: Inspecting
 
 
 def _parts(request: Request) -> Parts:

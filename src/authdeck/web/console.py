@@ -14,6 +14,7 @@ from authdeck.operations.batches import Batches
 from authdeck.operations.client_keys import ClientKeys
 from authdeck.operations.deliver import Deliverer
 from authdeck.operations.desk import Desk
+from authdeck.operations.inspecting import Inspecting
 from authdeck.operations.log_in import Logins
 from authdeck.search import AccountSearch
 from authdeck.settings import Settings
@@ -65,6 +66,7 @@ def console(
     reaching: Reaching,
     logins: Logins,
     deliverer: Deliverer,
+    inspecting: Inspecting,
 ) -> Starlette:
     """The app, not yet behind its gate: ``gate.routes.guard`` puts it there when all routes are added.
 
@@ -92,6 +94,7 @@ def console(
         reaching,
         logins,
         deliverer,
+        inspecting,
     )
     return app
 

@@ -13,6 +13,7 @@ from authdeck.operations.batches import Batches
 from authdeck.operations.client_keys import ClientKeys
 from authdeck.operations.deliver import Deliverer
 from authdeck.operations.desk import Desk
+from authdeck.operations.inspecting import Inspecting
 from authdeck.operations.log_in import Logins
 from authdeck.operations.send_one import Send
 from authdeck.settings import Settings
@@ -52,6 +53,7 @@ class Room:
     reaching: Reaching
     logins: Logins
     deliverer: Deliverer
+    inspecting: Inspecting
 
 
 def room_of(request: Request) -> Room:

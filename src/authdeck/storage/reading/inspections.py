@@ -174,9 +174,7 @@ def indexes_of(
     return [auth_index for auth_index in found if names is None or auth_index in names]
 
 
-def to_act(
-    connection: ReadConnection, inspection_id: str, may: Collection[May], limit: int
-) -> list[StoredResult]:
+def to_act(connection: ReadConnection, inspection_id: str, may: Collection[May], limit: int) -> list[StoredResult]:
     """Results that the run may carry out by itself and has not looked at yet."""
     actions = [BY_ITSELF[each].value for each in may]
     mine = inspection_results.c.inspection == inspection_id, inspection_results.c.outcome.is_(None)
@@ -194,7 +192,8 @@ def comparison(connection: ReadConnection, inspection_id: str, other: str) -> di
         .where(inspection_results.c.inspection == inspection_id)
         .group_by(former.c.action, inspection_results.c.action)
     )
-    return {(before, now): count for before, now, count in connection.execute(asked)}
+    rows: Any = connection.execute(asked)
+    return {(row[0], row[1]): row[2] for row in rows}
 
 
 def before(connection: ReadConnection, moment: datetime) -> list[str]:

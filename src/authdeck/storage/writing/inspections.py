@@ -142,5 +142,3 @@ def forget_some(connection: WriteConnection, inspection_id: str) -> bool:
         return True
     connection.execute(delete(inspections).where(inspections.c.id == inspection_id))
     return False
-
-

@@ -73,9 +73,7 @@ def upgrade() -> None:
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("outcome", sa.String(length=16), nullable=True),
         sa.Column("outcome_reason", sa.JSON(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["inspection"], ["inspections.id"], name=op.f("fk_inspection_results_inspection")
-        ),
+        sa.ForeignKeyConstraint(["inspection"], ["inspections.id"], name=op.f("fk_inspection_results_inspection")),
         sa.ForeignKeyConstraint(["account"], ["accounts.key"], name=op.f("fk_inspection_results_account")),
         sa.PrimaryKeyConstraint("inspection", "account", name=op.f("pk_inspection_results")),
     )
