@@ -1,7 +1,7 @@
 """What a caller asks of an inspection: about whom, how to ask, and what it may do by itself. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
@@ -47,8 +47,10 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    selection: Selection = field(default_factory=Selection)
-    policy: Policy = field(default_factory=Policy)
+    """Every account, recorded only, where nothing else is said."""
+
+    selection: Selection = Selection(search=AccountSearch())
+    policy: Policy = Policy()
 
 
 def read_policy(given: Mapping[str, Any]) -> Policy:
