@@ -17,12 +17,16 @@ from authdeck.hold import Hold, Owner
 from authdeck.inspection_order import Policy
 from authdeck.quota import QuotaWindow, Window
 from authdeck.quota_answer import Outcome, QuotaAnswer
+from authdeck.reconcile import SWITCHED_OFF
 
 LONG: Final = 86_400
 """Seconds of a window from which waiting for its reset is worth switching the account off."""
 
 IMPORTED: Final = "imported"
 """The code of the hold of an account that came switched off from another program."""
+
+RECOVERED: Final = "recovered"
+"""The code of a suggestion that a run may carry out by itself: nothing but inspection's own holds is in the way."""
 
 RECOVERABLE: Final = frozenset({"long_window_full", "limit_without_window"})
 """Codes of inspection's own holds that fresh figures end. What was refused is not proven by an answer about limits."""
@@ -173,13 +177,13 @@ def _switched_off(seen: Seen, _policy: Policy, now: datetime) -> Suggestion | No
     ours = [hold for hold in own_holds(seen.holds) if hold.applies(now)]
     if any(hold.code != IMPORTED for hold in by_person):
         return Suggestion(Action.KEEP, "disabled_by_person")
-    if by_person:
-        return Suggestion(Action.ENABLE, "recovered_imported")
-    if not ours:
+    if not (by_person or ours):
         return None
-    if all(hold.code in RECOVERABLE for hold in ours):
-        return Suggestion(Action.ENABLE, "recovered", {"since": rfc3339(ours[0].since)})
-    return Suggestion(Action.KEEP, "not_proven", {"code": ours[0].code})
+    if unproven := next((hold for hold in ours if hold.code not in RECOVERABLE | {SWITCHED_OFF}), None):
+        return Suggestion(Action.KEEP, "not_proven", {"code": unproven.code})
+    if by_person or any(hold.code == SWITCHED_OFF for hold in ours):
+        return Suggestion(Action.ENABLE, "recovered_for_person")
+    return Suggestion(Action.ENABLE, RECOVERED, {"since": rfc3339(ours[0].since)})
 
 
 _RULES: Final[Sequence[_Rule]] = (

@@ -14,7 +14,7 @@ from authdeck.acts import Act
 from authdeck.change import Note, RowOutcome, hold_name, hold_value
 from authdeck.evidence import Action
 from authdeck.hold import ENABLED_UNLESS, Hold, Owner
-from authdeck.inspection import RECOVERABLE, own_holds
+from authdeck.inspection import RECOVERABLE, RECOVERED, own_holds
 from authdeck.inspection_order import Policy
 from authdeck.operations.batch_rows import reason_of
 from authdeck.operations.bounds import Guard
@@ -90,6 +90,8 @@ def _plan(acting: _Acting, result: StoredResult, row: Row | None) -> Plan:
 def _enabled(acting: _Acting, result: StoredResult, row: Row) -> Wanted:
     """Release the holds that inspections placed, where nothing else of people's is in the way."""
     now, holds = acting.taking.now, list(row.holds.values())
+    if result.reason_code != RECOVERED:
+        return "inspection_for_person", {}
     if row.account.locked:
         return "inspection_locked", {}
     if any(hold.owner is Owner.OPERATOR and hold.scope is None and hold.applies(now) for hold in holds):

@@ -27,10 +27,12 @@ from authdeck.web.pages import (
     exports,
     find,
     imports,
+    inspection,
     monitoring,
     notifications,
     queue,
     saved_views,
+    schedules,
     sign_in,
     storybook,
     terms,
@@ -48,7 +50,7 @@ from authdeck.web.zipping import ZippedPages
 
 _PAGES: Final = (
     sign_in, saved_views, batches_pages, auth_files, account, find, imports, login_pages, exports, trash, monitoring,
-    client_keys, settings_pages, terms, upstreams, notifications, audit, queue,
+    schedules, inspection, client_keys, settings_pages, terms, upstreams, notifications, audit, queue,
 )  # fmt: skip
 
 
