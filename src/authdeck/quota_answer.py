@@ -10,6 +10,7 @@ from authdeck import fields
 from authdeck.clock import rfc3339
 from authdeck.evidence import Signal
 from authdeck.quota import Presence, QuotaWindow
+from authdeck.verdict import Verdict
 
 
 class Outcome(StrEnum):
@@ -86,7 +87,7 @@ class QuotaAnswer:
     """``status`` is the provider's, where it answered. ``code`` and ``params`` make the sentence that says why not.
 
     ``windows`` are all that are known of the account now, ``signal`` what the answer says of it. ``evidence`` is
-    redacted: status, summary, link.
+    redacted: status, summary, link. ``verdict`` is what the classifier said of a refusal.
     """
 
     auth_index: str
@@ -100,6 +101,7 @@ class QuotaAnswer:
     params: Mapping[str, Any] = field(default_factory=dict)
     extras: Extras = field(default_factory=Extras)
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    verdict: Verdict | None = None
 
 
 def differences(

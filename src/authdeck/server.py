@@ -50,6 +50,7 @@ from authdeck.operations.desk import Desk
 from authdeck.operations.entries import Mirror
 from authdeck.operations.find_accounts import take_in
 from authdeck.operations.follow import Follower
+from authdeck.operations.inspecting import Inspecting
 from authdeck.operations.keep_requests import Keeper
 from authdeck.operations.keyring import open_vault
 from authdeck.operations.lend import Lender
@@ -151,6 +152,7 @@ class Built:
         self._resealer: Final = Resealer(self.desk)
         self._batch_runner: Final = BatchRunner(self.desk, self._refresher.refresh, self._quota.query_quota)
         self._batches: Final = Batches(self.desk, self._batch_runner)
+        self._inspecting: Final = Inspecting(self.desk, self._quota, self._batches)
         ports = LoopbackPorts()
         self._logins: Final = Logins(self.desk, ports)
         ports.lead_to(self._logins.arrived)
@@ -192,6 +194,7 @@ class Built:
         if self._database.is_sqlite:
             await self._refresher.give_up_others()
         await self._batch_runner.start()
+        await self._inspecting.runner.start()
         await self._logins.start()
         self._recorder.start()
         self._observer.start()
@@ -209,6 +212,7 @@ class Built:
     async def stop(self) -> None:
         """When no request is under way any more: end refreshes, write down what is in memory, close everything."""
         await self._logins.close()
+        await self._inspecting.runner.close()
         await self._batch_runner.close()
         await self._refresher.close()  # early: the job that keeps tokens fresh ends with it
         await self._observer.close()
@@ -236,6 +240,7 @@ class Built:
             self._logins,
             self._deliverer,
             self._quota,
+            self._inspecting,
         )
         app = console(
             self.desk,
@@ -249,6 +254,7 @@ class Built:
             self._logins,
             self._deliverer,
             self._quota,
+            self._inspecting,
         )
         app.router.routes.extend(status_routes(self.desk, self._checks(), self._events))
         app.router.routes.append(Mount("/api/v1", management(parts)))
@@ -287,6 +293,9 @@ class Built:
             reconcile=self._reconciler.run,
             prune_evidence=self._reconciler.prune,
             resume_batches=self._batch_runner.resume,
+            begin_inspections=self._inspecting.schedules.begin_due,
+            resume_inspections=self._inspecting.runner.resume,
+            forget_inspections=self._inspecting.runs.forget_old,
             expire_logins=self._logins.expire,
             forget_previews=self._batches.forget_previews,
             settle_requests=self._keeper.settle,

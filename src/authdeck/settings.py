@@ -175,6 +175,12 @@ class Quota(_Part):
     every: QuotaEvery = QuotaEvery()
 
 
+class Inspection(_Part):
+    """Runs go ``keep_days`` days after they ended."""
+
+    keep_days: int = Field(90, ge=1)
+
+
 class Automation(_Part):
     """What happens without a person. At most ``accounts_per_hour`` or ``percent_per_hour`` of a provider's accounts.
 
@@ -223,6 +229,7 @@ class Settings(BaseSettings):
     refresh: Refresh = Refresh()
     routing: Routing = Routing()
     quota: Quota = Quota()
+    inspection: Inspection = Inspection()
     automation: Automation = Automation()
     monitoring: Monitoring = Monitoring()
     excluded_models: ExcludedModels = ExcludedModels()

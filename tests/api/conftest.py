@@ -25,6 +25,7 @@ from authdeck.operations.changes import ChangeFeed
 from authdeck.operations.deliver import Deliverer
 from authdeck.operations.desk import Desk
 from authdeck.operations.entries import Mirror
+from authdeck.operations.inspecting import Inspecting
 from authdeck.operations.keyring import open_vault
 from authdeck.operations.log_in import Logins
 from authdeck.operations.resealing import Resealer
@@ -93,7 +94,7 @@ async def app(desk: Desk, monitoring: Database, pool: Pool) -> AsyncIterator[ASG
     telling = Sessions(Origins(None, own_host=desk.settings.host, own_port=desk.settings.port))
     parts = Parts(
         desk, monitoring, nothing_rotates, Resealer(desk), pool, batches, nothing_is_sent, Logins(desk, FakePorts()),
-        Deliverer(desk, telling.origins, Calls(telling), notifying.told), queries,
+        Deliverer(desk, telling.origins, Calls(telling), notifying.told), queries, Inspecting(desk, queries, batches),
     )  # fmt: skip
     routes = [
         *status_routes(

@@ -47,6 +47,7 @@ from authdeck.operations.deliver import Deliverer
 from authdeck.operations.desk import Desk
 from authdeck.operations.edit_document import edit_document
 from authdeck.operations.entries import Mirror
+from authdeck.operations.inspecting import Inspecting
 from authdeck.operations.log_in import Logins
 from authdeck.operations.record import Recorder
 from authdeck.operations.records import changed
@@ -83,6 +84,7 @@ class House:
     admin_key: str
     indexes: dict[str, str]
     samples: list[str]
+    inspecting: Inspecting
 
     def index(self, name: str) -> str:
         return self.indexes[name]
@@ -127,20 +129,13 @@ async def build(
         deliverer = Deliverer(desk, telling.origins, Calls(telling), notifying.told)
         await deliverer.load()
         sample = _sampler(recorder, clock, samples) if filled else None
+        inspecting = Inspecting(desk, queries, batches)
         app = console(
-            desk,
-            gate,
-            monitoring,
-            keys,
-            batches,
-            sample,
-            settings,
-            _reaching(desk, recorder),
-            logins,
-            deliverer,
-            queries,
-        )
-        yield House(guard(app, gate), desk, monitoring, made.key.open(), indexes, samples)
+            desk, gate, monitoring, keys, batches, sample, settings, _reaching(desk, recorder), logins, deliverer,
+            queries, inspecting,
+        )  # fmt: skip
+        yield House(guard(app, gate), desk, monitoring, made.key.open(), indexes, samples, inspecting)
+        await inspecting.runner.close()
         await logins.close()
         await runner.close()
     finally:

@@ -111,8 +111,8 @@ class BatchItemShape(Shape):
 class BatchShape(Shape):
     """``status``: running, completed, cancelled, interrupted, failed; of a preview previewing, previewed, applied.
 
-    ``kind``: change, undo, import, merge. ``counts``: ``total`` and ``left`` rows (``null`` where nobody knows), and
-    rows by outcome.
+    ``kind``: change, undo, import, merge, inspection. ``counts``: ``total`` and ``left`` rows (``null`` where
+    nobody knows), and rows by outcome.
     """
 
     id: str
@@ -183,7 +183,7 @@ async def batches(
     found, following = await parts.desk.read(
         lambda connection: reading.newest(connection, limit=page_size, cursor=cursor, kind=kind)
     )
-    return Listing(items=[BatchShape(**_fields(batch)) for batch in found], next=following)
+    return Listing(items=[BatchShape(**batch_fields(batch)) for batch in found], next=following)
 
 
 @router.get("/{batch_id}")
@@ -265,7 +265,7 @@ async def _page(
         lambda connection: reading.items(connection, batch.id, after=after, limit=size + 1, outcome=outcome)
     )
     following = str(found[size - 1].row) if len(found) > size else None
-    return BatchPageShape(**_fields(batch), items=[_item(eyes, item) for item in found[:size]], next=following)
+    return BatchPageShape(**batch_fields(batch), items=[_item(eyes, item) for item in found[:size]], next=following)
 
 
 def _after(cursor: str | None) -> int:
@@ -276,7 +276,7 @@ def _after(cursor: str | None) -> int:
     return int(cursor)
 
 
-def _fields(batch: StoredBatch) -> dict[str, Any]:
+def batch_fields(batch: StoredBatch) -> dict[str, Any]:
     names = BatchShape.model_fields.keys() - {"counts", "preview"}
     fields: dict[str, Any] = {name: getattr(batch, name) for name in names}
     return {**fields, "preview": batch.is_preview, "counts": _counts(batch)}

@@ -17,6 +17,7 @@ from authdeck.gate.visits import actor_of
 from authdeck.operations.batches import Batches
 from authdeck.operations.deliver import Deliverer
 from authdeck.operations.desk import Desk
+from authdeck.operations.inspecting import Inspecting
 from authdeck.operations.log_in import Logins
 from authdeck.operations.query_quota import QuotaQueries
 from authdeck.operations.resealing import Resealer
@@ -48,6 +49,7 @@ class Parts:
     logins: Logins
     deliverer: Deliverer
     quota: QuotaQueries
+    inspecting: Inspecting
 
 
 def _parts(request: Request) -> Parts:

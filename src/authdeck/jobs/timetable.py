@@ -29,6 +29,9 @@ class Chores:
     reconcile: Work
     prune_evidence: Work
     resume_batches: Work
+    begin_inspections: Work
+    resume_inspections: Work
+    forget_inspections: Work
     expire_logins: Work
     forget_previews: Work
     settle_requests: Work
@@ -56,6 +59,9 @@ def timetable(chores: Chores) -> list[Job]:
         Job("thin-revisions", 6 * 3600, chores.thin_revisions),  # what is kept is counted in days
         Job("purge-trash", 3600, chores.purge_trash),  # likewise
         Job("resume-batches", 3, chores.resume_batches),  # those of a process that died, when their lease has run out
+        Job("begin-inspections", 5, chores.begin_inspections),  # schedules tell minutes
+        Job("resume-inspections", 3, chores.resume_inspections),  # like batches
+        Job("forget-inspections", 6 * 3600, chores.forget_inspections),  # what is kept is counted in days
         Job("expire-logins", 2, chores.expire_logins),  # one that ran out is refused anyway; its page says so
         Job("forget-previews", 300, chores.forget_previews),
         Job("settle-requests", 300, chores.settle_requests),  # until an hour has settled, its finer sums are read

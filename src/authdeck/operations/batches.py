@@ -140,7 +140,7 @@ class Batches:
         if done.is_running:
             raise Conflict("batch_running", id=batch_id)
         indexes, _ = await desk.read(partial(reading.rows_of, batch_id=batch_id))
-        if done.is_preview or done.kind not in {"change", "undo"} or ASKING & set(done.change):
+        if done.is_preview or done.kind not in {"change", "undo", "inspection"} or ASKING & set(done.change):
             raise Conflict("batch_not_undoable", id=batch_id, kind=done.kind)
         asked = Asked({}, selection={"batch": batch_id}, key=key)
         new = replace(

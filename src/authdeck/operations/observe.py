@@ -13,22 +13,22 @@ from typing import Final
 
 import structlog
 
-from authdeck import action, quota, tasks
+from authdeck import quota, tasks
 from authdeck.account import Account
-from authdeck.action import Bounds, Cause, Incident, Sighting, Watch
+from authdeck.action import Cause, Sighting, Watch
 from authdeck.clock import from_micros
 from authdeck.errors import DeckError
 from authdeck.evidence import NEUTRAL, Action, Confidence, Evidence, Signal, Source, of_new_token, together
 from authdeck.metrics import OBSERVATIONS_DROPPED
+from authdeck.operations.bounds import Guard
 from authdeck.operations.desk import Desk
-from authdeck.operations.notices import note_incidents, note_windows
+from authdeck.operations.notices import note_windows
 from authdeck.operations.reconcile import settle
 from authdeck.operations.records import changed
 from authdeck.providers import PROVIDERS
 from authdeck.quota import QuotaWindow
 from authdeck.storage.database import WriteConnection
 from authdeck.storage.reading import accounts
-from authdeck.storage.reading import evidence as reading
 from authdeck.storage.writing import accounts as account_writes
 from authdeck.storage.writing import evidence as writing
 from authdeck.verdict import Verdict
@@ -225,7 +225,7 @@ def take_in(desk: Desk, seen: Mapping[str, _Waiting], connection: WriteConnectio
     """Evidence, windows and their history, incidents; then holds, queue rows and state of the accounts they concern."""
     account_writes.claim(connection, seen)
     found = accounts.entries(connection, list(seen))
-    guard = _Guard(desk, connection)
+    guard = Guard(desk, connection)
     for auth_index, entry in found.items():
         account, waiting = entry.account, seen[auth_index]
         for row in waiting.evidence.values():
@@ -252,50 +252,3 @@ def take_in_windows(
     if newer:
         note_windows(connection, account, ((before.get(window.key), window) for window in newer))
     return bool(newer)
-
-
-class _Guard:
-    """Keeps automation within its bounds, and writes incidents down. Lives as long as one transaction."""
-
-    def __init__(self, desk: Desk, connection: WriteConnection) -> None:
-        allowed = desk.settings.automation
-        self._desk: Final = desk
-        self._connection: Final = connection
-        self._bounds: Final = Bounds(allowed.accounts_per_hour, allowed.percent_per_hour)
-        self._open: Final = reading.open_incidents(connection)
-        self._held: dict[str, set[int]] = {}
-
-    def bounded(self, account: Account, row: Evidence) -> Evidence:
-        """The row; one that would hold more accounts than automation may leaves that to a person."""
-        if not action.is_bounded(row):
-            return row
-        cause = (Cause.BOUNDS, f"{account.provider.value}:{row.code}")
-        held = self._held_of(account)
-        is_stopped = cause in self._open or len(held) >= self._allowance(account)
-        if account.key in held or not is_stopped:
-            held.add(account.key)
-            return row
-        self.report(cause, row.last_at)
-        return replace(row, may_automate=False, detail={**row.detail, "incident": Cause.BOUNDS.value})
-
-    def report(self, cause: tuple[Cause, str], at: datetime) -> None:
-        """Open the incident, or count one more."""
-        known = self._open.get(cause)
-        incident = (
-            Incident(*cause, opened_at=at, last_at=at)
-            if known is None
-            else replace(known, count=known.count + 1, last_at=max(known.last_at, at))
-        )
-        self._open[cause] = writing.store_incident(self._connection, incident)
-        if known is None:
-            note_incidents(self._connection, [self._open[cause]], self._desk.now())
-
-    def _held_of(self, account: Account) -> set[int]:
-        provider = account.provider.value
-        if provider not in self._held:
-            since = self._desk.now() - self._bounds.within
-            self._held[provider] = set(reading.held_since(self._connection, account.provider, since))
-        return self._held[provider]
-
-    def _allowance(self, account: Account) -> int:
-        return self._bounds.allowance(reading.count_of_provider(self._connection, account.provider))

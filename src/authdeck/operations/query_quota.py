@@ -179,6 +179,7 @@ class QuotaQueries:
             code=code,
             params=params or {},
             evidence=_redacted(verdict) if verdict else {},
+            verdict=verdict,
         )
         await desk.write(partial(note_answer, desk, answer))
         return answer

@@ -14,6 +14,7 @@ from authdeck.operations.batches import Batches
 from authdeck.operations.client_keys import ClientKeys
 from authdeck.operations.deliver import Deliverer
 from authdeck.operations.desk import Desk
+from authdeck.operations.inspecting import Inspecting
 from authdeck.operations.log_in import Logins
 from authdeck.operations.query_quota import QuotaQueries
 from authdeck.search import AccountSearch
@@ -27,11 +28,13 @@ from authdeck.web.pages import (
     exports,
     find,
     imports,
+    inspection,
     monitoring,
     notifications,
     queue,
     request,
     saved_views,
+    schedules,
     sign_in,
     storybook,
     terms,
@@ -50,7 +53,7 @@ from authdeck.web.zipping import ZippedPages
 
 _PAGES: Final = (
     sign_in, saved_views, batches_pages, auth_files, account, find, imports, login_pages, quota_pages, exports, trash,
-    monitoring, request, client_keys, settings_pages, terms, upstreams, notifications, audit, queue,
+    monitoring, request, schedules, inspection, client_keys, settings_pages, terms, upstreams, notifications, audit, queue,
 )  # fmt: skip
 
 
@@ -69,6 +72,7 @@ def console(
     logins: Logins,
     deliverer: Deliverer,
     quota: QuotaQueries,
+    inspecting: Inspecting,
 ) -> Starlette:
     """The app, not yet behind its gate: ``gate.routes.guard`` puts it there when all routes are added.
 
@@ -97,6 +101,7 @@ def console(
         logins,
         deliverer,
         quota,
+        inspecting,
     )
     return app
 

@@ -29,12 +29,12 @@ FOLDER: Final = Path(__file__).parent / "templates"
 STYLESHEETS: Final = (
     "tokens", "base", "frame", "nav", "button", "form", "badge", "table", "bars", "cards", "chips", "batch-bar",
     "reasons", "dialog", "drawer", "toast", "notice", "empty", "timeline", "code-snippet", "chart", "values", "pages",
-    "queue", "quota",
+    "queue", "quota", "inspect",
     "chinese",
 )  # fmt: skip
 SCRIPTS: Final = (
     "copy", "dismiss", "keys", "list-cursor", "pick", "pick-more", "find", "filter-form", "busy", "drop", "zone",
-    "drawer", "drawer-keys", "follow", "live",
+    "drawer", "drawer-keys", "follow", "live", "progress",
 )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from authdeck.operations.batches import Batches
 from authdeck.operations.client_keys import ClientKeys
 from authdeck.operations.deliver import Deliverer
 from authdeck.operations.desk import Desk
+from authdeck.operations.inspecting import Inspecting
 from authdeck.operations.log_in import Logins
 from authdeck.operations.query_quota import QuotaQueries
 from authdeck.operations.send_one import Send
@@ -54,6 +55,7 @@ class Room:
     logins: Logins
     deliverer: Deliverer
     quota: QuotaQueries
+    inspecting: Inspecting
 
 
 def room_of(request: Request) -> Room:

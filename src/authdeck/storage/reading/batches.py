@@ -21,7 +21,7 @@ _SHOWN: Final = [column for column in batches.c if column.name not in {"accounts
 
 @dataclass(frozen=True, slots=True)
 class StoredBatch:
-    """A batch as lists show it. ``kind``: change, undo, import or merge. ``counts`` are rows by outcome.
+    """A batch as lists show it. ``kind``: change, undo, inspection, import or merge. ``counts`` are rows by outcome.
 
     ``status``: previewing, previewed or applied (a preview); running, completed, cancelled, stopped, interrupted or
     failed. ``total`` is ``None`` where nobody knew it beforehand. ``change`` shows no secret.
@@ -139,7 +139,7 @@ def of_account(connection: ReadConnection, account_key: int, limit: int = 100) -
         .where(
             batch_items.c.account == account_key,
             batch_items.c.outcome == "done",
-            batches.c.kind.in_(("change", "undo")),
+            batches.c.kind.in_(("change", "undo", "inspection")),
             batches.c.expires_at.is_(None),
         )
         .order_by(batches.c.created_at.desc(), batches.c.id)

@@ -169,7 +169,6 @@ def held_since(connection: ReadConnection, provider: Provider, since: datetime) 
             accounts.c.provider == provider.value,
             holds.c.owner.in_((Owner.CREDENTIAL.value, Owner.INSPECTION.value)),
             holds.c.actor == "authdeck",
-            holds.c.evidence.is_not(None),
             holds.c.since > since,
         )
         .distinct()

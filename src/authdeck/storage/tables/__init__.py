@@ -19,6 +19,7 @@ from authdeck.storage.tables.access import (
 )
 from authdeck.storage.tables.accounts import accounts, aliases, fingerprints, proxies, revisions, upstreams
 from authdeck.storage.tables.columns import Moment, control, monitoring
+from authdeck.storage.tables.inspections import inspection_results, inspections, schedules
 from authdeck.storage.tables.installation import installation, key_terms
 from authdeck.storage.tables.notices import deliveries, notices, notification_channels, notification_rules
 from authdeck.storage.tables.quota import quota_answers
@@ -50,13 +51,10 @@ from authdeck.storage.tables.work import (
     batch_items,
     batches,
     changes,
-    inspection_results,
-    inspections,
     leases,
     logins,
     processes,
     refresh_journal,
-    schedules,
 )
 
 __all__ = (

@@ -1,9 +1,8 @@
-"""What runs, or ran: leases, refreshes, batches, inspections, sign-ins at providers; and the change feed."""
+"""What runs, or ran: leases, refreshes, batches, sign-ins at providers; and the change feed."""
 
 from sqlalchemy import (
     JSON,
     BigInteger,
-    Boolean,
     Column,
     ForeignKey,
     Index,
@@ -104,41 +103,6 @@ changes = Table(  # the change feed: read by every process, kept for an hour
     Column("boot", String(32), nullable=False),
     Column("at", Moment, nullable=False),
     sqlite_autoincrement=True,
-)
-
-inspections = Table(
-    "inspections",
-    control,
-    Column("id", String(32), primary_key=True),
-    Column("status", String(16), nullable=False),
-    Column("policy", JSON, nullable=False),
-    Column("cursor", Integer, nullable=False, server_default="0"),
-    Column("boot", String(32), nullable=False),
-    Column("actor", Text, nullable=False),
-    Column("created_at", Moment, nullable=False),
-    Column("ended_at", Moment),
-)
-
-inspection_results = Table(
-    "inspection_results",
-    control,
-    Column("inspection", String(32), ForeignKey("inspections.id"), primary_key=True),
-    Column("account", BigInteger, ForeignKey("accounts.key"), primary_key=True),
-    Column("action", String(16), nullable=False),
-    Column("reason_code", String(48), nullable=False),
-    Column("evidence", JSON, nullable=False),
-    Column("at", Moment, nullable=False),
-)
-
-schedules = Table(
-    "schedules",
-    control,
-    key_column(),
-    Column("name", Text, nullable=False),
-    Column("timing", JSON, nullable=False),
-    Column("policy", JSON, nullable=False),
-    Column("enabled", Boolean, nullable=False),
-    Column("next_at", Moment, index=True),
 )
 
 logins = Table(

@@ -10,6 +10,7 @@ from sqlalchemy import and_, bindparam, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from authdeck.storage.database import WriteConnection
+from authdeck.storage.reading.batches import packed
 from authdeck.storage.tables import batch_items, batches, leases
 
 _ITEMS: Final = insert(batch_items)
@@ -125,6 +126,12 @@ BEGUN: Final = "begun"
 
 def end(connection: WriteConnection, batch_id: str, *, status: str, at: datetime) -> None:
     connection.execute(update(batches).where(batches.c.id == batch_id).values(status=status, ended_at=at))
+
+
+def settle_rows(connection: WriteConnection, batch_id: str, indexes: Sequence[str]) -> None:
+    """Say whom a batch was about that found that out on its way: its rows in order, by auth_index."""
+    values = {"accounts": packed(indexes), "total": len(indexes)}
+    connection.execute(update(batches).where(batches.c.id == batch_id).values(values))
 
 
 def keep_lease(connection: WriteConnection, lease: str, fence: int, until: datetime) -> None:

@@ -149,7 +149,7 @@ def _first_outcome(batch: StoredBatch) -> str:
 
 
 def _may_undo(batch: StoredBatch) -> bool:
-    is_change = batch.kind in ("change", "undo") and not batch.is_preview and not batch.is_running
+    is_change = batch.kind in ("change", "undo", "inspection") and not batch.is_preview and not batch.is_running
     return is_change and bool(batch.counts.get("done")) and not {"refresh", "query_quota", "export"} & set(batch.change)
 
 

@@ -10,30 +10,38 @@ from authdeck.entry import Entry
 from authdeck.evidence import Evidence, Source
 from authdeck.operations import kin
 from authdeck.storage.database import ReadConnection
-from authdeck.storage.reading import evidence, refreshing
+from authdeck.storage.reading import evidence, inspections, refreshing
+from authdeck.storage.reading.inspections import StoredInspection, StoredResult
 from authdeck.storage.reading.refreshing import JournalEntry
+from authdeck.web import inspection_rows
 from authdeck.web.masking import masked
 from authdeck.web.pages.account.quota import windows_of
 from authdeck.web.room import room_of
 
 TAB = "diagnostics"
 _MOST = 20
+Inspected = tuple[StoredResult, StoredInspection]
 
 
 async def content(request: Request, entry: Entry) -> dict[str, Any]:
     room, account = room_of(request), entry.account
     prefs = room.pages.preferences(request)
 
-    def work(connection: ReadConnection) -> tuple[list[Evidence], list[JournalEntry]]:
+    def work(connection: ReadConnection) -> tuple[list[Evidence], list[JournalEntry], Inspected | None]:
         seen = evidence.history(connection, account.key, _MOST)
-        return seen.items, refreshing.of_account(connection, account.key, _MOST)
+        journal = refreshing.of_account(connection, account.key, _MOST)
+        return seen.items, journal, inspections.of_account(connection, account.key)
 
-    seen, journal = await room.desk.read(work)
+    seen, journal, inspected = await room.desk.read(work)
     near = await kin.near(room.desk, account.auth_index)
     return {
         "seen": [(one, _detail(one)) for one in seen],
         "told": [window for window in windows_of(request, entry) if window.window.source is Source.HEADER],
         "journal": journal,
+        "inspected": inspected[0] if inspected else None,
+        "inspected_why": inspection_rows.why_of(inspected[0], prefs) if inspected else "",
+        "inspected_tones": inspection_rows.TONES,
+        "inspected_glyphs": inspection_rows.GLYPHS,
         "refreshes": account.kind is not Kind.API_KEY,
         "near": [
             (

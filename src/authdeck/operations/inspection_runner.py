@@ -1,0 +1,286 @@
+"""Carrying inspections out: some accounts at a time, resumable at each, by whichever process holds the run's lease.
+
+Accounts without a result are still to do, so that a run that is taken over asks nobody twice of whom something is
+written. Where tokens may be refreshed, accounts of one OAuth client come one after the other, and the first sign that
+its provider ends a family of sign-ins ends that client's part of the run.
+"""
+
+import asyncio
+import random
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
+from typing import Any, Final
+
+import structlog
+
+from authdeck import tasks
+from authdeck.errors import DeckError
+from authdeck.inspection_order import Policy, read_policy
+from authdeck.operations import token_calls
+from authdeck.operations.desk import Desk
+from authdeck.operations.inspect_account import Inspected, Inspector
+from authdeck.operations.inspection_acts import act_on
+from authdeck.operations.records import changed
+from authdeck.operations.refresh_many import Outcome as Refreshed
+from authdeck.operations.refresh_many import Row, Signs
+from authdeck.storage.database import ReadConnection, WriteConnection
+from authdeck.storage.reading import inspections as reading
+from authdeck.storage.reading.inspections import StoredInspection
+from authdeck.storage.writing import inspections as writing
+from authdeck.storage.writing import refreshing
+
+CHANGE: Final = "inspection"
+"""The kind of change that readers are told of."""
+
+LEASE: Final = 6.0
+RENEWED_EVERY: Final = 2.0
+"""Seconds: so long a run rests when its process dies beside another one."""
+
+OLDEST: Final = timedelta(days=1)
+"""A run that rested longer is not gone on with: its results would tell of two days."""
+
+TOGETHER: Final = 50
+"""Results of one transaction, at most."""
+
+APART: Final = 0.25
+"""Seconds after which results are written though they are few: people watch."""
+
+_REFUSALS: Final = frozenset({"refresh_refused", "refresh_answer_lost"})
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Run:
+    """A run under way. ``ended``: nobody shall go on; it was cancelled, or is another process's by now."""
+
+    stored: StoredInspection
+    policy: Policy
+    todo: Sequence[str]
+    fence: int
+    waiting: list[dict[str, Any]] = field(default_factory=list)
+    gone: int = 0
+    ended: bool = False
+
+    @property
+    def lease(self) -> str:
+        return lease_of(self.stored.id)
+
+
+def lease_of(inspection_id: str) -> str:
+    return f"inspection:{inspection_id}"
+
+
+class InspectionRunner:
+    """``start`` once, ``resume`` now and then, ``close`` before the database goes."""
+
+    def __init__(self, desk: Desk, inspector: Inspector) -> None:
+        self._desk: Final = desk
+        self._inspector: Final = inspector
+        self._tasks: dict[str, asyncio.Task[bool]] = {}
+        self._closing = False
+
+    async def start(self) -> None:
+        """Before the port opens: what a former process left goes on, unless it is too old."""
+        now = self._desk.now()
+        await self._desk.write(lambda connection: writing.interrupt(connection, before=now - OLDEST, at=now))
+        await self.resume()
+
+    async def resume(self) -> None:
+        """Take over runs that nobody carries on."""
+        for inspection_id in await self._desk.read(reading.open_ids):
+            self.carry_on(inspection_id)
+
+    def carry_on(self, inspection_id: str) -> asyncio.Task[bool]:
+        """The run's task in this process: the one under way, or a new one. False at once: the run is another's."""
+        task = self._tasks.get(inspection_id)
+        if task is None:
+            work = self._carry(inspection_id)
+            task = self._tasks[inspection_id] = tasks.start(work, name=f"inspection {inspection_id}")
+            task.add_done_callback(lambda _: self._tasks.pop(inspection_id, None))
+        return task
+
+    async def close(self) -> None:
+        """Let the accounts under way end; the rest waits for the next process."""
+        self._closing = True
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    async def _carry(self, inspection_id: str) -> bool:
+        desk, lease = self._desk, lease_of(inspection_id)
+        if self._closing:
+            return False
+        fence = await desk.write(lambda connection: self._take_turn(connection, inspection_id))
+        if fence is None:
+            return False
+        try:
+            run = await self._read(inspection_id, fence)
+            async with self._kept(run):
+                await self._through(run)
+        except DeckError as error:
+            _log.warning("inspection rests", inspection=inspection_id, code=error.code)
+            if not error.code.startswith("storage_"):
+                await self._end(inspection_id, "failed")
+        except Exception:  # noqa: BLE001 - whatever it was, it would come again
+            _log.exception("inspection failed", inspection=inspection_id)
+            await self._end(inspection_id, "failed")
+        finally:
+            with suppress(DeckError):
+                await desk.write(lambda connection: refreshing.release_lease(connection, lease, desk.boot, fence))
+        return True
+
+    def _take_turn(self, connection: WriteConnection, inspection_id: str) -> int | None:
+        fence = refreshing.take_lease(connection, lease_of(inspection_id), self._desk.boot, LEASE)
+        if fence is not None:
+            writing.set_running(connection, inspection_id)
+            changed(self._desk, connection, CHANGE, inspection_id)
+        return fence
+
+    async def _read(self, inspection_id: str, fence: int) -> _Run:
+        def work(connection: ReadConnection) -> _Run:
+            stored = reading.one(connection, inspection_id)
+            todo = reading.left(connection, inspection_id)
+            return _Run(stored, read_policy(stored.policy), todo, fence, ended=not stored.is_open)
+
+        return await self._desk.read(work)
+
+    async def _through(self, run: _Run) -> None:
+        """Ask, write down, act, end; where it stops in between, the next one goes on there."""
+        asked = asyncio.Event()
+        noting = tasks.start(self._noting(run, asked), name=f"results of inspection {run.stored.id}")
+        try:
+            await (self._in_lanes(run) if run.policy.refresh else self._side_by_side(run))
+        except ExceptionGroup as group:
+            raise group.exceptions[0] from group
+        finally:
+            asked.set()
+            await noting
+        await self._note(run)
+        if self._stops(run):
+            return
+        acts = partial(act_on, self._desk, run.stored, run.policy, run.fence, run.lease)
+        while await self._desk.write(acts, patient=True):
+            if self._stops(run):
+                return
+        await self._end(run.stored.id, "completed")
+
+    def _stops(self, run: _Run) -> bool:
+        return run.ended or self._closing
+
+    # ---- asking ----
+
+    async def _side_by_side(self, run: _Run) -> None:
+        left = iter(run.todo)
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(run.policy.workers, len(run.todo))):
+                group.create_task(self._worker(run, left))
+
+    async def _worker(self, run: _Run, left: Iterator[str]) -> None:
+        for auth_index in left:
+            if self._stops(run):
+                return
+            await self._take_in(run, await self._inspector.inspect(auth_index, run.policy))
+
+    async def _in_lanes(self, run: _Run) -> None:
+        lanes: dict[str, list[str]] = defaultdict(list)
+        for auth_index in run.todo:
+            entry = self._desk.directory.get(auth_index)
+            lanes[token_calls.lane_of(self._desk, entry.account.provider) if entry else ""].append(auth_index)
+        async with asyncio.TaskGroup() as group:
+            for lane in lanes.values():
+                group.create_task(self._lane(run, lane))
+
+    async def _lane(self, run: _Run, lane: Sequence[str]) -> None:
+        signs, pace = Signs(), self._desk.settings.refresh.pace
+        for auth_index in lane:
+            if self._stops(run):
+                return
+            before = self._revision(auth_index)
+            found = await self._inspector.inspect(auth_index, run.policy, family_stopped=signs.is_stopped)
+            is_renewed = self._revision(auth_index) != before
+            if found is not None:
+                signs.saw(_sign(found, is_renewed=is_renewed))
+            await self._take_in(run, found)
+            if is_renewed:
+                await asyncio.sleep(pace * random.uniform(1, 1.25))  # noqa: S311 - no secret
+
+    def _revision(self, auth_index: str) -> int | None:
+        entry = self._desk.directory.get(auth_index)
+        return entry.account.revision if entry else None
+
+    # ---- writing down ----
+
+    async def _take_in(self, run: _Run, found: Inspected | None) -> None:
+        if found is None:
+            run.gone += 1
+            return
+        run.waiting.append(found.row)
+        if len(run.waiting) >= TOGETHER:
+            await self._note(run)
+
+    async def _noting(self, run: _Run, asked: asyncio.Event) -> None:
+        """Now and then, until all were asked. What could not be written waits."""
+        while not asked.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(asked.wait(), APART)
+            with suppress(DeckError):
+                await self._note(run)
+
+    async def _note(self, run: _Run) -> None:
+        """What waits to be written. Of a run that is another's by now nothing is."""
+        rows, gone, run.waiting, run.gone = run.waiting, run.gone, [], 0
+        if not (rows or gone) or run.ended:
+            return
+        try:
+            run.ended = not await self._desk.write(partial(self._add, run, rows, gone), patient=True)
+        except BaseException:
+            run.waiting, run.gone = [*rows, *run.waiting], run.gone + gone
+            raise
+
+    def _add(self, run: _Run, rows: Sequence[dict[str, Any]], gone: int, connection: WriteConnection) -> bool:
+        """False: it was cancelled, or another process has it."""
+        head = writing.head(connection, run.stored.id)
+        if head is None or not refreshing.holds_lease(connection, run.lease, self._desk.boot, run.fence):
+            return False
+        writing.add_results(connection, run.stored.id, rows, gone=gone)
+        changed(self._desk, connection, CHANGE, run.stored.id)
+        return head.status in reading.OPEN
+
+    async def _end(self, inspection_id: str, status: str) -> None:
+        def work(connection: WriteConnection) -> None:
+            writing.end(connection, inspection_id, status=status, at=self._desk.now())
+            changed(self._desk, connection, CHANGE, inspection_id)
+
+        await self._desk.write(work)
+
+    @asynccontextmanager
+    async def _kept(self, run: _Run) -> AsyncIterator[None]:
+        """The lease lasts as long as the run does; where it is lost, or the run was cancelled, ``ended`` says so."""
+
+        def renew(connection: WriteConnection) -> bool:
+            head = writing.head(connection, run.stored.id)
+            ours = refreshing.renew_lease(connection, run.lease, self._desk.boot, run.fence, LEASE)
+            return ours and head is not None and head.status in reading.OPEN
+
+        async def renewing() -> None:
+            while not run.ended:
+                await asyncio.sleep(RENEWED_EVERY)
+                if not await self._desk.write(renew):
+                    run.ended = True
+
+        task = tasks.start(renewing(), name=f"lease of inspection {run.stored.id}")
+        try:
+            yield
+        finally:
+            task.cancel()
+
+
+def _sign(found: Inspected, *, is_renewed: bool) -> Row:
+    answer = found.seen.answer
+    if is_renewed:
+        return Row(answer.auth_index, Refreshed.REFRESHED)
+    if answer.code in _REFUSALS:
+        return Row(answer.auth_index, Refreshed.FAILED, answer.code, answer.params)
+    return Row(answer.auth_index, Refreshed.SKIPPED)
