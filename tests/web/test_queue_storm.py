@@ -1,7 +1,9 @@
-"""Ten thousand accounts refused at once: one incident, five held, pages within budget, one message."""
+"""Thousands of accounts refused at once: one incident, five held, pages within budget, one message."""
 
 import json
 import math
+import os
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from time import process_time
@@ -32,7 +34,9 @@ from fakes.house import House, build
 from fakes.people import ANN
 from fakes.receiver import Receiver, receiving
 
-NUMBER = 10_000
+NUMBER = int(os.environ.get("AUTHDECK_PROOF_ACCOUNTS", "500"))
+"""Accounts; ten thousand are part of make proof."""
+
 SECONDS = 0.15
 REVOKED = json.dumps({"error": {"code": "token_revoked", "message": "Encountered invalidated oauth token"}}).encode()
 
@@ -59,8 +63,12 @@ async def refuse_all(house: House) -> None:
     await observer.flush()
 
 
+def tell(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+
+
 @pytest.mark.timeout(600)
-async def test_ten_thousand_accounts_refused_at_once(ann, house: House, receiver: Receiver, clock: SetClock) -> None:
+async def test_all_accounts_refused_at_once(ann, house: House, receiver: Receiver, clock: SetClock) -> None:
     desk = house.desk
     await crowd(desk, NUMBER)
     made = await channels.add_channel(desk, "On call", ChannelKind.WEBHOOK, receiver.url, ANN, private=True)
@@ -69,7 +77,7 @@ async def test_ten_thousand_accounts_refused_at_once(ann, house: House, receiver
 
     begun = process_time()
     await refuse_all(house)
-    print(f"\ntaking in {NUMBER} failures: {process_time() - begun:.1f} s of CPU")
+    tell(f"\ntaking in {NUMBER} failures: {process_time() - begun:.1f} s of CPU")
 
     # One incident, bounded automation, one row an account.
     assert [(each.cause, each.subject) for each in await desk.read(lambda c: reading.all_incidents(c, limit=9))] == [
@@ -85,7 +93,7 @@ async def test_ten_thousand_accounts_refused_at_once(ann, house: House, receiver
     for address in (
         "/queue",
         "/queue?action=reauth",
-        "/queue?action=reauth&cursor=9950",
+        f"/queue?action=reauth&cursor={NUMBER - 50}",
         "/queue?q=p777",
         "/queue?sort=first_seen&provider=codex&reason=token_revoked",
         "/queue?view=incidents",
@@ -99,7 +107,7 @@ async def test_ten_thousand_accounts_refused_at_once(ann, house: House, receiver
             times.append(process_time() - begun)
             assert answer.status_code == 200
         p95 = sorted(times)[math.ceil(len(times) * 0.95) - 1]
-        print(f"{address}: p50 {sorted(times)[10] * 1000:.0f} ms, p95 {p95 * 1000:.0f} ms of CPU")
+        tell(f"{address}: p50 {sorted(times)[10] * 1000:.0f} ms, p95 {p95 * 1000:.0f} ms of CPU")
         assert p95 < SECONDS, address
     assert f"{NUMBER:,}" in (await ann.get("/monitoring")).text  # the navigation's number, on every page
 
@@ -119,7 +127,7 @@ async def test_ten_thousand_accounts_refused_at_once(ann, house: House, receiver
     # All of them at rest with one answer.
     begun = process_time()
     assert await queue.ignore(desk, Chosen(search=QueueSearch()), ANN) == NUMBER
-    print(f"ignoring {NUMBER} rows: {process_time() - begun:.1f} s of CPU")
+    tell(f"ignoring {NUMBER} rows: {process_time() - begun:.1f} s of CPU")
     assert desk.directory.asking == {}
     assert (await desk.read(lambda c: reading.facets(c, QueueSearch((Status.IGNORED,)))))["status"] == {
         "ignored": NUMBER

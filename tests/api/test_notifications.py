@@ -1,0 +1,79 @@
+"""``/notifications``: channels whose URL nobody sees again, rules, the test, and the log."""
+
+from collections.abc import AsyncIterator
+
+import pytest_asyncio
+from httpx2 import AsyncClient
+
+from fakes.people import BOB, VERA
+from fakes.receiver import Receiver, receiving
+
+RULE = {"name": "nights", "kinds": ["state_changed", "quota_low"], "below": 15, "quiet_from": "22:00",
+        "quiet_until": "07:00", "zone": "Asia/Shanghai", "states": ["needs_reauth"]}  # fmt: skip
+
+
+@pytest_asyncio.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    async with receiving() as found:
+        yield found
+
+
+async def a_channel(ann: AsyncClient, receiver: Receiver) -> dict:
+    given = {"name": "On call", "kind": "webhook", "url": receiver.url, "private": True}
+    answer = await ann.post("/notifications/channels", json=given)
+    assert answer.status_code == 201, answer.text
+    return answer.json()
+
+
+async def test_it_works(ann: AsyncClient, receiver: Receiver) -> None:
+    made = await a_channel(ann, receiver)
+    assert made["secret"].startswith("adw_")
+    rule = (await ann.post("/notifications/rules", json={**RULE, "channel": made["id"]})).json()
+    assert (rule["quiet_from"], rule["quiet_until"], rule["below"]) == ("22:00", "07:00", 15)
+    sent = (await ann.post(f"/notifications/channels/{made['id']}/test")).json()
+    assert (sent["status"], len(receiver.got)) == ("delivered", 1)
+    log = (await ann.get("/notifications/deliveries")).json()
+    assert (log["total"], log["items"][0]["id"]) == (1, sent["id"])
+
+
+async def test_the_url_and_the_secret_are_shown_once(ann: AsyncClient, receiver: Receiver) -> None:
+    made = await a_channel(ann, receiver)
+    everywhere = "".join(
+        [(await ann.get(path)).text for path in ("/notifications/channels", "/notifications/deliveries", "/audit")]
+    )
+    assert "FAKE_secret_path" not in everywhere
+    assert made["secret"] not in everywhere
+
+
+async def test_a_failure_says_why_and_can_be_tried_again(ann: AsyncClient, receiver: Receiver) -> None:
+    made = await a_channel(ann, receiver)
+    receiver.status = 404
+    sent = (await ann.post(f"/notifications/channels/{made['id']}/test")).json()
+    assert (sent["status"], sent["error"]["sentence"]) == ("failed", "The receiver answered 404.")
+    receiver.status = 204
+    assert (await ann.post(f"/notifications/deliveries/{sent['id']}/retry")).json()["status"] == "delivered"
+    assert len(set(receiver.ids)) == 1
+
+
+async def test_rules_pause_and_go(ann: AsyncClient, receiver: Receiver) -> None:
+    made = await a_channel(ann, receiver)
+    rule = (await ann.post("/notifications/rules", json={**RULE, "channel": made["id"]})).json()
+    assert (await ann.put(f"/notifications/rules/{rule['id']}/pause")).json()["paused"]
+    assert not (await ann.delete(f"/notifications/rules/{rule['id']}/pause")).json()["paused"]
+    assert (await ann.delete(f"/notifications/rules/{rule['id']}")).status_code == 204
+    assert (await ann.delete(f"/notifications/rules/{rule['id']}")).json()["error"]["code"] == "rule_not_found"
+    assert (await ann.delete(f"/notifications/channels/{made['id']}")).status_code == 204
+    assert (await ann.get("/notifications/channels")).json()["total"] == 0
+
+
+async def test_names_are_given_once(ann: AsyncClient, receiver: Receiver) -> None:
+    await a_channel(ann, receiver)
+    given = {"name": "On call", "kind": "webhook", "url": receiver.url, "private": True}
+    answer = await ann.post("/notifications/channels", json=given)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "notification_name_taken")
+
+
+async def test_only_admins_say_where_messages_go(as_, receiver: Receiver) -> None:
+    given = {"name": "Eve's", "kind": "webhook", "url": receiver.url, "private": True}
+    assert (await as_(BOB).post("/notifications/channels", json=given)).status_code == 403
+    assert (await as_(VERA).post("/notifications/rules", json=RULE | {"channel": "x"})).status_code == 403
