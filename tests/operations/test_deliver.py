@@ -28,6 +28,7 @@ from authdeck.storage.database import WriteConnection
 from authdeck.storage.reading import accounts
 from authdeck.storage.reading import notices as reading
 from authdeck.storage.reading.notices import Delivery
+from authdeck.storage.tables import account_state
 from authdeck.storage.writing import holds
 from authdeck.storage.writing import notices as writing
 from authdeck.upstream.calls import Calls
@@ -307,3 +308,20 @@ async def test_apprise_takes_messages_too(desk: Desk, deliverer: Deliverer, rece
     assert json.loads(receiver.got[0][1])["title"] == "authdeck: a test"
     with pytest.raises(DeckError, match="apprise_url_invalid"):
         await channels.add_channel(desk, "None", ChannelKind.APPRISE, "nosuch://x", ANN)
+
+
+async def test_a_new_accounts_first_state_is_a_change_and_a_rebuilt_old_one_is_none(
+    desk: Desk, clock: SetClock, deliverer: Deliverer, channel: NewChannel, receiver: Receiver
+) -> None:
+    await rule(desk, channel, Kind.STATE_CHANGED)
+    (row,) = (await take_in(desk, ("bob.json", codex("bob@example.com", "acc-fake-bob", "user-fake-bob")))).items
+    auth_index = str(row.auth_index)
+    await desk.write(lambda c: _hold(desk, c, auth_index))
+    await settle_all(desk, [auth_index])
+    await deliverer.run()
+    ((_, body),) = receiver.got
+    assert [(event["from"], event["to"]) for event in json.loads(body)["events"]] == [("unknown", "disabled")]
+    clock.move(minutes=11)
+    await desk.write(lambda c: c.execute(account_state.delete()))
+    await settle_all(desk, [auth_index])
+    assert await deliverer.run() == 0

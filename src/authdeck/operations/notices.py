@@ -1,12 +1,13 @@
 """Writing down what people asked to be told, in the transaction in which it happens. No rule, no row."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
 from authdeck.account import Account, Provider
 from authdeck.action import Cause, Incident
 from authdeck.evidence import Source
+from authdeck.health import Health
 from authdeck.masking import masked
 from authdeck.notice import Happening, Kind
 from authdeck.quota import QuotaWindow
@@ -15,6 +16,8 @@ from authdeck.storage.database import WriteConnection
 from authdeck.storage.reading import notices as reading
 from authdeck.storage.reading.evidence import DerivedState
 from authdeck.storage.writing import notices as writing
+
+_NEW: Final = timedelta(minutes=10)
 
 
 def note(connection: WriteConnection, happened: Sequence[Happening]) -> None:
@@ -30,12 +33,21 @@ def changes_of(
 ) -> Iterable[Happening]:
     """What became of an account: another state, and a refresh that was refused for the first time."""
     account = facts.account
-    if former is not None and former.health != state.health:
-        yield _of(account, Kind.STATE_CHANGED, now, {"from": former.health, "to": state.health})
+    before = _before(account, former, now)
+    if before is not None and before != state.health:
+        yield _of(account, Kind.STATE_CHANGED, now, {"from": before, "to": state.health})
     refused = {row.key: row.code for row in facts.evidence if row.source is Source.REFRESH}
     for candidate in plan.candidates:
         if not candidate.key and candidate.evidence in refused:
             yield _of(account, Kind.REFRESH_REFUSED, now, {"code": candidate.reason_code})
+
+
+def _before(account: Account, former: DerivedState | None, now: datetime) -> str | None:
+    """The state it had: a new account began as unknown. An old one's, whose stored state was rebuilt, nobody knows."""
+    if former is not None:
+        return former.health
+    is_new = account.created_at is not None and now - account.created_at < _NEW
+    return Health.UNKNOWN.value if is_new else None
 
 
 def note_windows(

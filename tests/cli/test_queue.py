@@ -1,0 +1,69 @@
+"""The queue and notifications on the command line, beside a server and without one."""
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from cli.conftest import Shell
+
+
+@pytest.fixture
+def inbox() -> Iterator[tuple[str, list[bytes]]]:
+    """An address on loopback that takes webhooks, and what came."""
+    got: list[bytes] = []
+
+    class Taking(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            got.append(self.rfile.read(int(self.headers["content-length"])))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_said: object) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Taking)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_address[1]}/FAKE_hook", got
+    server.shutdown()
+    server.server_close()
+    thread.join(10)
+
+
+def test_notifications_work(shell: Shell, inbox: tuple[str, list[bytes]]) -> None:
+    url, got = inbox
+    said = shell.ok("notifications", "add-channel", "On call", "--url", url, "--private")
+    assert "adw_" in said.out
+    assert "FAKE_hook" not in said.out
+    shell.ok(
+        "notifications", "add-rule", "nights", "--channel", "On call", "--kind", "incident_opened",
+        "--quiet-from", "22:00", "--quiet-until", "07:00", "--zone", "Asia/Shanghai",
+    )  # fmt: skip
+    assert "incident_opened" in shell.ok("notifications", "rules").out
+    assert "Delivered" in shell.ok("notifications", "test", "On call").out
+    assert len(got) == 1
+    assert "delivered" in shell.ok("notifications", "log").out
+    assert shell.ok("notifications", "pause", "nights").out == "Paused.\n"
+    assert shell.ok("notifications", "resume", "nights").out == "Resumed.\n"
+    shell.ok("notifications", "remove-rule", "nights")
+    shell.ok("notifications", "remove-channel", "On call")
+    assert shell.ok("notifications", "channels", "--json").json["items"] == []
+
+
+def test_an_empty_queue_says_so_and_refuses_plainly(alone: Shell, folder: Path) -> None:
+    alone.run("import", folder)
+    assert "Nothing needs you." in alone.ok("queue", "list").out
+    assert "No incident." in alone.ok("queue", "incidents").out
+    refused = alone.run("queue", "resolve", "404")
+    assert (refused.code, "queue_selection_empty" in refused.err) == (1, True)
+    assert alone.run("queue", "ignore").code == 2
+    assert "incident_not_found" in alone.run("queue", "close-incident", "7").err
+    assert "queue_selection_empty" in alone.run("queue", "act", "disable", "--all").err
+
+
+def test_what_is_not_right_is_said_in_a_sentence(alone: Shell) -> None:
+    refused = alone.run("notifications", "add-channel", "x", "--url", "http://hooks.example.com/FAKE")
+    assert (refused.code, "is plain http" in refused.err) == (1, True)
+    assert "FAKE" not in refused.err
