@@ -44,7 +44,7 @@ _PARAMETERS: Final = 30_000  # of one statement; PostgreSQL takes 65,535 at most
 FEED_LOCK: Final = 0x61757468_0001
 """PostgreSQL's advisory lock under which the change feed is numbered."""
 
-_PAGE_CACHE_KIB: Final = 8_192
+_PAGE_CACHE_KIB: Final = 4_096
 """Of each connection, and there are ten of them. The system keeps the file's pages too; ours only save the copying."""
 
 # No mmap_size: it would gain nothing here, and a file that shrinks under its map kills the process.
@@ -349,6 +349,7 @@ def _sqlite(url: URL, synchronous: str, autocheckpoint: int) -> Engine:
         url,
         poolclass=QueuePool,
         pool_size=READERS + 2,
+        pool_use_lifo=True,  # the one used last: work that comes one after the other fills one page cache, not each
         max_overflow=4,
         connect_args={"timeout": SECONDS_TO_WAIT_FOR_THE_LOCK, "check_same_thread": False},
     )
