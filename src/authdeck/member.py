@@ -67,7 +67,7 @@ class Member:
         self.is_left_out: Final = policy.strategy is Strategy.WEIGHTED and self.weight == 0
         self.limited_at = limited_at
         self.own_names: Final = _names(account.models, account.settings.model_aliases)
-        self.expires: Final = account.expires_at.timestamp() - EXPIRY_MARGIN if account.expires_at else None
+        self.expires: Final = _expires(account.expires_at) if account.expires_at else None
         self.note_terms(lacks=lacks_terms)
         self.alive = True
         self._pauses: Mapping[str | None, Block] = _NO_PAUSES
@@ -157,6 +157,11 @@ class Member:
 def lanes_of(routes: frozenset[Route], prefixes: frozenset[str | None]) -> LaneKeys:
     """Accounts of a kind and prefix share one answer: there are few kinds, and many accounts."""
     return tuple((route, prefix) for route in routes for prefix in prefixes)
+
+
+@lru_cache(maxsize=4096)
+def _expires(at: datetime) -> float:
+    return at.timestamp() - EXPIRY_MARGIN
 
 
 @lru_cache(maxsize=4096)

@@ -63,6 +63,20 @@ async def test_a_process_that_slept_too_long_loads_everything(desk: Desk, clock:
     assert len(other.directory) == 5
 
 
+async def test_one_that_knew_some_finds_out_who_went_meanwhile(desk: Desk, clock: Clock, tmp_path: Path) -> None:
+    ann, bob = ("ann.json", codex()), ("bob.json", codex(organization="acc-fake-2", email="bob@example.com"))
+    index = str((await take_in(desk, ann, bob)).items[0].auth_index)
+    other, mirror = another_process(desk, clock, tmp_path)
+    follower = Follower(other, mirror.load)
+    await follower.start()
+    await mirror.load()
+    await trash.delete(desk, index, ANN, version=None)
+    await edit_accounts.edit(desk, str(next(iter(desk.directory.auth_indexes()))), ANN, {"note": "left"}, version=None)
+    await mirror.load()
+    assert [entry.account.settings.note for entry in other.directory.entries()] == ["left"]
+    assert other.directory.named("ann.json") == []
+
+
 async def test_use_is_written_down_in_one_go(desk: Desk) -> None:
     index = str((await take_in(desk, ("ann.json", codex()))).items[0].auth_index)
     uses = Uses(desk)

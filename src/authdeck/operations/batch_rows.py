@@ -51,6 +51,7 @@ def take(desk: Desk, connection: WriteConnection, job: Job, start: int, end: int
     indexes = job.indexes[start:end]
     rows = stand(desk, connection, indexes, locked=not job.previewing)
     taking = Taking(desk, connection, job.batch.actor, desk.now(), job.previewing)
+    taking.look_up(row.account.file_name for row in rows.values() if row.account.trashed_at is not None)
     plans: list[tuple[int, Plan]] = []
     for number, index in enumerate(indexes, start):
         made = _planned(taking, rows.get(index), index, number, wish)

@@ -51,6 +51,9 @@ from authdeck.storage.writing import changing
 from authdeck.storage.writing.changing import Edit
 
 HANDED_OVER: Final = "handed_over"
+RANKING: Final = "ranking"
+"""A change of how an account is found and when it comes, which neither its state nor its credential follows from."""
+
 Wanted = Mapping[str, Any]
 
 _log = structlog.get_logger(__name__)
@@ -129,6 +132,7 @@ class Taking:
     now: datetime
     previewing: bool = False
     _names: set[str] = field(default_factory=set)
+    _known: dict[str, bool] = field(default_factory=dict)
     _proxies: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
 
     def proxy(self, url: Secret) -> dict[str, Any]:
@@ -144,10 +148,17 @@ class Taking:
             return seals.seal_proxy(desk.vault, self.connection, url, desk.clock) or 0
         return accounts.proxy_key(self.connection, desk.vault.keyed_hash("proxy", url.open())) or 0
 
+    def look_up(self, names: Iterable[str]) -> None:
+        """Which of these names live accounts have, asked together."""
+        if asked := {name.casefold(): False for name in names}:
+            self._known.update(asked | dict.fromkeys(accounts.by_file_name(self.connection, asked), True))
+
     def live_name(self, name: str) -> str:
         """The name itself where no live account has it, else with a suffix; taken from now on."""
-        free = name
-        if name.casefold() in self._names or accounts.by_file_name(self.connection, [name.casefold()]):
+        free, folded = name, name.casefold()
+        if folded not in self._known:
+            self.look_up([name])
+        if folded in self._names or self._known[folded]:
             free = free_name(name, frozenset(self._names | accounts.names_like(self.connection, name)))
         self._names.add(free.casefold())
         return free
@@ -303,7 +314,11 @@ def carry_out(taking: Taking, connection: WriteConnection, plans: Iterable[Plan]
     for made, row in doing:
         if "file_name" in made.after:
             _keep_name(connection, row.account, taking.now)
-        changed(taking.desk, connection, "account", row.account.auth_index)
+        kind = RANKING if _RANKS.issuperset(made.after) else "account"
+        changed(taking.desk, connection, kind, row.account.auth_index)
+
+
+_RANKS: Final = frozenset({"note", "priority", "weight", "prefix"})
 
 
 def _move_holds(taking: Taking, connection: WriteConnection, doing: Sequence[tuple[Plan, Row]]) -> None:

@@ -10,6 +10,7 @@ from authdeck.directory import Directory
 from authdeck.entry import Entry
 from authdeck.errors import Conflict, NotFound
 from authdeck.operations import uses
+from authdeck.operations.change_rows import RANKING
 from authdeck.operations.desk import Desk
 from authdeck.operations.find_accounts import SLICE, take_in
 from authdeck.operations.records import changed
@@ -43,7 +44,8 @@ class Mirror:
         self._reads = 0
         self._reading = 0
         self._taken: dict[str, int] = {}
-        desk.feed.subscribe_many("account", self._accounts)
+        for kind in ("account", RANKING):
+            desk.feed.subscribe_many(kind, self._accounts)
         desk.feed.subscribe("terms", self._terms)
         desk.feed.subscribe_many(uses.CHANGE, partial(uses.take_in_uses, desk))
 

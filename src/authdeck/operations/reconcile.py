@@ -179,7 +179,7 @@ async def settle_all(desk: Desk, auth_indexes: Sequence[str]) -> int:
         account_writes.claim(connection, some)
         return len(settle(desk, connection, [entry.account for entry in accounts.entries(connection, some).values()]))
 
-    return await _in_slices(auth_indexes, lambda some: desk.write(partial(work, some)))
+    return await _in_slices(auth_indexes, lambda some: desk.write(partial(work, some), patient=True))
 
 
 async def saw_successes(desk: Desk, seen: Mapping[str, datetime]) -> None:
@@ -221,7 +221,7 @@ async def rebuild_state(desk: Desk) -> list[Different]:
         return len(entries)
 
     indexes = sorted(entry.account.auth_index for entry in desk.directory.entries())
-    await _in_slices(indexes, lambda some: desk.write(partial(work, some)))
+    await _in_slices(indexes, lambda some: desk.write(partial(work, some), patient=True))
     return found
 
 

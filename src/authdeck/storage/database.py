@@ -22,15 +22,14 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Connection, CursorResult, Engine, Executable, create_engine, event, func, insert, select
+from sqlalchemy import Connection, CursorResult, Engine, Executable, create_engine, event, func, select
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import Pool, QueuePool
 
-from authdeck.clock import from_micros
+from authdeck.clock import from_micros, to_micros
 from authdeck.errors import DeckError
-from authdeck.storage import tables
 
 T = TypeVar("T")
 Rows = Mapping[str, Any] | Sequence[Mapping[str, Any]]
@@ -45,7 +44,7 @@ _PARAMETERS: Final = 30_000  # of one statement; PostgreSQL takes 65,535 at most
 FEED_LOCK: Final = 0x61757468_0001
 """PostgreSQL's advisory lock under which the change feed is numbered."""
 
-_PAGE_CACHE_KIB: Final = 8_192
+_PAGE_CACHE_KIB: Final = 4_096
 """Of each connection, and there are ten of them. The system keeps the file's pages too; ours only save the copying."""
 
 # No mmap_size: it would gain nothing here, and a file that shrinks under its map kills the process.
@@ -191,7 +190,7 @@ class Database:
         with storage_errors(self._folder), self._write_lock, self._writing.connect() as connection, connection.begin():
             writing = WriteConnection(connection)
             result = work(writing)
-            _store(writing.changes, connection)
+            _store(writing)
             return result
 
     def write_often(self, work: Callable[[WriteConnection], T]) -> T:
@@ -283,22 +282,19 @@ def _dotted(version: tuple[int, ...]) -> str:
     return ".".join(map(str, version))
 
 
-def _store(changes: Sequence[Change], connection: Connection) -> None:
+def _store(connection: WriteConnection) -> None:
     """Number the changes in commit order.
 
     PostgreSQL would number two transactions in the order in which they ask and show them in the order in which they
     commit, so that a reader could pass one by; there the numbers are drawn under a lock that lasts to the commit.
     """
-    if not changes:
+    if not connection.changes:
         return
-    if connection.dialect.name == "postgresql":
+    if connection.dialect == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock(FEED_LOCK)))
-    connection.execute(
-        insert(tables.changes),
-        [
-            {"kind": change.kind, "subject": change.subject, "boot": change.boot, "at": change.at}
-            for change in dict.fromkeys(changes)
-        ],
+    connection.execute_many(
+        "INSERT INTO changes (kind, subject, boot, at) VALUES (?, ?, ?, ?)",
+        [(one.kind, one.subject, one.boot, to_micros(one.at)) for one in dict.fromkeys(connection.changes)],
     )
 
 
@@ -353,6 +349,7 @@ def _sqlite(url: URL, synchronous: str, autocheckpoint: int) -> Engine:
         url,
         poolclass=QueuePool,
         pool_size=READERS + 2,
+        pool_use_lifo=True,  # the one used last: work that comes one after the other fills one page cache, not each
         max_overflow=4,
         connect_args={"timeout": SECONDS_TO_WAIT_FOR_THE_LOCK, "check_same_thread": False},
     )

@@ -6,14 +6,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import and_, bindparam, delete, insert, select, update
+import msgspec
+from sqlalchemy import and_, bindparam, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from authdeck.storage.database import WriteConnection
 from authdeck.storage.reading.batches import packed
 from authdeck.storage.tables import batch_items, batches, leases
 
-_ITEMS: Final = insert(batch_items)
+_ITEMS: Final = """
+INSERT INTO batch_items (batch, "row", account, subject, "before", "after", sealed, outcome, reason, differs)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
 DELETED_AT_ONCE: Final = 1_000
 
 
@@ -96,10 +100,20 @@ def add_items(connection: WriteConnection, batch_id: str, items: Sequence[Mappin
     known = head(connection, batch_id)
     counts = Counter(known.counts if known else {})
     counts.update(str(item["outcome"]) for item in items)
-    if items:
-        connection.execute(_ITEMS, [{"batch": batch_id, "differs": None, **item} for item in items])
+    rows = [
+        (
+            batch_id, item["row"], item["account"], item["subject"], _json(item["before"]), _json(item["after"]),
+            item["sealed"], item["outcome"], _json(item["reason"]), _json(item.get("differs")),
+        )
+        for item in items
+    ]  # fmt: skip
+    connection.execute_many(_ITEMS, rows)
     moved = update(batches).where(batches.c.id == batch_id)
     connection.execute(moved.values(cursor=cursor, counts=dict(counts)))
+
+
+def _json(value: Mapping[str, Any] | None) -> str | None:
+    return None if value is None else msgspec.json.encode(value).decode()
 
 
 def settle_items(connection: WriteConnection, batch_id: str, items: Sequence[Mapping[str, Any]]) -> None:

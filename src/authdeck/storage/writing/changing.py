@@ -5,9 +5,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import ARRAY, JSON, Text, bindparam, cast, column, func, update
+from sqlalchemy import ARRAY, JSON, Text, Update, bindparam, cast, column, func, update
 from sqlalchemy.types import TypeEngine
 
 from authdeck.clock import to_micros
@@ -43,46 +44,67 @@ def edit(connection: WriteConnection, edits: Iterable[Edit], *, at: datetime) ->
     return sum(_edit(connection, names, some, at) for (_, names), some in alike.items())
 
 
-def _edit(connection: WriteConnection, names: Sequence[str], edits: Sequence[Edit], at: datetime) -> int:
+def _edit(connection: WriteConnection, names: tuple[str, ...], edits: Sequence[Edit], at: datetime) -> int:
+    by_person = edits[0].by_person
     if connection.dialect == "postgresql":
-        return _edit_together(connection, names, edits, at)
+        statement, rows = _together(names, by_person=by_person), _as_arrays(names, edits) | {"written_at": at}
+        return connection.execute(statement, rows).rowcount
+    return connection.execute(
+        _one_by_one(names, by_person=by_person),
+        [
+            {
+                "row_key": one.account_key,
+                "row_version": one.version,
+                "written_at": at,
+                **{f"new_{name}": one.columns[name] for name in names},
+            }
+            for one in edits
+        ],
+    ).rowcount
+
+
+@lru_cache(maxsize=256)
+def _one_by_one(names: tuple[str, ...], *, by_person: bool) -> Update:
     values = {name: bindparam(f"new_{name}", type_=accounts.c[name].type) for name in names}
     ours = accounts.c.key == bindparam("row_key"), accounts.c.version == bindparam("row_version")
-    statement = update(accounts).where(*ours).values(
-        **values, updated_at=at, version=accounts.c.version + (1 if edits[0].by_person else 0)
-    )  # fmt: skip
-    rows = [
-        {
-            "row_key": one.account_key,
-            "row_version": one.version,
-            **{f"new_{name}": one.columns[name] for name in names},
-        }
-        for one in edits
-    ]
-    return connection.execute(statement, rows).rowcount
+    return update(accounts).where(*ours).values(**values, **_counted(by_person=by_person))
 
 
-def _edit_together(connection: WriteConnection, names: Sequence[str], edits: Sequence[Edit], at: datetime) -> int:
+@lru_cache(maxsize=256)
+def _together(names: tuple[str, ...], *, by_person: bool) -> Update:
     """One statement with an array for each column, where a statement for each row would take three times as long."""
-    given: dict[str, tuple[Any, list[Any]]] = {
-        "row_key": (accounts.c.key.type, [one.account_key for one in edits]),
-        "row_version": (accounts.c.version.type, [one.version for one in edits]),
-        **{f"new_{name}": _array(accounts.c[name].type, [one.columns[name] for one in edits]) for name in names},
-    }
-    arrays = [bindparam(name, type_=ARRAY(type_)) for name, (type_, _) in given.items()]
-    columns = [column(name, type_) for name, (type_, _) in given.items()]
+    types = {"row_key": accounts.c.key.type, "row_version": accounts.c.version.type}
+    types |= {f"new_{name}": _in_array(accounts.c[name].type) for name in names}
+    arrays = [bindparam(name, type_=ARRAY(type_)) for name, type_ in types.items()]
+    columns = [column(name, type_) for name, type_ in types.items()]
     new = func.unnest(*arrays).table_valued(*columns, name="new").render_derived()
     ours = accounts.c.key == new.c.row_key, accounts.c.version == new.c.row_version
-    statement = update(accounts).where(*ours).values(
-        **{name: cast(new.c[f"new_{name}"], accounts.c[name].type) for name in names},
-        updated_at=at, version=accounts.c.version + (1 if edits[0].by_person else 0),
-    )  # fmt: skip
-    return connection.execute(statement, {name: values for name, (_, values) in given.items()}).rowcount
+    values = {name: cast(new.c[f"new_{name}"], accounts.c[name].type) for name in names}
+    return update(accounts).where(*ours).values(**values, **_counted(by_person=by_person))
 
 
-def _array(type_: TypeEngine[Any], values: list[Any]) -> tuple[TypeEngine[Any], list[Any]]:
+def _counted(*, by_person: bool) -> dict[str, Any]:
+    return {
+        "updated_at": bindparam("written_at", type_=accounts.c.updated_at.type),
+        "version": accounts.c.version + (1 if by_person else 0),
+    }
+
+
+def _as_arrays(names: Sequence[str], edits: Sequence[Edit]) -> dict[str, Any]:
+    given: dict[str, Any] = {
+        "row_key": [one.account_key for one in edits],
+        "row_version": [one.version for one in edits],
+    }
+    for name in names:
+        values = [one.columns[name] for one in edits]
+        is_json = isinstance(accounts.c[name].type, JSON)
+        given[f"new_{name}"] = [json.dumps(value) for value in values] if is_json else values
+    return given
+
+
+def _in_array(type_: TypeEngine[Any]) -> TypeEngine[Any]:
     """JSON travels as text: in an array the driver would write it once more."""
-    return (Text(), [json.dumps(value) for value in values]) if isinstance(type_, JSON) else (type_, values)
+    return Text() if isinstance(type_, JSON) else type_
 
 
 def release(connection: WriteConnection, keys: Sequence[int], *, by: str, at: datetime) -> None:
