@@ -109,19 +109,18 @@ async def many_open(bench: Bench) -> None:
 
 async def beside_litellm(bench: Bench) -> None:
     """LiteLLM's proxy with one connection, where it is installed: it does more with a request."""
-    peer = bench.litellm
-    if peer is None:
+    if bench.litellm is None:
         print("  not installed: scripts/install-peers")
         return
     cost: dict[str, float] = {}
-    await flat_out(peer, 1, 1)
-    for target in (peer, bench.gateway):
+    for target in (*bench.proxies, bench.litellm):
+        await flat_out(target, 1, 1)
         with cpu_of(target.pid) as used:
             rate, took = await flat_out(target, 1, bench.seconds)
         cost[target.name] = used.seconds / len(took) * 1e6
         print(
             f"  {target.name:8} {rate:9,.0f} requests/s, p50 {at(took, 0.5):.2f} ms,"
-            f" {cost[target.name]:.0f} us CPU a request"
+            f" {cost[target.name]:.0f} us CPU a request{ratio(cost, target)}"
         )
 
 
@@ -212,10 +211,10 @@ def main() -> None:
             through = Target("gateway", ports[1], key, gateway.pid)
             bench = Bench(Target("direct", ports[0], key), through, beside, options.seconds, ours)
             uvloop.run(measure(bench, [name for name in options.only if name != "litellm"]))
-        if "litellm" in options.only:
-            with litellm.running(ports[0], first, f"sk-{key}") as peer:
-                other = Target("litellm", peer[0], f"sk-{key}", peer[1]) if peer else None
-                uvloop.run(measure(replace(bench, litellm=other), ["litellm"]))
+            if "litellm" in options.only:
+                with litellm.running(ports[0], first, f"sk-{key}") as peer:
+                    other = Target("litellm", peer[0], f"sk-{key}", peer[1]) if peer else None
+                    uvloop.run(measure(replace(bench, litellm=other), ["litellm"]))
     finally:
         for process in (provider, gateway):
             process.terminate()
