@@ -212,8 +212,8 @@ def main() -> None:
             bench = Bench(Target("direct", ports[0], key), through, beside, options.seconds, ours)
             uvloop.run(measure(bench, [name for name in options.only if name != "litellm"]))
             if "litellm" in options.only:
-                with litellm.running(ports[0], first, f"sk-{key}") as peer:
-                    other = Target("litellm", peer[0], f"sk-{key}", peer[1]) if peer else None
+                with litellm.running(ports[0], first, f"sk-{key}") as third:
+                    other = Target("litellm", third[0], f"sk-{key}", third[1]) if third else None
                     uvloop.run(measure(replace(bench, litellm=other), ["litellm"]))
     finally:
         for process in (provider, gateway):
