@@ -3,11 +3,9 @@
 import asyncio
 import errno
 import gc
-import signal
 import socket
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
 from typing import Final, Protocol
@@ -71,6 +69,7 @@ from authdeck.providers import PROVIDERS
 from authdeck.routing import Policy, Route, Strategy
 from authdeck.secret import Secret
 from authdeck.settings import Settings
+from authdeck.stopping import Stopping
 from authdeck.storage import opening
 from authdeck.storage.reading import changes, requests
 from authdeck.storage.reading.request_search import RequestSearch
@@ -400,7 +399,7 @@ def run(settings: Settings, *, sample: SampleRequest | None = None) -> None:
 
 async def _serve(settings: Settings, home: Home, listening: socket.socket, sample: SampleRequest | None) -> None:
     """Until SIGTERM or SIGINT, from the first moment on; a second one does not wait for open answers."""
-    stopping = _Stopping()
+    stopping = Stopping()
     boot = ids.new_id()
     address = _address(settings, listening)
     token = local.write(settings.home, address, boot)
@@ -410,7 +409,7 @@ async def _serve(settings: Settings, home: Home, listening: socket.socket, sampl
         built.settled.add_done_callback(lambda _: calm_collector())
         try:
             await _welcome(built.desk, address)
-            await stopping.serve(_config(settings, built.app), listening)
+            await stopping.serve(_config(settings, built.app), listening, built.gateway.talks.end)
         finally:
             await built.stop()
     finally:
@@ -440,39 +439,6 @@ def _config(settings: Settings, app: ASGIApp) -> uvicorn.Config:
         ssl_certfile=settings.tls_certificate,
         ssl_keyfile=settings.tls_key,
     )
-
-
-class _Stopping:
-    """Takes the signals. One that comes before the server runs lets it end as soon as it would."""
-
-    def __init__(self) -> None:
-        self._server: _Server | None = None
-        self._times = 0
-        loop = asyncio.get_running_loop()
-        for signal_ in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(signal_, self._told)
-
-    async def serve(self, config: uvicorn.Config, listening: socket.socket) -> None:
-        self._server = _Server(config)
-        self._pass_on()
-        await self._server.serve(sockets=[listening])
-
-    def _told(self) -> None:
-        self._times += 1
-        self._pass_on()
-
-    def _pass_on(self) -> None:
-        if self._server is not None:
-            self._server.should_exit = self._times > 0
-            self._server.force_exit = self._times > 1
-
-
-class _Server(uvicorn.Server):
-    """uvicorn without its own signal handling, which would end the process before everything is written down."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 async def _welcome(desk: Desk, address: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from authdeck import tasks
 from authdeck.event import FailureKind
 from authdeck.operations.disable import disable
 from fakes.people import ANN
@@ -160,6 +161,35 @@ async def test_what_refers_to_the_connection_is_not_moved(house: House) -> None:
     assert (second.auth_index, second.status) == (first.auth_index, 429)
     assert second.failure is not None
     assert second.failure.kind is FailureKind.QUOTA
+
+
+async def test_a_turn_under_way_ends_by_itself_before_the_process_does(house: House) -> None:
+    await two(house)
+    house.simulator.fail(model="gpt-5.5", stall_after_events=2)
+    async with connect(house) as socket:
+        await socket.send_str(json.dumps(create()))
+        messages = [json.loads(await socket.receive_str(timeout=10)) for _ in range(2)]
+        ending = tasks.start(house.gateway.talks.end(), name="the end")
+        await socket.send_str(json.dumps(create("another one")))  # comes too late
+        house.simulator.release()
+        messages += await answer(socket)
+        assert messages[-1]["type"] == "response.completed"
+        assert (await socket.receive(timeout=10)).type is aiohttp.WSMsgType.CLOSE
+    assert socket.close_code == 1012
+    await ending
+    [event] = await events(house, 1)
+    assert (event.status, event.failure) == (200, None)
+
+
+async def test_a_conversation_between_two_turns_ends_at_once(house: House) -> None:
+    await two(house)
+    async with connect(house) as socket:
+        await socket.send_str(json.dumps(create()))
+        await answer(socket)
+        async with asyncio.timeout(10):
+            await asyncio.gather(house.gateway.talks.end(), socket.receive())
+    assert socket.close_code == 1012
+    assert len(await events(house, 1)) == 1
 
 
 async def test_a_token_that_ends_during_a_conversation_takes_no_account_away(house: House) -> None:

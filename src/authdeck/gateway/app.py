@@ -18,6 +18,7 @@ from authdeck.gateway.errand import CALLER
 from authdeck.gateway.forward import Forwarder, Lender, Observer, Recorder, Refresher
 from authdeck.gateway.request import ClientGone, Message, Receive, Request, Send
 from authdeck.gateway.sockets import Client, Conversation
+from authdeck.gateway.talks import Talks
 from authdeck.gateway.traces import client_trace
 from authdeck.operations.client_keys import ClientKey
 from authdeck.pool import Pool
@@ -78,6 +79,7 @@ class Gateway:
         saw: Callable[[RequestEvent], None] = lambda _: None,
     ) -> None:
         self.counts: Final = Counts()
+        self.talks: Final = Talks()
         self._pool: Final = pool
         self._keys: Final = client_keys
         self._clock: Final = clock
@@ -116,7 +118,8 @@ class Gateway:
         )  # fmt: skip
         self.counts.in_flight += 1
         try:
-            await conversation.run()
+            with self.talks.holding(conversation):
+                await conversation.run()
         finally:
             self.counts.in_flight -= 1
 

@@ -168,6 +168,7 @@ class Conversation:
         self._movable: bytes | None = None  # the question, where another account could answer it too
         self._tried: set[str] = set()
         self._pump: asyncio.Task[None] | None = None
+        self._is_last = False
 
     async def run(self) -> None:
         """Until one side ends it. Whatever happens, what is under way is recorded and the provider's side closed."""
@@ -189,10 +190,22 @@ class Conversation:
         except DeckError as error:
             await self._refuse(error)
 
+    async def ends_after_turn(self) -> None:
+        """Close, so that the client begins anew elsewhere: at once, or when the turn under way has ended by itself."""
+        self._is_last = True
+        if not self._has_turn:
+            await self._client.close(RESTART)
+
+    @property
+    def _has_turn(self) -> bool:
+        return self._turn is not None and not self._turn.is_recorded
+
     # ---- a question ----
 
     async def _begin(self, data: bytes, created: _Create) -> None:
         """A turn. Each says which model it wants, and the key must still count and not be barred from it."""
+        if self._is_last:
+            return  # the client begins anew with it
         key = self._admit()
         await self._end_turn()
         turn = self._turn = Turn(self._clock, self._call.endpoint, key)
@@ -281,14 +294,17 @@ class Conversation:
 
     async def _pass(self, message: Message) -> None:
         """The message that ends a turn waits until the turn's event is durable; all others leave at once."""
-        turn = self._turn
+        turn, ends = self._turn, False
         if turn is not None and not turn.is_recorded:
             turn.hears(_bytes(message))
             if turn.reader.ended:
                 if turn.reader.failure is None and self._account is not None and self._wanted is not None:
                     self._pool.unblock(self._account.auth_index, self._wanted.model)
                 await self._end_turn()
+                ends = self._is_last
         await self._client.send(message)
+        if ends:
+            await self._client.close(RESTART)
 
     async def _moved(self, message: Message) -> bool:
         """Whether a refusal that is the account's alone has led to another one, where nothing was passed on yet."""
