@@ -12,7 +12,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,9 @@ from httpx2 import Client, TransportError
 
 AUTHDECK = Path(sys.executable).with_name("authdeck")
 ADMIN_KEY = "bench-FAKE-admin-key-0123456789"
+Files = Callable[[int], Iterator[tuple[str, bytes]]]
+"""So many auth files: name and content of each."""
+
 START_LIMIT = 120
 """Seconds until a server that does not answer counts as broken."""
 
@@ -55,19 +58,19 @@ def serving(home: Path, more: Mapping[str, str] = MappingProxyType({})) -> Itera
             process.wait(timeout=30)
 
 
-def fill(home: Path, number: int) -> None:
+def fill(home: Path, number: int, files: Files | None = None) -> None:
     """Import ``number`` made-up auth files into ``home`` by the command line. No server runs on it."""
     folder = home.with_name(f"{home.name}-files")
-    write(folder, number)
+    write(folder, number, files)
     command = [AUTHDECK, "import", "--json", folder]
     done = subprocess.run(command, env=environment(home), capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"The import failed:\n{done.stderr[-2000:]}")
 
 
-def write(folder: Path, number: int) -> None:
+def write(folder: Path, number: int, files: Files | None = None) -> None:
     folder.mkdir(parents=True)
-    for name, content in auth_files(number):
+    for name, content in (files or auth_files)(number):
         (folder / name).write_bytes(content)
 
 

@@ -17,10 +17,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
+from authdeck.simulator import Simulator  # noqa: E402 - the path comes first
 from authdeck.storage.reading.request_search import RequestSearch  # noqa: E402
 from authdeck.storage.reading.requests import page  # noqa: E402
 from fakes.browser import launched, sign_in  # noqa: E402 - the path comes first
 from fakes.house import House, serving  # noqa: E402
+from fakes.sign_ins import came_back_to, providers  # noqa: E402
 
 TABS = ("quota", "settings", "models", "document", "history", "diagnostics")
 README = ROOT / "docs" / "images" / "auth-files-1440-light-en.png"
@@ -36,7 +38,12 @@ def main() -> int:
     asked = parser.parse_args()
     asked.folder.mkdir(parents=True, exist_ok=True)
     faults: list[str] = []
-    with tempfile.TemporaryDirectory() as home, serving(Path(home)) as (url, house), launched() as browser:
+    with (
+        tempfile.TemporaryDirectory() as home,
+        Simulator().running() as simulator,
+        serving(Path(home), providers=providers(simulator)) as (url, house),
+        launched() as browser,
+    ):
         for width, height in WIDTHS.items():
             for theme in ("light", "dark"):
                 for locale in ("en", "zh-CN"):
@@ -54,6 +61,7 @@ def main() -> int:
                         else:
                             sign_in(page, house.admin_key)
                             visit(page, name, path)
+                            sign_in_somewhere(page, name, simulator)
                         if wide := page.evaluate(TOO_WIDE):
                             faults.append(f"{picture}: {wide} px too wide")
                         page.screenshot(path=asked.folder / picture, full_page=width == min(WIDTHS))
@@ -102,6 +110,22 @@ def visit(page, name: str, path: str) -> None:  # noqa: ANN001 - playwright's Pa
         page.fill("#name", "mia-desktop")
         page.locator("#main button.button--primary").click()
         page.wait_for_selector("#made-key")
+
+
+def sign_in_somewhere(page, name: str, simulator: Simulator) -> None:  # noqa: ANN001 - playwright's Page
+    """OAuth Login on the way: a browser's page waited for, a device code, another account that came back, and done."""
+    provider = {"login-browser": "codex", "login-device": "kimi", "login-choice": "codex", "login-done": "claude"}
+    if name not in provider:
+        return
+    named, identity = provider[name], f"{name}-{next(TURN)}@example.com"
+    way = "device" if name == "login-device" else "browser"
+    page.locator(f"form:has([name=provider][value={named}]):has([name=way][value={way}]) button").first.click()
+    page.wait_for_url("**/oauth-login/*")
+    if name in ("login-choice", "login-done"):
+        simulator.approve(simulator.account(named, identity))
+        page.fill("#cb-url", came_back_to(page.locator("a[href*=authorize]").get_attribute("href") or ""))
+        page.locator("form[action$=callback] button").click()
+        page.wait_for_selector("form[action$=choice], form[action$=request]", state="attached")
 
 
 TURN = count(2)
@@ -156,6 +180,11 @@ def pages(house: House) -> dict[str, str]:
         "client-keys": "/client-keys",
         "client-keys-new": "/client-keys",
         "terms": "/settings/terms",
+        "login": "/oauth-login",
+        "login-browser": "/oauth-login",
+        "login-device": "/oauth-login",
+        "login-choice": f"/oauth-login?account={first}",
+        "login-done": "/oauth-login",
         "error": "/auth-files/nobody",
     }
 

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from urllib.request import HTTPRedirectHandler, build_opener
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -10,7 +9,7 @@ from playwright.sync_api import Page, expect
 from authdeck.simulator import Simulator
 from fakes.browser import Deck
 from fakes.house import serving
-from fakes.sign_ins import providers
+from fakes.sign_ins import came_back_to, providers
 
 
 @pytest.fixture(scope="module")
@@ -26,20 +25,6 @@ def deck(tmp_path_factory: pytest.TempPathFactory, simulator: Simulator) -> Iter
         yield Deck(url, house)
 
 
-class _Stays(HTTPRedirectHandler):
-    def redirect_request(self, *_asked: object) -> None:
-        return None
-
-
-def came_back(url: str) -> str:
-    """Where the provider's page leads."""
-    try:
-        build_opener(_Stays).open(url, timeout=10)
-    except OSError as error:
-        return error.headers["location"]  # type: ignore[attr-defined]
-    raise AssertionError("the page leads nowhere")
-
-
 def start(page: Page, name: str, button: str = "Start") -> None:
     page.goto("/oauth-login")
     page.get_by_role("button", name=f"{button} {name}").click()
@@ -50,7 +35,7 @@ def test_by_pasting_the_address(page: Page, simulator: Simulator, name: str) -> 
     simulator.approve(simulator.account(name.lower(), f"ann-{name.lower()}@example.com"))
     start(page, name)
     url = page.get_by_role("link", name=f"Open {name}’s page").get_attribute("href")
-    back = came_back(url or "")
+    back = came_back_to(url or "")
     page.get_by_label("Call-back address").fill(back.partition("&state")[0])
     page.get_by_role("button", name="Finish").click()
     expect(page.get_by_text("The address has no state")).to_be_visible()

@@ -40,7 +40,7 @@ class Shell:
     def run(self, *words: str | Path, **environment: str) -> Said:
         with TemporaryDirectory() as folder:
             out, err = Path(folder) / "out", Path(folder) / "err"
-            command = Command(list(map(str, words)), self._environment(**environment), out, err)
+            command = Command(list(map(str, words)), self.environment(**environment), out, err)
             try:
                 code = command.wait(60)
             finally:
@@ -62,7 +62,7 @@ class Shell:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env=self._environment(),
+            env=self.environment(),
         )
         assert server.stdout is not None
         assert any('"serving"' in line for line in server.stdout)
@@ -76,7 +76,7 @@ class Shell:
     def _command(*words: str | Path) -> list[str]:
         return [sys.executable, "-m", "authdeck", *map(str, words)]
 
-    def _environment(self, **more: str) -> dict[str, str]:
+    def environment(self, **more: str) -> dict[str, str]:
         ours = {name: value for name, value in os.environ.items() if not name.startswith("AUTHDECK_")}
         return {**ours, "AUTHDECK_HOME": str(self.home), "TZ": "UTC", "COLUMNS": "200", **more}
 

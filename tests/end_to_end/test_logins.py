@@ -1,24 +1,8 @@
 """Logins of a real server that is killed in the middle."""
 
-import urllib.request
-from urllib.error import HTTPError
-
 from authdeck.simulator import Simulator
 from fakes.deck import Deck
-
-
-class _Stays(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_asked: object) -> None:
-        return None
-
-
-def came_back(url: str) -> str:
-    """Where the provider's page leads."""
-    try:
-        urllib.request.build_opener(_Stays).open(url, timeout=10)
-    except HTTPError as answer:
-        return answer.headers["location"]
-    raise AssertionError("the page leads nowhere")
+from fakes.sign_ins import came_back_to
 
 
 def test_a_pending_login_survives_a_kill(deck: Deck, simulator: Simulator) -> None:
@@ -29,7 +13,7 @@ def test_a_pending_login_survives_a_kill(deck: Deck, simulator: Simulator) -> No
     simulator.approve(simulator.account("claude", "ann@example.com"))
     simulator.approve(simulator.account("codex", "bob@example.com"))
 
-    url = came_back(browser["url"])
+    url = came_back_to(browser["url"])
     done = deck.ask("POST", f"/logins/{browser['id']}/callback", json={"url": url})
     deck.wait_until(lambda: deck.ask("GET", f"/logins/{device['id']}")["status"] != "pending")
 

@@ -85,6 +85,7 @@ class House:
     indexes: dict[str, str]
     samples: list[str]
     inspecting: Inspecting
+    ports: FakePorts
 
     def index(self, name: str) -> str:
         return self.indexes[name]
@@ -124,7 +125,7 @@ async def build(
         gate = Gate(desk, error_page=error_page)
         queries = queries_of(desk)
         batches = Batches(desk, runner := BatchRunner(desk, _does_not_rotate, queries.query_quota))
-        logins = Logins(desk, FakePorts())
+        logins = Logins(desk, ports := FakePorts())
         await logins.start()
         deliverer = Deliverer(desk, telling.origins, Calls(telling), notifying.told)
         await deliverer.load()
@@ -134,7 +135,7 @@ async def build(
             desk, gate, monitoring, keys, batches, sample, settings, _reaching(desk, recorder), logins, deliverer,
             queries, inspecting,
         )  # fmt: skip
-        yield House(guard(app, gate), desk, monitoring, made.key.open(), indexes, samples, inspecting)
+        yield House(guard(app, gate), desk, monitoring, made.key.open(), indexes, samples, inspecting, ports)
         await inspecting.runner.close()
         await logins.close()
         await runner.close()

@@ -1,4 +1,4 @@
-"""Providers that people sign in at: simulated ones as settings, the browser that their pages lead back, and waits."""
+"""Providers that people sign in at: the simulated ones as settings, the way their pages lead back, and waits."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -88,3 +88,12 @@ async def came_back(url: str) -> str:
         answer = await browser.get(url)
     assert answer.status_code == 302, answer.text
     return answer.headers["location"]
+
+
+def came_back_to(url: str) -> str:
+    """The same, for tests without an event loop."""
+    with httpx2.Client(trust_env=False) as browser:
+        answer = browser.get(url)
+    assert answer.status_code == 302, answer.text
+    location: str = answer.headers["location"]
+    return location

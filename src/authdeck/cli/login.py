@@ -47,7 +47,7 @@ def login(
         now = api.post("/logins", json=asked)
         try:
             now = _ended(api, now, no_browser=no_browser)
-        except (KeyboardInterrupt, EOFError):
+        except (KeyboardInterrupt, EOFError, typer.Abort):  # the last is what a prompt makes of the others
             api.delete(f"/logins/{segment(now['id'])}")
             raise RefusedError("login_cancelled", "Cancelled. Nothing was saved.") from None
     _tell(now, json=json)
@@ -78,7 +78,7 @@ def _in_browser(api: Management, now: dict[str, Any], *, no_browser: bool) -> di
     )
     typer.echo("If the browser says that you are signed in, just press Enter.", err=True)
     while now["status"] == "pending":
-        pasted = typer.prompt("Address", err=True, hide_input=True, default="", show_default=False)
+        pasted = typer.prompt("Address", err=True, hide_input=sys.stdin.isatty(), default="", show_default=False)
         try:
             if not pasted:
                 now = api.get(f"/logins/{segment(now['id'])}")

@@ -8,11 +8,12 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from authdeck.access import Role
-from authdeck.account import SUBSCRIPTIONS, Kind
+from authdeck.account import SUBSCRIPTIONS, Kind, Provider
 from authdeck.errors import DeckError
 from authdeck.gate.routes import needs
 from authdeck.gate.visits import actor_of
 from authdeck.operations import terms
+from authdeck.search import AccountSearch
 from authdeck.storage.reading.terms import Acknowledgement, decisions
 from authdeck.web import toasts
 from authdeck.web.account_rows import NAMES
@@ -41,9 +42,7 @@ async def index(request: Request) -> Response:
     room = room_of(request)
     decided = await room.desk.read(decisions)
     rows = [
-        TermsRow(
-            provider.value, _accounts(room, provider.value), terms.TEXT_VERSIONS[provider], decided.get(provider.value)
-        )
+        TermsRow(provider.value, _accounts(room, provider), terms.TEXT_VERSIONS[provider], decided.get(provider.value))
         for provider in sorted(SUBSCRIPTIONS, key=list(NAMES).index)
     ]
     rows.sort(key=lambda row: (row.acknowledged, -row.accounts))
@@ -79,11 +78,9 @@ async def acknowledgement(request: Request) -> Response:
     return response
 
 
-def _accounts(room: Room, provider: str) -> int:
-    return sum(
-        entry.account.provider == provider and entry.account.kind is Kind.OAUTH
-        for entry in room.desk.directory.entries()
-    )
+def _accounts(room: Room, provider: Provider) -> int:
+    sign_ins = AccountSearch(provider=provider, kind=Kind.OAUTH, page_size=1)
+    return room.desk.directory.find(sign_ins, room.desk.now()).total
 
 
 ROUTES: Final = (

@@ -12,6 +12,7 @@ from authdeck.entry import Entry
 from authdeck.errors import DeckError
 from authdeck.operations import entries
 from authdeck.operations.send_one import suggested_model
+from authdeck.search import AccountSearch
 from authdeck.storage.reading import revisions
 from authdeck.web import account_rows, toasts
 from authdeck.web.addresses import address
@@ -82,4 +83,4 @@ def sharing(room: Room, prefix: str | None) -> int:
     """How many accounts a prefix reaches."""
     if prefix is None:
         return 0
-    return sum(entry.account.settings.prefix == prefix for entry in room.desk.directory.entries())
+    return room.desk.directory.find(AccountSearch(prefix=prefix, page_size=1), room.desk.now()).total

@@ -1,0 +1,228 @@
+"""Sign-ins that do not go straight: another account, too late, twice, a taken port, a server that restarts."""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from sqlalchemy import update
+
+from authdeck.simulator import Simulator
+from authdeck.storage import tables
+from browser.conftest import accessibility
+from fakes import deck as real_deck
+from fakes.auth_files import take_in
+from fakes.browser import Deck, sign_in
+from fakes.house import House, serving
+from fakes.sign_ins import came_back_to, providers
+
+ANN = "codex-ann@example.com-plus.json"
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[Simulator]:
+    with Simulator().running() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def deck(tmp_path_factory: pytest.TempPathFactory, simulator: Simulator) -> Iterator[Deck]:
+    async def with_ann(house: House) -> None:
+        report = await take_in(house.desk, simulator.auth_file(simulator.account("codex", "ann@example.com")))
+        house.indexes["ann"] = str(report.items[0].auth_index)
+
+    home = tmp_path_factory.mktemp("home")
+    with serving(home, filled=False, providers=providers(simulator), also=with_ann) as (url, house):
+        yield Deck(url, house)
+
+
+def leads_to(page: Page) -> str:
+    return page.locator("a[href*=authorize]").get_attribute("href") or ""
+
+
+def begin(page: Page, name: str) -> None:
+    page.goto("/oauth-login")
+    page.get_by_role("button", name=f"Start {name}", exact=True).click()
+    page.wait_for_url("**/oauth-login/*")
+
+
+def paste(page: Page, address: str) -> None:
+    page.get_by_label("Call-back address").fill(address)
+    page.get_by_role("button", name="Finish").click()
+
+
+def test_another_account_than_the_expected_one_is_shown_first(page: Page, deck: Deck, simulator: Simulator) -> None:
+    index, before = deck.house.index("ann"), len(deck.house.desk.directory)
+    page.goto(f"/auth-files/{index}")
+    page.get_by_role("link", name="Sign in again").first.click()
+    expect(page.get_by_text("never saved over it")).to_be_visible()
+    expect(page.get_by_role("heading", name="Claude")).to_have_count(0)
+    page.get_by_role("button", name="Start Codex").click()
+    simulator.approve(simulator.account("codex", "eve@example.com"))
+    paste(page, came_back_to(leads_to(page)))
+
+    expect(page.get_by_text("Another account signed in")).to_be_visible()
+    assert len(deck.house.desk.directory) == before
+    assert accessibility(page) == []
+    page.get_by_role("button", name="Keep it as the account that it is").click()
+    expect(page.get_by_role("status").filter(has_text="New account")).to_be_visible()
+    assert len(deck.house.desk.directory) == before + 1
+
+
+def test_the_same_account_is_updated_in_its_place(page: Page, deck: Deck, simulator: Simulator) -> None:
+    index = deck.house.index("ann")
+    page.goto(f"/oauth-login?account={index}")
+    page.get_by_role("button", name="Start Codex").click()
+    ann = simulator.world.accounts.by_identity("codex", "ann@example.com")
+    assert ann is not None
+    simulator.approve(ann)
+    paste(page, came_back_to(leads_to(page)))
+
+    expect(page.get_by_role("status").filter(has_text="Same account, new tokens")).to_be_visible()
+    assert deck.house.desk.directory.get(index) is not None
+
+
+def test_one_low_cost_request_shows_its_row_here(page: Page, simulator: Simulator) -> None:
+    begin(page, "Claude")
+    simulator.approve(simulator.account("claude", "mia@example.com"))
+    paste(page, came_back_to(leads_to(page)))
+    page.get_by_text("Send one request").click()
+    page.get_by_label("Model").fill("claude-haiku-5")
+    page.get_by_role("button", name="Send it").click()
+
+    expect(page).to_have_url(re.compile("/oauth-login/[0-9a-f]{32}[?]request="))
+    row = page.locator("table", has_text="The request that was sent").locator("tbody tr")
+    expect(row).to_contain_text("200")
+    row.get_by_role("link").click()
+    expect(page).to_have_url(re.compile("/monitoring/"))
+
+
+def test_too_late_is_said_and_begun_again(page: Page, deck: Deck, simulator: Simulator) -> None:
+    begin(page, "Codex")
+    address, back = page.url, came_back_after(page, simulator, "late@example.com")
+    over = update(tables.logins).values(expires_at=datetime(2026, 1, 1, tzinfo=UTC))
+    deck.house.desk.database.write_now(lambda connection: connection.execute(over))
+    before = len(deck.house.desk.directory)
+    paste(page, back)
+
+    expect(page.get_by_role("heading", name="Codex: not signed in")).to_be_visible()
+    assert len(deck.house.desk.directory) == before
+    page.get_by_role("button", name="Start again").click()
+    expect(page.get_by_role("link", name="Open Codex’s page")).to_be_visible()
+    assert page.url != address
+
+
+def came_back_after(page: Page, simulator: Simulator, identity: str) -> str:
+    simulator.approve(simulator.account("codex", identity))
+    return came_back_to(leads_to(page))
+
+
+def test_sent_twice_it_counts_once(page: Page, deck: Deck, simulator: Simulator) -> None:
+    """Two tabs of one person: the second is told, and both end at the same account."""
+    begin(page, "Codex")
+    other = page.context.new_page()
+    other.goto(page.url)
+    back, before = came_back_after(page, simulator, "twice@example.com"), len(deck.house.desk.directory)
+    other.get_by_label("Call-back address").fill(back)
+    paste(page, back)
+    expect(page.get_by_role("status").filter(has_text="New account")).to_be_visible()
+    expect(other.get_by_role("status").filter(has_text="New account")).to_be_visible()  # it noticed by itself
+    assert len(deck.house.desk.directory) == before + 1
+    other.close()
+
+
+def test_a_taken_port_is_said_and_pasting_works(page: Page, deck: Deck, simulator: Simulator) -> None:
+    deck.house.ports.taken.add(54545)
+    begin(page, "Claude")
+    expect(page.get_by_text("Port 54545 of the server is taken by another program")).to_be_visible()
+    simulator.approve(simulator.account("claude", "port@example.com"))
+    paste(page, came_back_to(leads_to(page)))
+
+    expect(page.get_by_role("status").filter(has_text="New account")).to_be_visible()
+
+
+def test_two_operators_do_not_meet(browser: Browser, page: Page, deck: Deck, simulator: Simulator) -> None:
+    begin(page, "Codex")
+    context = browser.new_context(base_url=deck.url, locale="en")
+    bob = context.new_page()
+    sign_in(bob, deck.house.admin_key)  # the same person in another browser is another session
+    bob.goto(page.url)
+    expect(bob.get_by_role("heading")).to_contain_text("There is no such sign-in here")
+    expect(bob.get_by_label("Call-back address")).to_have_count(0)
+    begin(bob, "Codex")
+    paste(bob, came_back_after(page, simulator, "first@example.com"))
+    expect(bob.locator("#cb-note")).to_be_visible()
+    context.close()
+
+
+@pytest.mark.parametrize(
+    ("theme", "locale", "width"), [("light", "zh-CN", 390), ("dark", "en", 390), ("dark", "zh-CN", 1440)]
+)
+def test_every_state_is_readable(browser: Browser, page: Page, deck: Deck, theme: str, locale: str, width: int) -> None:
+    state = page.context.storage_state()
+    page.goto("/oauth-login")
+    context = browser.new_context(
+        base_url=deck.url, storage_state=state, color_scheme=theme, locale=locale,
+        viewport={"width": width, "height": 844},
+    )  # fmt: skip
+    one = context.new_page()
+    for provider, way in (("", ""), ("codex", "browser"), ("kimi", "device")):
+        one.goto("/oauth-login")
+        if provider:
+            one.locator(f"form:has([value={provider}]):has([value={way}]) button").first.click()
+            one.wait_for_url("**/oauth-login/*")
+        assert one.evaluate("document.documentElement.scrollWidth") == width
+        assert accessibility(one) == []
+    one.locator("form[action$=cancel] button").click()
+    one.wait_for_selector("form:has([name=way]) button")
+    assert accessibility(one) == []
+    context.close()
+
+
+# ---- on a real server ----
+
+
+@pytest.fixture
+def real(tmp_path: Path, simulator: Simulator) -> Iterator[real_deck.Deck]:
+    started = real_deck.Deck(tmp_path / "home", simulator)
+    try:
+        yield started.start()
+    finally:
+        started.close()
+
+
+@pytest.fixture
+def at_real(browser: Browser, real: real_deck.Deck) -> Iterator[Page]:
+    context = browser.new_context(base_url=real.url, locale="en")
+    context.set_default_timeout(15_000)
+    page = context.new_page()
+    sign_in(page, real_deck.ADMIN_KEY)
+    yield page
+    assert accessibility(page) == []
+    context.close()
+
+
+def test_a_restart_in_the_middle_is_not_noticed(at_real: Page, real: real_deck.Deck, simulator: Simulator) -> None:
+    begin(at_real, "Claude")
+    simulator.approve(simulator.account("claude", "restart@example.com"))
+    back = came_back_to(leads_to(at_real))
+    real.kill()
+    real.start()
+    at_real.reload()
+    paste(at_real, back)
+
+    expect(at_real.get_by_role("status").filter(has_text="New account")).to_be_visible()
+
+
+def test_the_whole_way_in_a_browser_of_the_same_machine(at_real: Page, simulator: Simulator) -> None:
+    """The provider's page leads back to the loopback port, and the console's page notices by itself."""
+    begin(at_real, "Antigravity")
+    if at_real.get_by_text("is taken by another program").count():
+        pytest.skip("another program has the port of the way back")
+    simulator.approve(simulator.account("antigravity", "whole@example.com"))
+    with at_real.context.expect_page() as opened:
+        at_real.get_by_role("link", name="Open Antigravity’s page").click()
+    expect(opened.value.locator("body")).to_contain_text("signed in", ignore_case=True)
+    expect(at_real.get_by_role("status").filter(has_text="New account")).to_be_visible()

@@ -1,0 +1,186 @@
+"""Foreign words in every field that a file, a provider or a client can fill: text on every page, never markup."""
+
+import json
+import re
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+import pytest_asyncio
+
+from authdeck import ids
+from authdeck.clock import to_micros
+from authdeck.event import Attempt, Failure, FailureKind, RequestEvent, Tokens
+from authdeck.evidence import Evidence, Signal, Source
+from authdeck.hold import Hold, Owner
+from authdeck.operations import edit_accounts, operators, trash
+from authdeck.operations.record import Recorder
+from authdeck.operations.records import changed
+from authdeck.quota import QuotaWindow
+from authdeck.simulator import Simulator
+from authdeck.storage.database import WriteConnection
+from authdeck.storage.reading import accounts
+from authdeck.storage.writing import evidence, holds
+from fakes.auth_files import take_in
+from fakes.house import House, build
+from fakes.people import ANN
+from fakes.sign_ins import came_back, providers
+
+CANARY = "<img src=x onerror=alert(1)>\"'><script>alert(2)</script>{{7*7}}"
+SHORT = "<svg/onload=alert(3)>"
+RAW = ("<img src=x", "<svg/onload", "<script>alert(2)", "script&gt;49", "\"'><script")
+
+
+@pytest.fixture
+def simulator():
+    with Simulator().running() as made:
+        yield made
+
+
+@pytest_asyncio.fixture
+async def house(tmp_path: Path, simulator: Simulator) -> AsyncIterator[House]:
+    async with build(tmp_path, filled=False, providers=providers(simulator)) as made:
+        report = await take_in(made.desk, ("it&amp;.json", from_a_file(1)), ("gone&lt;b&gt;.json", from_a_file(2)))
+        made.indexes["it"], made.indexes["gone"] = [str(row.auth_index) for row in report.items if row.auth_index]
+        await trash.delete(made.desk, made.index("gone"), ANN, version=None)
+        await by_a_person(made)
+        await made.desk.write(lambda connection: from_a_provider(made, connection))
+        await from_a_client(made)
+        yield made
+
+
+def from_a_file(number: int) -> bytes:
+    document = {
+        "type": "codex", "email": CANARY, "account_id": f"{SHORT}{number}", "organization_name": CANARY,
+        "access_token": f"at_FAKE{number}", "refresh_token": f"rt_FAKE{number}", "expired": "2027-01-01T00:00:00Z",
+        "label": CANARY, "note": CANARY, "project_id": CANARY, "plan_type": CANARY, "excluded_models": [CANARY],
+        "model_aliases": [{"name": CANARY, "alias": SHORT}], SHORT: CANARY,
+        "request_scoped_errors": [
+            {"status": 400, "match": [CANARY], "match-regexr": ["<svg/onload"], "action": "stop"},
+        ],
+    }  # fmt: skip
+    return json.dumps(document).encode()
+
+
+async def by_a_person(made: House) -> None:
+    index, desk = made.index("it"), made.desk
+    await edit_accounts.edit(desk, index, ANN, {"note": CANARY, "label": SHORT, "project_id": SHORT}, version=None)
+
+
+def from_a_provider(made: House, connection: WriteConnection) -> None:
+    """Limits, holds and observations as it may name them."""
+    now, key = made.desk.now(), accounts.by_index(connection, made.index("it")).key
+    windows = [
+        QuotaWindow(CANARY[:60], 40, now, Source.HEADER, scope=SHORT, resets_at=now + timedelta(hours=2)),
+        QuotaWindow("five_hour", 100, now, Source.HEADER, scope=CANARY, resets_at=now + timedelta(hours=2)),
+    ]
+    evidence.replace_windows(connection, key, windows)
+    detail = {"status": 429, "summary": CANARY, "link": f"https://x.example/{CANARY}"}
+    seen = Evidence(1, Source.RESPONSE, Signal.QUOTA, CANARY[:40], now, now, scope=SHORT, detail=detail)
+    row = evidence.note(connection, key, seen)
+    shown = Hold(
+        Owner.COOLDOWN, CANARY[:40], now, now + timedelta(hours=1), note=CANARY, actor=SHORT, scope=SHORT,
+        evidence=row.key, detail={"provider": CANARY, "window": SHORT, "summary": CANARY},
+    )  # fmt: skip
+    holds.place(connection, key, shown)
+    changed(made.desk, connection, "account", made.index("it"))
+
+
+async def from_a_client(made: House) -> None:
+    """A request whose every word is its own."""
+    recorder = Recorder(made.monitoring, made.desk.clock)
+    recorder.start()
+    at_ms = to_micros(made.desk.now()) // 1000
+    event = RequestEvent(
+        ids.new_request_id(at_ms), at_ms, f"/v1/{CANARY}", CANARY, "codex", made.index("it"), CANARY, CANARY, CANARY,
+        None, 502, 8.0, None, True, tokens=Tokens(1, 1), failure=Failure(FailureKind.UPSTREAM, CANARY, CANARY),
+        attempts=[Attempt(made.index("it"), 502, CANARY, 1.0), Attempt(SHORT, 502, CANARY, 1.0)],
+    )  # fmt: skip
+    made.samples.append(event.id.hex())
+    await recorder.record(event)
+    await recorder.close()
+
+
+async def clean(ann: Any, path: str) -> bool:
+    """Whether the page says a canary, as text. Fails where one is markup."""
+    answer = await ann.get(path)
+    assert [raw for raw in RAW if raw in answer.text] == [], path
+    assert answer.status_code < 500, path
+    return "&lt;img src=x" in answer.text or "&lt;svg/onload" in answer.text
+
+
+TABS = ("", "?tab=quota", "?tab=settings", "?tab=models", "?tab=document&edit=yes", "?tab=history", "?tab=diagnostics")
+
+
+@pytest.mark.parametrize("masked", ["yes", "no"])
+@pytest.mark.parametrize("tab", TABS)
+async def test_on_every_tab_of_an_account(ann: Any, house: House, tab: str, masked: str) -> None:
+    await ann.post("/preferences", masked=masked)
+    assert await clean(ann, f"/auth-files/{house.index('it')}{tab}")
+
+
+async def test_in_what_stands_around_accounts(ann: Any, house: House) -> None:
+    await ann.post("/preferences", masked="no")
+    index = house.index("it")
+    paths = [
+        "/auth-files", "/auth-files?mode=compact", "/auth-files?mode=cards", "/trash", "/audit",
+        f"/audit?target={quote(CANARY)}",
+        f"/export?account={index}", f"/monitoring/{house.samples[0]}", "/monitoring", f"/monitoring?q={quote(CANARY)}",
+        f"/find?search={quote('<img')}", f"/oauth-login?account={index}",
+    ]  # fmt: skip
+    assert sum([await clean(ann, path) for path in paths]) >= 8  # the others show names only, and those are checked
+
+
+async def test_in_an_import(ann: Any) -> None:
+    """The preview, its choices and the report: of a file whose name and words are all foreign."""
+    upload = [("file", (name, from_a_file(3), "application/json")) for name in ("three.json", "<img src=x>.json")]
+    preview = await ann.client.post("/import", data={"csrf": ann.csrf}, files=upload, headers={"accept": "text/html"})
+    assert [raw for raw in RAW if raw in preview.text] == []
+    ticket = re.search(r'name="ticket" value="([^"]+)"', preview.text)
+    assert ticket is not None
+    report = await ann.post("/import/run", ticket=ticket[1])
+    assert [raw for raw in RAW if raw in report.text] == []
+    assert "&lt;" in preview.text
+
+
+async def test_in_a_refused_import(ann: Any) -> None:
+    for document in (CANARY, json.dumps({"type": CANARY}), json.dumps([{CANARY: CANARY}])):
+        answer = await ann.post("/import", pasted=document, name=CANARY)
+        assert [raw for raw in RAW if raw in answer.text] == []
+
+
+async def test_in_a_login_whose_provider_names_the_person(ann: Any, simulator: Simulator, house: House) -> None:
+    """E-mail, plan and organisation come from its token; another account than the expected one shows them all."""
+    eve = simulator.account("codex", CANARY, organization=SHORT, plan=SHORT)
+    simulator.approve(eve)
+    begun = await ann.post("/oauth-login", provider="codex", way="browser", account=house.index("it"))
+    path = begun.headers["location"]
+    url = re.search(r'href="(http[^"]+/authorize[^"]+)"', (await ann.get(path)).text)
+    assert url is not None
+    await ann.post(f"{path}/callback", url=await came_back(url[1].replace("&amp;", "&")))
+    await ann.post("/preferences", masked="no")
+    assert await clean(ann, path)
+    await ann.post(f"{path}/choice", choice="new")
+    assert await clean(ann, path)
+    assert await clean(ann, "/oauth-login")
+
+
+async def test_in_names_of_people_keys_and_views(ann: Any, house: House) -> None:
+    await operators.create(house.desk, "vera", ANN.role, ANN)
+    for path, fields in (
+        ("/client-keys", {"name": CANARY, "models": CANARY, "prefixes": SHORT}),
+        ("/auth-files/views", {"name": SHORT, "next": f"/auth-files?search={quote(CANARY)}"}),
+        ("/settings/upstreams", {"url": f"https://{SHORT}"}),
+        ("/settings/retention", {"was.trash_days": "30", "trash_days": CANARY}),
+        ("/oauth-login", {"provider": CANARY, "way": SHORT}),
+        ("/batches", {"act": "note", "note": CANARY, "account": [house.index("it")], "next": "/auth-files"}),
+    ):
+        await ann.get("/auth-files")
+        answer = await ann.post(path, **fields)
+        assert [raw for raw in RAW if raw in answer.text] == [], path
+        await clean(ann, answer.headers.get("location", "/auth-files"))
+    assert await clean(ann, "/client-keys")
+    assert await clean(ann, "/auth-files")
