@@ -167,6 +167,7 @@ def pages(house: House) -> dict[str, str]:
         "account-drawer": "/auth-files",
         "import": "/import",
         "import-preview": "/import",
+        "quota": "/quota",
         "monitoring": "/monitoring",
         "monitoring-failed": "/monitoring?status=failed",
         "request": f"/monitoring/{newest(house)}",

@@ -334,6 +334,18 @@ def test_an_old_cooldown_lets_one_request_through() -> None:
     assert picked(made, 1, now=six + 3600) == ["-"]
 
 
+def test_a_cooldown_that_is_ended_takes_the_short_pause_along() -> None:
+    made = pool(entry("ann"))
+    made.block("ann", None, NOW + 7200, "usage_limit_reached", NOW, is_quota=True)
+    made.apply(entry("ann", cooling(NOON + timedelta(hours=2))))
+    made.apply(entry("ann"))
+    assert picked(made, 1, now=NOW + 5) == ["ann"]
+    made.block("ann", None, NOW + 30, "network", NOW + 5)
+    made.apply(entry("ann", cooling(NOON + timedelta(hours=2))))
+    made.apply(entry("ann"))
+    assert picked(made, 1, now=NOW + 6) == ["-"]
+
+
 def test_when_the_end_was_a_guess_others_wait_for_how_the_try_ends() -> None:
     until = NOON + timedelta(minutes=30)
     made = pool(entry("ann", cooling(until, until)))

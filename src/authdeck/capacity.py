@@ -57,6 +57,7 @@ class Capacity:
         self._groups: dict[_Group, Counter[str]] = {}
         self._order: list[_Group] = []
         self._ends: list[tuple[datetime, str]] = []
+        self._end_of: dict[str, datetime] = {}
 
     def put(self, entry: Entry, now: datetime) -> None:
         auth_index = entry.account.auth_index
@@ -68,7 +69,7 @@ class Capacity:
         if known.left is not None:
             self._sums[known.provider] += known.left
             self._counts[known.provider] += 1
-            heappush(self._ends, (min(window.ends_at for window in _limiting(entry, now)), auth_index))
+            self._look_again(auth_index, min(window.ends_at for window in _limiting(entry, now)))
         if known.group is not None:
             self._join(known.group, known.plan)
 
@@ -85,7 +86,10 @@ class Capacity:
     def ended(self, now: datetime) -> Iterator[str]:
         """Accounts of which a window has ended since: they are to be put again."""
         while self._ends and self._ends[0][0] <= now:
-            yield heappop(self._ends)[1]
+            moment, auth_index = heappop(self._ends)
+            if self._end_of.get(auth_index) == moment:
+                del self._end_of[auth_index]
+                yield auth_index
 
     def left(self) -> Mapping[Provider, Left]:
         """By provider; those of which nothing is known are left out."""
@@ -105,6 +109,13 @@ class Capacity:
             if len(found) == len(Provider):
                 break
         return found
+
+    def _look_again(self, auth_index: str, at: datetime) -> None:
+        """One moment an account, the earliest: one that was put off meanwhile gets its later moment when it is put."""
+        known = self._end_of.get(auth_index)
+        if known is None or at < known:
+            self._end_of[auth_index] = at
+            heappush(self._ends, (at, auth_index))
 
     def _join(self, group: "_Group", plan: str) -> None:
         plans = self._groups.get(group)

@@ -69,6 +69,8 @@ class Pool:
             self.remove(index, forget_blocks=not is_same_file)
         if account.trashed_at is not None:
             return
+        if former is not None and former.entry.holds:
+            self._forget_pauses(former.entry, entry)
         if entry.holds:
             self._remember_limits(entry)
         member = Member(
@@ -234,6 +236,13 @@ class Pool:
                 return place, member
         return place, None
 
+    def _forget_pauses(self, before: Entry, after: Entry) -> None:
+        """A cooldown that was ended (by a person, by fresh figures) takes the short pause behind it along."""
+        blocks = self._blocks.get(after.account.auth_index)
+        for scope in _cooling(before) - _cooling(after) if blocks else ():
+            if blocks and (block := blocks.get(scope)) is not None and block.is_quota:
+                del blocks[scope]
+
     def _remember_limits(self, entry: Entry) -> None:
         met = [hold.since.timestamp() for hold in entry.holds if hold.owner is Owner.COOLDOWN]
         if met:
@@ -310,3 +319,8 @@ class Pool:
         member.pause(scope, block)
         for key in member.group.lanes:
             self._lanes[key].paused(scope)
+
+
+def _cooling(entry: Entry) -> set[str | None]:
+    """What of the account is in a cooldown: models, ``None`` for all of it."""
+    return {hold.scope for hold in entry.holds if hold.owner is Owner.COOLDOWN}

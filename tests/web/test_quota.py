@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import httpx2
 import pytest
@@ -17,6 +16,7 @@ from authdeck.operations.import_files import Source, import_files
 from authdeck.simulator import Account, Simulator
 from fakes.house import House, build
 from fakes.people import ANN
+from fakes.sign_ins import providers
 from web.conftest import HERE, Visitor
 
 
@@ -77,14 +77,6 @@ class Scene:
 def simulator() -> Iterator[Simulator]:
     with Simulator().running() as running:
         yield running
-
-
-def providers(simulator: Simulator) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, value in simulator.settings().items():
-        provider, key = name.removeprefix("AUTHDECK_PROVIDERS__").lower().split("__")
-        found.setdefault(provider, {})[key] = value
-    return found
 
 
 @pytest_asyncio.fixture
