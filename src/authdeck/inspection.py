@@ -25,7 +25,7 @@ LONG: Final = 86_400
 IMPORTED: Final = "imported"
 """The code of the hold of an account that came switched off from another program."""
 
-RECOVERED: Final = "recovered"
+RECOVERED: Final = "limits_over"
 """The code of a suggestion that a run may carry out by itself: nothing but inspection's own holds is in the way."""
 
 RECOVERABLE: Final = frozenset({"long_window_full", "limit_without_window"})
@@ -256,7 +256,7 @@ def _is_used(window: QuotaWindow, threshold: float) -> bool:
 
 
 def _of(window: QuotaWindow) -> dict[str, Any]:
-    used = None if window.used_percent is None else round(window.used_percent, 1)
+    used = None if window.used_percent is None else f"{window.used_percent:.3g}"
     resets = rfc3339(window.resets_at) if window.resets_at else None
     return {"window": window.window, "used": used, "resets_at": resets}
 

@@ -158,7 +158,7 @@ async def test_it_enables_what_it_disabled_once_that_recovered(clinic: Clinic) -
     clinic.shop.clock.move(minutes=10)
     run = await clinic.run(may=["enable"], threshold=95)
     found = await clinic.result(run, ann)
-    assert (found.action, found.reason_code, found.outcome) == (Action.ENABLE, "recovered", "done")
+    assert (found.action, found.reason_code, found.outcome) == (Action.ENABLE, "limits_over", "done")
     assert clinic.entry(ann).holds == ()
 
 

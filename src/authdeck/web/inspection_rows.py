@@ -136,7 +136,9 @@ def about(selection: Mapping[str, Any], locale: str) -> str:
     parts += [say(flag) for flag in ("problem", "disabled") if known.get(flag)]
     if names is not None:
         parts = [say("names", accounts=accounts(len(names), locale))]
-    elif set(known) - {"provider", "problem", "disabled"}:
+    if known.get("search"):
+        parts.append(say("search", text=known["search"]))
+    if set(known) - {"provider", "problem", "disabled", "search", "auth_indexes"}:
         parts.append(say("some"))
     told = ", ".join(parts) or say("all")
     if (sample := selection.get("sample")) is None:

@@ -15,7 +15,7 @@ SENTENCES: dict[str, str] = {
     "figures_missing": "The provider answered without figures: what is left is unknown.",
     "disabled_by_person": "A person disabled it. Only a person enables it.",
     "disabled_already": "It is disabled already ({code}).",
-    "recovered": "Its limits began anew. An inspection disabled it, so a run may enable it.",
+    "limits_over": "Its limits began anew. An inspection disabled it, so a run may enable it.",
     "recovered_for_person": "It could serve again. Whether it shall is for a person to say.",
     "not_proven": "The answer does not prove that what disabled it ({code}) is over.",
     "token_made": "The provider made an access token: it knows the key. It tells of no limits.",
