@@ -61,7 +61,7 @@ class Directory:
         """Take in an account as it is now."""
         account = entry.account
         former = self._entries.get(account.auth_index)
-        self._names.replace(account.auth_index, former.account if former else None, account)
+        self._names.replace(former.account if former else None, account)
         self._ask(former, -1)
         self._ask(entry, 1)
         self._entries[account.auth_index] = entry
@@ -70,7 +70,7 @@ class Directory:
     def remove(self, auth_index: str) -> None:
         former = self._entries.pop(auth_index, None)
         if former is not None:
-            self._names.replace(auth_index, former.account, None)
+            self._names.replace(former.account, None)
             self._ask(former, -1)
             self._changed[auth_index] = None
 
