@@ -118,6 +118,15 @@ class Directory:
             pass
         return self._page(search, self._shelf.matching(search), at)
 
+    def count(self, search: AccountSearch, now: datetime) -> int:
+        """How many match a search without words, of what is taken in by one more step: for a number beside a page.
+
+        It never takes long. ``find`` would take in everything first, which after a start is a second's work.
+        """
+        self.settle_some(now)
+        self._shelf.count()
+        return self._shelf.matching(search).bit_count()
+
     def matching(self, search: AccountSearch, now: datetime) -> list[str]:
         """The auth_index of every account that matches, in the search's order, whatever its page size and cursor."""
         for _ in self.steps(search, now):
