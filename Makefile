@@ -49,6 +49,7 @@ proof: setup ## The long proofs, about an hour on two cores: every parser and im
 	AUTHDECK_PROOF_SECONDS=600 $(python) -m pytest --timeout 0 -s tests/end_to_end/test_rotation_storm.py
 	AUTHDECK_PROOF_ACCOUNTS=10000 $(python) -m pytest --timeout 0 -s tests/web/test_queue_storm.py
 	AUTHDECK_PROOF_REQUESTS=200 $(python) -m pytest --timeout 600 -n 2 --dist loadfile $(crashes) tests/end_to_end/test_descriptions.py
+	AUTHDECK_PROOF_ROUNDS=100 $(python) -m pytest --timeout 0 tests/operations/test_directory_and_sql.py
 
 crashes = tests/end_to_end/test_kills.py tests/storage/test_no_room.py tests/operations/test_nothing_is_lost.py \
 	tests/operations/test_batches_and_crashes.py tests/operations/test_batches_at_once.py tests/end_to_end/test_batches.py \

@@ -192,6 +192,16 @@ def test_by_risk_it_begins_where_the_first_of_many_stands(sort: str, wanted: dic
     assert indexes(directory.find(replace(search, cursor=second.previous), NOON).items) == seen[:200]
 
 
+def test_a_count_takes_one_step_and_is_whole_when_all_are_taken_in(directory: Directory) -> None:
+    assert directory.count(AccountSearch(disabled=True), NOON) == 1
+    for number in range(10, 500):
+        directory.apply(entry(number, f"codex-{number}.json"))
+    assert 0 < directory.count(AccountSearch(), NOON) < len(directory)
+    while not directory.settle_some(NOON):
+        assert directory.count(AccountSearch(), NOON) <= len(directory)
+    assert directory.count(AccountSearch(), NOON) == len(directory) == 493
+
+
 def test_the_steps_leave_nothing_to_do_and_bear_changes_in_between() -> None:
     directory, search = Directory(), AccountSearch(text="/a", sort="name")
     for number in range(6000):

@@ -16,10 +16,10 @@ def account(auth_index: str, file_name: str, *aliases: str) -> Account:
 
 def test_a_file_name_comes_before_an_alias_and_has_no_case() -> None:
     names = Names()
-    names.replace("a", None, account("a", "Ann.json"))
-    names.replace("b", None, account("b", "bob.json", "ann.json"))
+    names.replace(None, account("a", "Ann.json"))
+    names.replace(None, account("b", "bob.json", "ann.json"))
     assert list(names.meant("ANN.JSON")) == ["a"]
-    names.replace("a", account("a", "Ann.json"), None)
+    names.replace(account("a", "Ann.json"), None)
     assert list(names.meant("ann.json")) == ["b"]
     assert not list(names.meant("Ann.json"))
 
@@ -32,7 +32,7 @@ def test_it_answers_as_a_walk_does(changes: list[tuple[str, tuple[str, list[str]
     names, known = Names(), dict[str, Account]()
     for auth_index, said in changes:
         present = None if said is None else account(auth_index, said[0], *said[1])
-        names.replace(auth_index, known.pop(auth_index, None), present)
+        names.replace(known.pop(auth_index, None), present)
         if present is not None:
             known[auth_index] = present
     for word in WORDS:

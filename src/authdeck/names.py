@@ -13,17 +13,18 @@ class Names:
         self._files: Final = _Meant()
         self._aliases: Final = _Meant()
 
-    def replace(self, auth_index: str, former: Account | None, present: Account | None) -> None:
+    def replace(self, former: Account | None, present: Account | None) -> None:
         """The account as it was known and as it is now; ``None``: not there."""
-        for names, were, are in (
-            (self._files, _file(former), _file(present)),
-            (self._aliases, _aliases(former), _aliases(present)),
-        ):
-            if were != are:
-                for name in were:
-                    names.discard(name, auth_index)
-                for name in are:
-                    names.add(name, auth_index)
+        if former and present and former.aliases == present.aliases and former.file_name == present.file_name:
+            return
+        if former is not None:
+            self._files.discard(_folded(former.file_name), former.auth_index)
+            for name in former.aliases:
+                self._aliases.discard(name, former.auth_index)
+        if present is not None:
+            self._files.add(_folded(present.file_name), present.auth_index)
+            for name in present.aliases:
+                self._aliases.add(name, present.auth_index)
 
     def meant(self, name: str) -> Iterable[str]:
         """The auth_index of each account that the name means: by file name, else by alias."""
@@ -42,6 +43,8 @@ class _Meant:
 
     def add(self, name: str, auth_index: str) -> None:
         known = self._found.setdefault(name, auth_index)
+        if known is auth_index:
+            return
         if isinstance(known, dict):
             known[auth_index] = None
         elif known != auth_index:
@@ -57,14 +60,7 @@ class _Meant:
             del self._found[name]
 
 
-def _file(account: Account | None) -> tuple[str, ...]:
+def _folded(name: str) -> str:
     """The very text of the account where folding changes nothing: 100,000 copies would be 10 MB."""
-    if account is None:
-        return ()
-    name = account.file_name
     folded = name.casefold()
-    return (name if folded == name else folded,)
-
-
-def _aliases(account: Account | None) -> tuple[str, ...]:
-    return account.aliases if account is not None else ()
+    return name if folded == name else folded

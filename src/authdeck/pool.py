@@ -36,8 +36,8 @@ _ALIKE_KEPT: Final = 4096
 class Pool:
     """All accounts that could serve. Not thread-safe: used on the event loop only.
 
-    ``routes`` says what an account can be asked to do. ``stale`` collects accounts passed over because their token has
-    run out while others were fresh: a good moment to refresh them.
+    ``routes`` says what an account can be asked to do, by its provider, kind and settings alone. ``stale`` collects
+    accounts passed over because their token has run out while others were fresh: a good moment to refresh them.
     """
 
     def __init__(self, routes: Routes, catalogue: Catalogue = SHIPPED, policy: Policy = DEFAULT) -> None:

@@ -86,7 +86,7 @@ def console(
     app = Starlette(routes=routes, middleware=[Middleware(ZippedPages)])
     pages = Pages(statics, desk.clock)
     pages.lead_to(route.path for route in routes if "GET" in (route.methods or ()))
-    pages.warn_of(lambda: desk.directory.find(_PROBLEMS, desk.now()).total)
+    pages.warn_of(lambda: desk.directory.count(_PROBLEMS, desk.now()))
     pages.ask_of(lambda: sum(desk.directory.asking.values()))
     app.state.room = Room(
         desk,
