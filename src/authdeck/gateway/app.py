@@ -14,8 +14,9 @@ from authdeck.clock import Clock
 from authdeck.errors import DeckError
 from authdeck.event import Failure, FailureKind, RequestEvent
 from authdeck.gateway import headers, refusals
+from authdeck.gateway.attempts import Attempts, Lender, Observer, Refresher
 from authdeck.gateway.errand import CALLER
-from authdeck.gateway.forward import Forwarder, Lender, Observer, Recorder, Refresher
+from authdeck.gateway.forward import Forwarder, Recorder
 from authdeck.gateway.request import ClientGone, Message, Receive, Request, Send
 from authdeck.gateway.sockets import Client, Conversation
 from authdeck.gateway.talks import Talks
@@ -87,9 +88,12 @@ class Gateway:
         self._idle_timeout: Final = settings.gateway.idle_timeout
         self._total_timeout: Final = settings.gateway.total_timeout
         self._rates: Final = Rates(clock)
+        self._attempts: Final = Attempts(
+            pool=pool, lender=lender, refresher=refresher, streams=streams, sockets=sockets, observer=observer,
+            settings=settings, clock=clock,
+        )  # fmt: skip
         self._forwarder: Final = Forwarder(
-            pool=pool, lender=lender, refresher=refresher, streams=streams, sockets=sockets,
-            recorder=recorder, observer=observer,
+            attempts=self._attempts, pool=pool, recorder=recorder, observer=observer,
             settings=settings, clock=clock, saw=saw,
         )  # fmt: skip
 
@@ -113,7 +117,7 @@ class Gateway:
         client = Client(receive, send)
         await client.accept()
         conversation = Conversation(
-            self._forwarder, self._pool, self._clock, client, call, raw, passed,
+            self._attempts, self._forwarder, self._pool, self._clock, client, call, raw, passed,
             admit=lambda: self._admitted(raw, query)[0], idle_timeout=self._idle_timeout,
         )  # fmt: skip
         self.counts.in_flight += 1

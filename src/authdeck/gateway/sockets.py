@@ -18,6 +18,7 @@ from authdeck.clock import Clock
 from authdeck.errors import DeckError
 from authdeck.event import Failure, FailureKind, RequestEvent
 from authdeck.gateway import headers, refusals
+from authdeck.gateway.attempts import Attempts
 from authdeck.gateway.forward import Forwarder
 from authdeck.gateway.request import Receive, Send
 from authdeck.gateway.wanted import Failed, Wanted, check
@@ -140,6 +141,7 @@ class Conversation:
 
     def __init__(
         self,
+        attempts: Attempts,
         forwarder: Forwarder,
         pool: Pool,
         clock: Clock,
@@ -151,6 +153,7 @@ class Conversation:
         admit: Callable[[], ClientKey],
         idle_timeout: float,
     ) -> None:
+        self._attempts: Final = attempts
         self._forwarder: Final = forwarder
         self._pool: Final = pool
         self._clock: Final = clock
@@ -226,7 +229,7 @@ class Conversation:
 
     async def _ask_anew(self, turn: Turn, wanted: Wanted, data: bytes) -> None:
         """Find an account that takes the websocket, and ask it."""
-        outcome, account, _ = await self._forwarder.tried_in_turn(turn, wanted, self._tried)
+        outcome, account, _ = await self._attempts.in_turn(turn, wanted, self._tried)
         if isinstance(outcome, Failed):
             raise self._refused(turn, outcome)
         assert isinstance(outcome, Socket)
@@ -314,9 +317,9 @@ class Conversation:
             return False
         now = self._clock.now()
         observed = PROVIDERS[account.provider].read_failure(status, {}, _bytes(message), now, wanted.model)
-        self._forwarder.pause(wanted, account, observed)
+        self._attempts.pause(wanted, account, observed)
         # No newer token is tried on a connection that stands: it is the next one's handshake that tells.
-        self._forwarder.observe(turn, wanted, account, Failed(observed, status, body=_bytes(message), is_final=False))
+        self._attempts.observe(turn, wanted, account, Failed(observed, status, body=_bytes(message), is_final=False))
         turn.event.status = status
         turn.fails(Failure(observed.kind, observed.code, observed.summary))
         if self._movable is None or turn.is_passed_on or not observed.elsewhere or self._socket is None:
