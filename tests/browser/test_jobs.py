@@ -218,3 +218,66 @@ def test_the_storybook_is_there_only_when_asked(page: Page, browser: Browser, tm
         expect(one.get_by_role("heading", name="Storybook")).to_be_visible()
         assert accessibility(one) == []
         context.close()
+
+
+def test_lock_by_key_and_undo(page: Page) -> None:
+    page.goto("/auth-files?search=crowd-02*&sort=name")
+    page.keyboard.press("j")
+    row = page.locator("[data-row].is-cursor")
+    page.keyboard.press("l")
+    expect(page.locator("[data-toast]")).to_contain_text("is locked")
+    expect(row.get_by_text("Locked", exact=True)).to_have_count(1)
+    page.keyboard.press("z")
+    expect(row.get_by_text("Locked", exact=True)).to_have_count(0)
+    page.keyboard.press("?")
+    keys = page.get_by_role("dialog", name="Keys")
+    for key in ("/", "f", "j", "x", "e", "l", "r", "z", "?", "Esc", "1"):
+        expect(keys.locator("kbd", has_text=re.compile(f"^{re.escape(key)}$")).first).to_be_visible()
+
+
+def test_on_a_phone_an_account_is_found_enabled_and_put_back(browser: Browser, page: Page, deck: Deck) -> None:
+    """Everything by finger, 390 pixels wide."""
+    context = browser.new_context(
+        base_url=deck.url, storage_state=page.context.storage_state(), viewport={"width": 390, "height": 844},
+        has_touch=True, locale="en",
+    )  # fmt: skip
+    phone = context.new_page()
+    phone.goto("/auth-files")
+    phone.locator(".summary__card", has_text="Disabled").tap()
+    phone.locator("#q").fill("eve.st")
+    row = phone.locator(f"#row-{deck.house.index(EVE)}")
+    expect(row).to_contain_text("Disabled")
+    expect(phone.locator("[data-row]")).to_have_count(1)
+    row.get_by_role("switch").tap()
+    expect(phone.locator("[data-toast]")).to_contain_text("is enabled")
+    phone.locator("[data-toast]").get_by_role("button", name="Undo").tap()
+    expect(row.get_by_role("switch")).to_have_attribute("aria-checked", "false")
+    row.locator("a[data-open]").tap()
+    expect(phone.locator("#drawer")).to_contain_text("ask Eve first")
+    assert phone.evaluate("document.documentElement.scrollWidth") == 390
+    assert accessibility(phone) == []
+    context.close()
+    page.goto("/auth-files")
+
+
+def test_a_bound_is_changed_and_taken_back(page: Page, deck: Deck) -> None:
+    page.goto("/settings/automation")
+    bound = page.get_by_label(re.compile("^Accounts of one provider that automation may hold"))
+    bound.fill("many")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Use a whole number from 0 to 100000.")).to_be_visible()
+    expect(bound).to_have_value("many")
+    bound.fill("2")
+    page.get_by_label("Accounts at a limit rest by themselves").select_option("false")
+    page.get_by_role("button", name="Save changes").last.click()
+    expect(page.locator("[data-toast]")).to_contain_text("2 settings changed")
+    allowed = deck.house.desk.settings.automation
+    assert (allowed.accounts_per_hour, allowed.cooldown) == (2, False)
+    assert accessibility(page) == []
+    page.keyboard.press("z")
+    expect(bound).to_have_value("5")
+    bound.fill("3")
+    page.get_by_role("button", name="Save changes").last.click()
+    page.get_by_role("button", name=re.compile("Back to the default: 5")).click()
+    expect(bound).to_have_value("5")
+    assert deck.house.desk.settings == deck.house.desk.started

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -15,6 +14,7 @@ from authdeck.entry import Entry
 from authdeck.errors import DeckError
 from authdeck.gate.routes import needs
 from authdeck.gate.visits import actor_of
+from authdeck.hold import Owner
 from authdeck.operations import disable
 from authdeck.operations.find_accounts import find_accounts
 from authdeck.storage.database import ReadConnection
@@ -23,7 +23,7 @@ from authdeck.storage.reading.batches import StoredBatch
 from authdeck.web import account_rows, filter_bar, toasts
 from authdeck.web.account_rows import AccountRow
 from authdeck.web.activity import Activity, activity
-from authdeck.web.addresses import here, inside
+from authdeck.web.addresses import address, here, inside
 from authdeck.web.list_state import PATH, ListState
 from authdeck.web.masking import masked
 from authdeck.web.pages import saved_views
@@ -66,10 +66,13 @@ async def disablement(request: Request) -> Response:
     """Switch off (``want=disabled``) or on. htmx gets the row back, a plain form the page it came from."""
     room, actor, form = room_of(request), actor_of(request), await request.form()
     auth_index, wish = request.path_params["auth_index"], str(form.get("want", ""))
-    entry = await _switch(room, actor, auth_index, form)
+    reason = str(form.get("reason", "") or request.query_params.get("reason", ""))[:500]
+    before = _reason_of(room, auth_index)
+    entry = await _switch(room, actor, auth_index, wish, reason)
     back = inside(str(form.get("next", "")), f"{PATH}/{auth_index}")
     code, opposite = ("did_disable", "enabled") if wish == "disabled" else ("did_enable", "disabled")
-    undo = Undo(f"{PATH}/{auth_index}/disablement", opposite, back, f"row-{auth_index}")
+    way_back = address(f"{PATH}/{auth_index}/disablement", {"reason": before if opposite == "disabled" else ""})
+    undo = Undo(way_back, opposite, back, f"row-{auth_index}")
     named = {"file_name": entry.account.file_name}
     if request.headers.get("hx-request") == "true" and not wants_drawer(request):
         return await switched(request, entry, back, code, named, undo)
@@ -78,10 +81,17 @@ async def disablement(request: Request) -> Response:
     return response
 
 
-async def _switch(room: Room, actor: Actor, auth_index: str, form: FormData) -> Entry:
-    match str(form.get("want", "")):
+def _reason_of(room: Room, auth_index: str) -> str:
+    """Why a person switched it off: undoing an enabling puts that back."""
+    entry = room.desk.directory.get(auth_index)
+    held = () if entry is None else entry.holds
+    return next((hold.note for hold in held if (hold.owner, hold.code) == (Owner.OPERATOR, "disabled")), "")
+
+
+async def _switch(room: Room, actor: Actor, auth_index: str, wish: str, reason: str) -> Entry:
+    match wish:
         case "disabled":
-            return await disable.disable(room.desk, auth_index, actor, reason=str(form.get("reason", ""))[:500])
+            return await disable.disable(room.desk, auth_index, actor, reason=reason)
         case "enabled":
             return await disable.enable(room.desk, auth_index, actor)
         case other:
