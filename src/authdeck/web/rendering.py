@@ -34,7 +34,7 @@ STYLESHEETS: Final = (
 )  # fmt: skip
 SCRIPTS: Final = (
     "copy", "dismiss", "keys", "list-cursor", "pick", "pick-more", "find", "filter-form", "busy", "drop", "zone",
-    "drawer", "drawer-keys", "follow", "live", "progress",
+    "drawer", "drawer-keys", "follow", "live-pause", "live", "progress",
 )  # fmt: skip
 
 

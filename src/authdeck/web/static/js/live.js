@@ -1,46 +1,29 @@
-// [data-live]: while the page is seen, counts what comes in at that address. Rows move only when somebody says Show.
-let stream, seen, isPaused = false;
+// [data-live]: while the page is seen and not paused, counts what comes in at that address. Rows stay until Show.
+let stream, seen, begun;
 const place = () => document.querySelector("[data-live]");
+const count = (event) => {
+  seen = event.lastEventId;
+  const news = document.querySelector("[data-live-news]");
+  news.dataset.count = Number(news.dataset.count || 0) + Number(event.data);
+  news.querySelector("[data-live-count]").textContent = news.dataset.text.replace("{n}", news.dataset.count);
+  news.hidden = false;
+};
 const listen = () => {
   const live = place();
   stream?.close();
-  if (!live) return;
-  const button = document.querySelector("[data-live-pause]");
-  live.textContent = isPaused ? live.dataset.paused : live.dataset.on;
-  live.classList.toggle("is-paused", isPaused);
-  button.hidden = false;
-  button.setAttribute("aria-pressed", isPaused);
-  if (isPaused || document.hidden) return;
+  if (!live || document.hidden || live.classList.contains("is-paused")) return;
   const address = new URL(live.dataset.live, location.href);
   address.searchParams.set("after", seen);
   stream = new EventSource(address);
-  stream.addEventListener("new", (event) => {
-    seen = event.lastEventId;
-    const news = document.querySelector("[data-live-news]");
-    const count = Number(news.dataset.count || 0) + Number(event.data);
-    news.dataset.count = count;
-    news.querySelector("[data-live-count]").textContent = news.dataset.text.replace("{n}", count);
-    news.hidden = false;
-  });
+  stream.addEventListener("new", count);
 };
 const begin = () => {
-  seen = place()?.dataset.after;
-  listen();
-};
-const pause = () => {
-  isPaused = !isPaused;
+  const after = place()?.dataset.after;
+  if (after !== undefined && after === begun) return;
+  seen = begun = after;
   listen();
 };
 addEventListener("DOMContentLoaded", begin);
+document.addEventListener("htmx:after:swap", begin);
 document.addEventListener("visibilitychange", listen);
-document.addEventListener("htmx:after:swap", (event) => {
-  if (place()?.dataset.after !== seen || !stream) begin();
-});
-document.addEventListener("click", (event) => {
-  if (event.target.closest("[data-live-pause]")) pause();
-});
-document.addEventListener("keydown", (event) => {
-  if (event.key !== " " || !place() || event.target !== document.body) return;
-  event.preventDefault();
-  pause();
-});
+document.addEventListener("live:turned", listen);
