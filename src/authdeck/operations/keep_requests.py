@@ -62,10 +62,11 @@ class Keeper:
             before_ms = self._now_ms() - int(timedelta(days=bounds.keep_days).total_seconds() * 1000)
             while some := await self._prune_some(before_ms):
                 gone += some
-        while bounds.disk_limit_mib and await self._database.read(room.used) > bounds.disk_limit_mib * MIB:
-            if not (some := await self._prune_some(self._now_ms() + HOUR)):
-                break
-            gone += some
+        if bounds.disk_limit_mib:
+            over = await self._database.read(partial(room.excess, limit=bounds.disk_limit_mib * MIB))
+            while over > 0 and (some := await self._prune_some(self._now_ms() + HOUR)):
+                over -= some
+                gone += some
         if gone:
             _log.info("old requests forgotten", count=gone)
         return gone

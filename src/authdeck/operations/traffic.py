@@ -94,12 +94,17 @@ def traffic(c: ReadConnection, search: RequestSearch, asked: Span, zone: tzinfo)
     return Traffic(asked, covered, timed, explained, sums.total(counted), whole, found, causes, gaps)
 
 
-def grouped(c: ReadConnection, search: RequestSearch, asked: Span, by: By, page: Slice = FIRST) -> Groups:
-    """The same requests by what they asked for or who did; those with the most first."""
+def grouped(
+    c: ReadConnection, search: RequestSearch, asked: Span, by: By, page: Slice = FIRST, *, timed: bool = True
+) -> Groups:
+    """The same requests by what they asked for or who did; those with the most first.
+
+    ``timed``: with percentiles, which are known by model.
+    """
     search = _timeless(search)
     wanted = replace(page, limit=page.limit + 1)
     if by == "model":
-        found, covered, times = _models(c, search, asked, wanted)
+        found, covered, times = _models(c, search, asked, wanted, timed=timed)
     elif asked.length > FINE and search == RequestSearch():
         unit, of = (DAY, sums.by_account) if by == "account" else (HOUR, sums.by_caller)
         cover = sums.cover(c, asked, unit)
@@ -168,18 +173,18 @@ def _percentiles(parts: Iterable[dict[str, Counts]]) -> Percentiles:
 
 
 def _models(
-    c: ReadConnection, search: RequestSearch, asked: Span, page: Slice
+    c: ReadConnection, search: RequestSearch, asked: Span, page: Slice, *, timed: bool
 ) -> tuple[Grouped, Span, dict[int, Percentiles]]:
     if not _is_kept(search, asked):
         some = sample(c, search, asked)
         by_model = defaultdict(list)
-        for one in durations_by(c, some, "model"):
+        for one in durations_by(c, some, "model") if timed else ():
             by_model[one.of].append(one)
         found = sums_by(c, some, "model", page)
         return found, some.covered, {number: latencies.exact(by_model[number]) for number in found}
     cover = sums.cover(c, asked)
     found = sums.by_model(c, cover, model=search.model, provider=search.provider, page=page)
-    if search.provider is not None:
+    if search.provider is not None or not timed:
         return found, cover.whole, {}
     kinds = latencies.by_model(c, asked.from_ms // HOUR, -(-asked.until_ms // HOUR))
     return found, cover.whole, {number: _percentiles([kinds[number]]) for number in found if number in kinds}

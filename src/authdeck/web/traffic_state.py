@@ -27,6 +27,7 @@ _FILTERS: Final = (
 )  # fmt: skip
 _FORM: Final = "%Y-%m-%dT%H:%M"
 _LONGEST: Final = 200
+_LONGEST_MS: Final = 3660 * DAY
 _LARGEST_OFFSET: Final = 100_000
 _Order = Literal["requests", "failures", "tokens_input", "tokens_output", "latency_us"]
 
@@ -119,7 +120,7 @@ def _asked(said: Mapping[str, str], now: datetime, zone: tzinfo) -> tuple[Span, 
     since, until = _written(said.get("since", ""), zone), _written(said.get("until", ""), zone)
     if said.get("range") == CUSTOM and since is not None:
         from_ms, until_ms = since, min(now_ms, until) if until is not None else now_ms
-        if from_ms < until_ms:
+        if from_ms < until_ms <= from_ms + _LONGEST_MS:
             return Span(from_ms, until_ms), said["since"], said.get("until", "") if until is not None else ""
     return Span(now_ms - RANGES.get(said.get("range", ""), RANGES[USUAL]), now_ms), "", ""
 

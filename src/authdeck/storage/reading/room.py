@@ -13,11 +13,8 @@ _PAGES: Final = {
 }
 _BESIDE_A_ROW: Final = 28 + 5 * 24
 """Bytes that PostgreSQL adds to a row: its head, and an entry in each of five indexes."""
-_LIVE: Final = text(
-    "SELECT n_live_tup FROM pg_stat_user_tables WHERE schemaname = current_schema() AND relname = 'requests'"
-)
 _WIDTH: Final = text(
-    "SELECT avg(pg_column_size(some.*)) FROM (SELECT * FROM requests ORDER BY n DESC LIMIT 1000) AS some"
+    "SELECT avg(pg_column_size(newest.*)) FROM (SELECT * FROM requests ORDER BY n DESC LIMIT 1000) AS newest"
 )
 
 
@@ -29,8 +26,17 @@ def used(c: ReadConnection) -> int:
     if c.dialect == "sqlite":
         pages, free, size = (int(c.execute(_PAGES[name]).scalar_one()) for name in _PAGES)
         return (pages - free) * size
-    rows = c.execute(_LIVE).scalar() or c.execute(select(func.count()).select_from(requests)).scalar() or 0
-    return int(rows * (float(c.execute(_WIDTH).scalar() or 0) + _BESIDE_A_ROW))
+    return int(number(c) * (float(c.execute(_WIDTH).scalar() or 0) + _BESIDE_A_ROW))
+
+
+def excess(c: ReadConnection, limit: int) -> int:
+    """How many requests have to go for the room in use to be ``limit`` bytes: about so many, by their mean size."""
+    bytes_used = used(c)
+    return 0 if bytes_used <= limit else -(-number(c) * (bytes_used - limit) // bytes_used)
+
+
+def number(c: ReadConnection) -> int:
+    return int(c.execute(select(func.count()).select_from(requests)).scalar_one())
 
 
 def oldest(c: ReadConnection) -> int | None:

@@ -118,7 +118,7 @@ def _last(some: list[NumberedEvent]) -> int:
 def _shares(c: ReadConnection, state: TrafficState) -> tuple[Groups, Groups]:
     by_tokens = replace(_SHARES, order="tokens_input")
     return (
-        grouped(c, state.search, state.asked, "model", by_tokens),
+        grouped(c, state.search, state.asked, "model", by_tokens, timed=False),
         grouped(c, state.search, state.asked, "account", _SHARES),
     )
 

@@ -1,0 +1,99 @@
+"""Retention: bounds of age and room are kept, sums stay, and recording goes on meanwhile."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from authdeck import tasks
+from authdeck.event import Failure, FailureKind
+from authdeck.operations.keep_requests import Keeper
+from authdeck.operations.record import Recorder
+from authdeck.settings import Monitoring
+from authdeck.storage.database import Database
+from authdeck.storage.reading import room
+from authdeck.storage.reading.request_search import RequestSearch
+from authdeck.storage.reading.requests import page
+from authdeck.storage.tables import day_latency, hour_latency, hour_model, requests
+from authdeck.storage.writing.requests import store
+from fakes.clock import SetClock
+from operations.test_requests_file import event
+
+DAY = 24 * 60
+
+
+def count(database: Database, table: Any = requests) -> int:
+    return int(database.read_now(lambda c: c.execute(select(func.count()).select_from(table)).scalar_one()))
+
+
+def keeper(database: Database, clock: SetClock, **bounds: int) -> Keeper:
+    made = Monitoring(**{"keep_days": 0, "disk_limit_mib": 0, **bounds})
+    return Keeper(database, clock, lambda: made)
+
+
+async def test_it_works(monitoring: Database, clock: SetClock) -> None:
+    events = [event(-minute) for minute in range(0, 10 * DAY, DAY // 4)]
+    monitoring.write_now(lambda c: store(c, events, {}))
+    assert await keeper(monitoring, clock, keep_days=3).prune() == 27
+    left = monitoring.read_now(lambda c: page(c, RequestSearch(page_size=1000))).items
+    assert left == events[:13]
+    assert monitoring.read_now(lambda c: c.execute(select(func.sum(hour_model.c.requests))).scalar()) == 40
+
+
+async def test_without_bounds_nothing_goes(monitoring: Database, clock: SetClock) -> None:
+    monitoring.write_now(lambda c: store(c, [event(-4000 * DAY)], {}))
+    assert await keeper(monitoring, clock).prune() == 0
+
+
+async def test_the_oldest_go_when_there_is_too_much(monitoring: Database, clock: SetClock) -> None:
+    failure = Failure(FailureKind.UPSTREAM, "broken", "x" * 400)
+    events = [event(-place / 60, status=500, failure=failure) for place in range(6_000)]
+    monitoring.write_now(lambda c: store(c, events, {}))
+    keep = keeper(monitoring, clock, disk_limit_mib=1)
+    before = monitoring.read_now(room.used)
+    gone = await keep.prune()
+    assert 0 < gone < 6_000
+    assert count(monitoring) == 6_000 - gone
+    assert monitoring.read_now(room.used) < before
+    assert monitoring.read_now(lambda c: page(c, RequestSearch(page_size=1))).items == [events[0]]
+
+
+async def test_finished_hours_and_days_settle_once(monitoring: Database, clock: SetClock) -> None:
+    monitoring.write_now(lambda c: store(c, [event(-2 * DAY), event(-90), event()], {}))
+    keep = keeper(monitoring, clock)
+    assert await keep.settle() == 3  # two hours that are over, one day that is over
+    assert (count(monitoring, hour_latency), count(monitoring, day_latency)) == (4, 2)
+    assert await keep.settle() == 0
+    monitoring.write_now(lambda c: store(c, [event(-2 * DAY)], {}))
+    assert await keep.settle() == 2
+
+
+async def test_recording_goes_on_meanwhile(monitoring: Database, clock: SetClock) -> None:
+    monitoring.write_now(lambda c: store(c, [event(-5 * DAY - place / 60) for place in range(3_000)], {}))
+    recorder = Recorder(monitoring, clock, wait=30)
+    recorder.start()
+    pruning = tasks.start(keeper(monitoring, clock, keep_days=1).prune(), name="test")
+    recorded = 0
+    while not pruning.done():
+        await recorder.record(event(recorded / 60_000))
+        recorded += 1
+    assert await pruning == 3_000
+    await recorder.close()
+    assert count(monitoring) == recorded > 1
+    assert recorder.counts.failures == 0
+
+
+async def test_it_ends_when_the_server_stops(monitoring: Database, clock: SetClock) -> None:
+    monitoring.write_now(lambda c: store(c, [event(-5 * DAY)], {}))
+    keep = keeper(monitoring, clock, keep_days=1)
+    keep.close()
+    assert (await keep.prune(), await keep.settle()) == (0, 0)
+
+
+@pytest.mark.parametrize("hours", [0, 1])
+async def test_an_hour_settles_after_its_grace(monitoring: Database, clock: SetClock, hours: int) -> None:
+    monitoring.write_now(lambda c: store(c, [event()], {}))
+    clock.move(hours=hours, minutes=9)
+    assert await keeper(monitoring, clock).settle() == 0
+    clock.move(minutes=2)
+    assert await keeper(monitoring, clock).settle() == hours

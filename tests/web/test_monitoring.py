@@ -1,0 +1,122 @@
+"""Monitoring's page: the address is its state, every figure has its words, and an empty one says what to check."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from authdeck.clock import to_micros
+from authdeck.event import Failure, FailureKind, RequestEvent, Tokens
+from authdeck.ids import new_request_id
+from authdeck.storage.writing.requests import mark_gap, store
+from fakes.house import House, build
+from web.conftest import HERE, Visitor
+
+ANN = "codex-ann@example.com-plus.json"
+
+
+def add(house: House, minutes: float = 1.0, **fields: Any) -> str:
+    at_ms = to_micros(house.desk.now()) // 1000 - int(minutes * 60_000)
+    usual: dict[str, Any] = {
+        "model": "opus", "provider": "claude", "client_key": "laptop", "status": 200, "latency_ms": 1500.0,
+        "tokens": Tokens(100, 20, 0, 0),
+    }  # fmt: skip
+    event = RequestEvent(new_request_id(at_ms), at_ms, "/v1/messages", **{**usual, **fields})
+    house.monitoring.write_now(lambda c: store(c, [event], {}))
+    return event.id.hex()
+
+
+@pytest.mark.parametrize("range_", ["1h", "24h", "7d", "30d", "nonsense"])
+async def test_every_range_has_its_page(ann: Visitor, range_: str) -> None:
+    text = (await ann.get(f"/monitoring?range={range_}")).text
+    assert text.count('class="plot"') == 2
+    current = range_ if range_ != "nonsense" else "24h"
+    assert re.search(rf'aria-current="true">{current[:-1]} {current[-1]}<', text)
+
+
+@pytest.mark.parametrize("view", ["", "account", "model", "client_key"])
+async def test_every_view_has_its_rows(ann: Visitor, view: str) -> None:
+    assert len(re.findall("data-row[ >]", (await ann.get(f"/monitoring?view={view}")).text)) > 0
+
+
+async def test_filters_are_in_the_address_and_leave_by_a_chip(ann: Visitor, house: House) -> None:
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    shown = add(house, project="p-7", prefix="team", trace=trace, latency_ms=99_000.0, tokens=Tokens(9, 9, 9, 9))
+    for asked in (f"trace={trace}", "project=p-7", "prefix=team", "slower=90", "model=opus", "q=p-7", "q=" + shown):
+        text = (await ann.get(f"/monitoring?{asked}&range=7d")).text
+        assert re.findall('id="request-([0-9a-f]{32})"', text) == [shown], asked
+        assert text.count('class="chip"') == 1
+        assert 'href="/monitoring?range=7d"' in text
+
+
+async def test_a_custom_range_is_local_time(ann: Visitor, house: House) -> None:
+    add(house, 90)
+    ann.client.cookies.set("authdeck_zone", "Asia/Kolkata")
+    text = (await ann.get("/monitoring?range=custom&since=2020-01-01T00:00&until=2020-01-02T00:00")).text
+    assert "No requests in this time" in text
+    assert 'value="2020-01-01T00:00"' in text
+
+
+@pytest.mark.parametrize(
+    "foolish",
+    [
+        "range=custom&since=x", "range=custom&since=0001-01-01T00:00", "range=custom&since=9999-12-31T23:59",
+        "status=wild", "failure=wild:x", "slower=nan", "slower=1e999", "slower=-3", "page=99999999", "page=²",
+        "cursor=x&view=model", "view=zebra", "sort=zebra&view=account", "trace=" + "x" * 500, "q=%00", "account=nobody",
+    ],
+)  # fmt: skip
+async def test_a_foolish_address_is_no_error(ann: Visitor, foolish: str) -> None:
+    assert (await ann.get(f"/monitoring?{foolish}")).status_code == 200
+
+
+async def test_a_gap_is_drawn_with_its_cause(ann: Visitor, house: House) -> None:
+    now_ms = to_micros(house.desk.now()) // 1000
+    house.monitoring.write_now(lambda c: mark_gap(c, now_ms - 7_200_000, now_ms - 3_600_000, "store_failed", 12))
+    text = (await ann.get("/monitoring")).text
+    assert 'rect class="hole"' in text
+    assert "12 requests are missing. The store did not take them." in text
+
+
+async def test_causes_lead_to_their_requests_and_the_next_step(ann: Visitor) -> None:
+    text = (await ann.get("/monitoring")).text
+    assert "failure=quota%3Ausage_limit_reached" in text
+    assert 'href="/quota"' in text
+
+
+async def test_a_failed_request_leads_on(ann: Visitor, house: House) -> None:
+    index = house.index(ANN)
+    revoked = Failure(FailureKind.AUTH, "token_revoked", "Signed out")
+    shown = add(house, auth_index=index, failure=revoked, status=401)
+    text = (await ann.get(f"/monitoring/{shown}")).text
+    assert f'href="/oauth-login?account={index}"' in text
+    assert f'href="/auth-files/{index}"' in text
+
+
+async def test_repeated_failures_lead_to_the_queue(ann: Visitor, house: House) -> None:
+    broken = Failure(FailureKind.UPSTREAM, "overloaded", "Overloaded")
+    shown = [add(house, minute, auth_index=house.index(ANN), failure=broken, status=529) for minute in range(1, 5)]
+    text = (await ann.get(f"/monitoring/{shown[0]}")).text
+    assert "4 like it of this account" in text
+    assert 'href="/queue"' in text
+
+
+async def test_what_was_exported_is_what_was_filtered(ann: Visitor, house: House) -> None:
+    shown = add(house, project="p-7")
+    answer = await ann.get("/monitoring/export?project=p-7")
+    assert re.findall(r'"id":"([0-9a-f]{32})"', answer.text) == [shown]
+
+
+async def test_empty_monitoring_says_what_it_sees(tmp_path: Path) -> None:
+    async with build(tmp_path, filled=False) as house:
+        transport = httpx2.ASGITransport(app=house.app)
+        async with httpx2.AsyncClient(transport=transport, base_url=HERE) as client:
+            visitor = Visitor(client)
+            await visitor.get("/sign-in")
+            await visitor.post("/sign-in", admin_key=house.admin_key)
+            text = (await visitor.get("/monitoring")).text
+    assert "There is none yet. Add one." in text
+    assert "The client needs one" in text
+    assert text.index("Add one") < text.index("See why") < text.index("The client needs one")
+    assert 'class="plot"' not in text
