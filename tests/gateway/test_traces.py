@@ -16,7 +16,13 @@ def test_it_works() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [None, b"", b"x", f"00-{'0' * 32}-b7ad6b7169203331-01".encode(), f"00-{TRACE.upper()}-b7ad6b7169203331-01".encode()],
+    [
+        None,
+        b"",
+        b"x",
+        f"00-{'0' * 32}-b7ad6b7169203331-01".encode(),
+        f"00-{TRACE.upper()}-b7ad6b7169203331-01".encode(),
+    ],
 )
 def test_another_form_is_none(wrong: bytes | None) -> None:
     assert client_trace(wrong) is None
