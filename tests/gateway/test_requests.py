@@ -218,3 +218,13 @@ async def test_pages_of_configured_origins_may_read_answers(house: House) -> Non
     headers = {"origin": "https://eve.example.com"}
     async with house.client.options(f"{house.url}/v1/responses", headers=headers) as answer:
         assert "access-control-allow-origin" not in answer.headers
+
+
+async def test_the_clients_trace_and_the_accounts_project_are_recorded(house: House) -> None:
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    await house.take_in(house.simulator.account("codex", "ann@example.com"), project_id="p-7")
+    await house.acknowledge("codex")
+    async with house.post("/v1/responses", RESPONSES, traceparent=f"00-{trace}-b7ad6b7169203331-01") as answer:
+        await answer.read()
+    [event] = await house.events()
+    assert (event.trace, event.project) == (trace, "p-7")
