@@ -58,6 +58,10 @@ async def test_a_fragment_fits(ann: Any, mode: str) -> None:
     assert await weight(ann.client, f"/auth-files?mode={mode}", fragment) <= FRAGMENT
 
 
+async def test_the_quota_page_fits(ann: Any) -> None:
+    assert await weight(ann.client, "/quota", {"hx-request": "true", "hx-target": "main#main"}) <= FRAGMENT
+
+
 async def test_a_list_of_a_hundred_thousand_is_answered_in_time(ann: Any, house: House) -> None:
     """By CPU time of the process, since machines are busy at times: a page may be usable 300 ms after the click."""
     directory = house.desk.directory
@@ -71,6 +75,8 @@ async def test_a_list_of_a_hundred_thousand_is_answered_in_time(ann: Any, house:
         "/auth-files",
         "/auth-files?sort=name&search=person1",
         "/auth-files?provider=claude&state=disabled",
+        "/quota",
+        "/quota?hours=168&search=person1",
     ):
         await ann.get(address)  # orders and words are made once
         begun = process_time()
