@@ -52,8 +52,9 @@ from authdeck.web.waiting import WaitingImports
 from authdeck.web.zipping import ZippedPages
 
 _PAGES: Final = (
-    sign_in, saved_views, batches_pages, auth_files, account, find, imports, login_pages, quota_pages, exports, trash,
-    monitoring, request, schedules, inspection, client_keys, settings_pages, terms, upstreams, notifications, audit, queue,
+    sign_in, saved_views, batches_pages, auth_files, account, find, imports, login_pages, quota_pages, exports,
+    trash, monitoring, request, schedules, inspection, client_keys, settings_pages, terms, upstreams,
+    notifications, audit, queue,
 )  # fmt: skip
 
 
