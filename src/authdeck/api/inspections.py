@@ -265,11 +265,11 @@ async def follow_up(
     return BatchShape(**batch_fields(batch))
 
 
-@router.get("/accounts/{name}/inspection")
+@router.get("/accounts/{auth_index}/inspection")
 @needs(Role.VIEWER)
-async def latest(name: Name, desk: DeskHere, eyes: EyesHere) -> LatestShape:
+async def latest(auth_index: Name, desk: DeskHere, eyes: EyesHere) -> LatestShape:
     """What the newest inspection of the account saw."""
-    account = by_name(desk, name).account
+    account = by_name(desk, auth_index).account
     found = await desk.read(lambda connection: reading.of_account(connection, account.key))
     if found is None:
         raise NotFound("account_not_inspected", auth_index=account.auth_index)
