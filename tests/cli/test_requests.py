@@ -69,9 +69,7 @@ def following(served: Shell) -> "Iterator[subprocess.Popen[str]]":
     assert process.wait(20) == 0
 
 
-def test_it_follows_until_it_is_told_to_stop(
-    served: Shell, following: "subprocess.Popen[str]", file: Path, tmp_path: Path
-) -> None:
+def test_it_follows_until_it_is_told_to_stop(served: Shell, following: "subprocess.Popen[str]", tmp_path: Path) -> None:
     """Requests that come in are shown; one that is sent until the first shows, since nobody says when it listens."""
     assert following.stdout is not None
     os.set_blocking(following.stdout.fileno(), False)
