@@ -64,9 +64,10 @@ def following(served: Shell) -> "Iterator[subprocess.Popen[str]]":
     environment = {**os.environ, "AUTHDECK_HOME": str(served.home)}
     command = [str(Path(sys.executable).with_name("authdeck")), "requests", "--follow", "--json"]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
-    yield process
-    process.send_signal(signal.SIGINT)
-    assert process.wait(20) == 0
+    with process:
+        yield process
+        process.send_signal(signal.SIGINT)
+    assert process.returncode == 0
 
 
 def test_it_follows_until_it_is_told_to_stop(served: Shell, following: "subprocess.Popen[str]", tmp_path: Path) -> None:

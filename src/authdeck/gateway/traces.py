@@ -8,7 +8,7 @@ from authdeck.gateway.headers import Raw
 _TRACEPARENT: Final = re.compile(rb"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 _PROVIDERS: Final = frozenset({b"x-request-id", b"request-id", b"x-oai-request-id"})
 """OpenAI, xAI and Kimi name theirs ``x-request-id``, Anthropic ``request-id``: what their support asks for."""
-_HARMLESS: Final = re.compile(r"[\w.:-]{1,64}")
+_HARMLESS: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 
 def client_trace(traceparent: bytes | None) -> str | None:
