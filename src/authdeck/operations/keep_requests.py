@@ -1,6 +1,6 @@
 """Keeping monitoring within its bounds: sums of finished hours settle, and the oldest requests go.
 
-Requests are recorded meanwhile: each transaction is short, and between two of them is a pause as long as the work was.
+Requests are recorded meanwhile: each transaction is short, and between two of them is a pause twice as long as the work was.
 """
 
 import asyncio
@@ -76,7 +76,7 @@ class Keeper:
             return 0
         began = self._clock.monotonic()
         some = await self._database.write(lambda c: prune(c, before_ms), patient=True)
-        await asyncio.sleep(self._clock.monotonic() - began)
+        await asyncio.sleep(2 * (self._clock.monotonic() - began))
         return some
 
     def _now_ms(self) -> int:

@@ -158,7 +158,7 @@ def close_run(c: WriteConnection) -> None:
     c.execute(delete(gaps).where(gaps.c.why == RUNNING))
 
 
-def prune(c: WriteConnection, before_ms: int, limit: int = 500) -> int:
+def prune(c: WriteConnection, before_ms: int, limit: int = 200) -> int:
     """Forget the oldest requests that came in before a moment, some at a time; how many. The sums stay."""
     oldest = select(requests.c.n).where(requests.c.at_ms < before_ms).order_by(requests.c.at_ms).limit(limit)
     return c.execute(delete(requests).where(requests.c.n.in_(oldest))).rowcount
