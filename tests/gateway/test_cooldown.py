@@ -27,7 +27,7 @@ from authdeck.settings import load
 from authdeck.simulator import Account, Simulator
 from fakes.clock import SetClock
 from fakes.people import ANN, BOB
-from fakes.questions import queries_of
+from fakes.quota_queries import queries_of
 from fakes.sign_ins import providers
 
 HERE = "http://127.0.0.1:8417"

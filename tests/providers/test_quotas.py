@@ -90,6 +90,13 @@ def test_reset_credits_are_only_asked_for_where_there_are_some() -> None:
     assert details.when(replied({"usage": {"rate_limit_reset_credits": {"available_count": 1}}}))
 
 
+def test_a_part_that_did_not_come_is_not_taken_for_gone() -> None:
+    week = next(case["replies"] for case in CASES if "none used" in case["name"])
+    whole = next(case["replies"] for case in CASES if "month beside it" in case["name"])
+    read = QUOTAS[Provider.XAI].read
+    assert (read(replied(week), NOON).is_whole, read(replied(whole), NOON).is_whole) == (False, True)
+
+
 def test_an_account_without_a_project_is_not_asked_at_antigravity() -> None:
     credential = Credential("0" * 16, Provider.ANTIGRAVITY, Kind.OAUTH, 1, 1, {}, Secret("at_FAKE_1"))
     assert QUOTAS[Provider.ANTIGRAVITY].lacking(credential) == "quota_needs_project"

@@ -57,7 +57,8 @@ def _read(replies: Replies, now: datetime) -> Told:
     is_blocked = asking.part(asking.objects(replies, "me"), "team_blocked") is True
     windows = (*_weekly(week, now), *_products(week, now), *_monthly(month, now))
     extras = Extras(extra_usage=_on_demand(month or week))
-    return Told(windows, extras=extras, limit=_BLOCKED if is_blocked else None)
+    is_whole = asking.answered("credits", "month")(replies)
+    return Told(windows, extras=extras, is_whole=is_whole, limit=_BLOCKED if is_blocked else None)
 
 
 def _weekly(config: Mapping[str, Any], now: datetime) -> Iterator[QuotaWindow]:
