@@ -1,6 +1,6 @@
 """How long an inspection of many accounts takes, what it costs, and what the gateway feels meanwhile.
 
-python bench/inspection.py [--accounts 10000] [--workers 16] [--rounds 2]
+python bench/inspection.py [--accounts 10000] [--workers 16] [--pace 0.025] [--rounds 2]
 """
 
 import argparse
@@ -21,7 +21,7 @@ from shared import fill, serving, tell
 
 METHOD = (
     "`authdeck serve` in a process of its own (SQLite), made-up Codex accounts, and a provider on loopback that answers"
-    " every quota query at once; the pace of quota queries is lifted to the run's workers. A run is asked for by the"
+    " every quota query at once; as many are under way as the run has workers, --pace apart. A run is asked for by the"
     " API and timed to its end, when every result, window and piece of evidence is committed. CPU is the server's,"
     " user and system, over the accounts. RSS is the server's, before the first run, at most, and after each. The"
     " gateway is asked for one short answer after the other, at rest and during the run."
@@ -45,6 +45,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--accounts", type=int, default=10_000)
     parser.add_argument("--workers", type=int, default=16)
+    parser.add_argument("--pace", type=float, default=0.025, help="seconds between two queries")
     parser.add_argument("--rounds", type=int, default=2)
     options = parser.parse_args()
     tell(f"Inspection of {options.accounts:,} accounts, {options.workers} workers", "5 min; flat memory", METHOD)
@@ -55,7 +56,7 @@ def main() -> None:
     more = {
         "AUTHDECK_PROVIDERS__CODEX__API_URL": url,
         "AUTHDECK_QUOTA__AT_ONCE": str(options.workers),
-        "AUTHDECK_QUOTA__PACE": "0",
+        "AUTHDECK_QUOTA__PACE": str(options.pace),
     }
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "home"

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from sqlalchemy import update
 
 from authdeck.account import Provider
 from authdeck.entry import Entry
@@ -22,15 +23,16 @@ from authdeck.operations.batches import Asked, Batches
 from authdeck.operations.desk import Desk
 from authdeck.operations.inspect_account import Inspected, Inspector
 from authdeck.operations.inspecting import Inspecting
-from authdeck.operations.inspection_runner import InspectionRunner
+from authdeck.operations.inspection_runner import InspectionRunner, lease_of
 from authdeck.operations.inspections import Inspections
 from authdeck.operations.observe import Observer
 from authdeck.operations.query_quota import QuotaQueries
 from authdeck.simulator import Account
-from authdeck.storage.database import Database
+from authdeck.storage.database import Database, WriteConnection
 from authdeck.storage.reading import batches as batch_reading
 from authdeck.storage.reading import inspections as reading
 from authdeck.storage.reading.inspections import StoredInspection, StoredResult
+from authdeck.storage.tables import leases
 from authdeck.storage.writing import holds
 from fakes.clock import SetClock
 from fakes.people import ANN
@@ -385,3 +387,41 @@ async def test_what_it_did_stands_among_the_changes_of_the_account(clinic: Clini
     key = clinic.entry(ann).account.key
     ((batch, _),) = await clinic.shop.desk.read(lambda c: batch_reading.of_account(c, key))
     assert (batch.id, batch.kind, batch.selection) == (run.batch, "inspection", {"inspection": run.id})
+
+
+async def test_a_service_account_proves_its_key_where_a_run_may_refresh(clinic: Clinic) -> None:
+    (vee,) = await clinic.move_in("vee", provider="vertex")
+    found = await clinic.result(await clinic.run(), vee)
+    assert (found.action, found.reason_code) == (Action.KEEP, "quota_not_offered")
+    found = await clinic.result(await clinic.run(refresh=True), vee)
+    assert (found.action, found.reason_code) == (Action.KEEP, "token_made")
+
+
+async def test_an_account_that_is_gone_meanwhile_is_counted_and_nothing_more(clinic: Clinic) -> None:
+    ann, bob = await clinic.move_in("ann", "bob")
+    begun = await clinic.inspecting.runs.begin(Order(), ANN)
+    await clinic.batches.begin(Asked({"delete": True}, [bob]), ANN)
+    await clinic.inspecting.runner.carry_on(begun.id)
+    run = await clinic.inspecting.runs.one(begun.id)
+    assert (run.status, run.done) == ("completed", 2)
+    assert ann in await clinic.results(run)
+
+
+async def test_who_is_no_longer_in_charge_ends_nothing(clinic: Clinic) -> None:
+    """A lease that ran out and was taken by another process: the run is that one's."""
+    await clinic.move_in("ann")
+    clinic.shop.simulator.fail(path="/wham/usage", stall_after_events=0, times=1)
+    begun = await clinic.inspecting.runs.begin(Order(), ANN)
+    running = clinic.inspecting.runner.carry_on(begun.id)
+    while not clinic.shop.simulator.seen("/wham/usage"):  # noqa: ASYNC110 - the simulator tells it in no other way
+        await asyncio.sleep(0.01)
+    lease = lease_of(begun.id)
+
+    def take(connection: WriteConnection) -> None:
+        connection.execute(update(leases).where(leases.c.name == lease).values(owner="c" * 32, fence=99))
+
+    await clinic.shop.desk.write(take)
+    clinic.shop.simulator.release()
+    await running
+    assert (await clinic.inspecting.runs.one(begun.id)).status == "running"
+    assert await clinic.results(begun) == {}

@@ -49,6 +49,12 @@ TOGETHER: Final = 50
 APART: Final = 0.25
 """Seconds after which results are written though they are few: people watch."""
 
+PATIENCE: Final = 5.0
+"""Seconds that a stop waits for answers under way: asking again later costs nothing but a question."""
+
+SLICE: Final = 1_000
+"""Accounts looked up before others on the loop have their turn."""
+
 _REFUSALS: Final = frozenset({"refresh_refused", "refresh_answer_lost"})
 _log = structlog.get_logger(__name__)
 
@@ -81,6 +87,7 @@ class InspectionRunner:
         self._desk: Final = desk
         self._inspector: Final = inspector
         self._tasks: dict[str, asyncio.Task[bool]] = {}
+        self._runs: dict[str, _Run] = {}
         self._closing = False
 
     async def start(self) -> None:
@@ -103,10 +110,20 @@ class InspectionRunner:
             task.add_done_callback(lambda _: self._tasks.pop(inspection_id, None))
         return task
 
+    def stop(self, inspection_id: str) -> None:
+        """It was cancelled: ask nobody any more. A process that carries it out elsewhere notices within seconds."""
+        if (run := self._runs.get(inspection_id)) is not None:
+            run.ended = True
+
     async def close(self) -> None:
-        """Let the accounts under way end; the rest waits for the next process."""
+        """Let the accounts under way end, for a while; the rest waits for the next process."""
         self._closing = True
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        if not self._tasks:
+            return
+        _, late = await asyncio.wait(list(self._tasks.values()), timeout=PATIENCE)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
 
     async def _carry(self, inspection_id: str) -> bool:
         desk, lease = self._desk, lease_of(inspection_id)
@@ -116,17 +133,18 @@ class InspectionRunner:
         if fence is None:
             return False
         try:
-            run = await self._read(inspection_id, fence)
+            run = self._runs[inspection_id] = await self._read(inspection_id, fence)
             async with self._kept(run):
                 await self._through(run)
         except DeckError as error:
             _log.warning("inspection rests", inspection=inspection_id, code=error.code)
             if not error.code.startswith("storage_"):
-                await self._end(inspection_id, "failed")
+                await self._end(inspection_id, "failed", fence)
         except Exception:  # noqa: BLE001 - whatever it was, it would come again
             _log.exception("inspection failed", inspection=inspection_id)
-            await self._end(inspection_id, "failed")
+            await self._end(inspection_id, "failed", fence)
         finally:
+            self._runs.pop(inspection_id, None)
             with suppress(DeckError):
                 await desk.write(lambda connection: refreshing.release_lease(connection, lease, desk.boot, fence))
         return True
@@ -164,7 +182,7 @@ class InspectionRunner:
         while await self._desk.write(acts, patient=True):
             if self._stops(run):
                 return
-        await self._end(run.stored.id, "completed")
+        await self._end(run.stored.id, "completed", run.fence)
 
     def _stops(self, run: _Run) -> bool:
         return run.ended or self._closing
@@ -185,7 +203,9 @@ class InspectionRunner:
 
     async def _in_lanes(self, run: _Run) -> None:
         lanes: dict[str, list[str]] = defaultdict(list)
-        for auth_index in run.todo:
+        for number, auth_index in enumerate(run.todo):
+            if number % SLICE == 0:
+                await asyncio.sleep(0)
             entry = self._desk.directory.get(auth_index)
             lanes[token_calls.lane_of(self._desk, entry.account.provider) if entry else ""].append(auth_index)
         async with asyncio.TaskGroup() as group:
@@ -229,12 +249,13 @@ class InspectionRunner:
                 await self._note(run)
 
     async def _note(self, run: _Run) -> None:
-        """What waits to be written. Of a run that is another's by now nothing is."""
+        """What waits to be written, of a cancelled run too. Of one that is another's by now nothing is."""
         rows, gone, run.waiting, run.gone = run.waiting, run.gone, [], 0
-        if not (rows or gone) or run.ended:
+        if not (rows or gone):
             return
         try:
-            run.ended = not await self._desk.write(partial(self._add, run, rows, gone), patient=True)
+            if not await self._desk.write(partial(self._add, run, rows, gone), patient=True):
+                run.ended = True
         except BaseException:
             run.waiting, run.gone = [*rows, *run.waiting], run.gone + gone
             raise
@@ -248,10 +269,13 @@ class InspectionRunner:
         changed(self._desk, connection, CHANGE, run.stored.id)
         return head.status in reading.OPEN
 
-    async def _end(self, inspection_id: str, status: str) -> None:
+    async def _end(self, inspection_id: str, status: str, fence: int) -> None:
+        """Unless another process has it by now: then it is not for this one to say."""
+
         def work(connection: WriteConnection) -> None:
-            writing.end(connection, inspection_id, status=status, at=self._desk.now())
-            changed(self._desk, connection, CHANGE, inspection_id)
+            if refreshing.holds_lease(connection, lease_of(inspection_id), self._desk.boot, fence):
+                writing.end(connection, inspection_id, status=status, at=self._desk.now())
+                changed(self._desk, connection, CHANGE, inspection_id)
 
         await self._desk.write(work)
 

@@ -124,6 +124,7 @@ class Inspections:
                 changed(desk, connection, CHANGE, inspection_id)
 
         await desk.write(work)
+        self._runner.stop(inspection_id)
         return await self.one(inspection_id)
 
     async def follow_up(
