@@ -169,6 +169,7 @@ def _words(locale: str, statics: Statics) -> Mapping[str, Any]:
         "word": lambda code, **params: wording.sentence(code, params, locale),
         "say": lambda code, params=None: wording.sentence(code, params, locale),
         "names": account_rows.NAMES,
+        "sign_ins": account_rows.SIGN_INS,
         "letters": account_rows.LETTERS,
         "tones": account_rows.TONES,
         "glyphs": account_rows.GLYPHS,
