@@ -59,18 +59,17 @@ class Directory:
 
     def apply(self, entry: Entry) -> None:
         """Take in an account as it is now."""
-        account = entry.account
-        former = self._entries.get(account.auth_index)
-        self._names.replace(former.account if former else None, account)
-        self._ask(former, -1)
-        self._ask(entry, 1)
-        self._entries[account.auth_index] = entry
-        self._changed[account.auth_index] = None
+        auth_index = entry.account.auth_index
+        if (former := self._entries.get(auth_index)) is not None:
+            self._ask(former, -1)
+        if entry.candidates:
+            self._ask(entry, 1)
+        self._entries[auth_index] = entry
+        self._changed[auth_index] = None
 
     def remove(self, auth_index: str) -> None:
         former = self._entries.pop(auth_index, None)
         if former is not None:
-            self._names.replace(former.account, None)
             self._ask(former, -1)
             self._changed[auth_index] = None
 
@@ -79,10 +78,9 @@ class Directory:
         """Open rows of the action queue, by what they suggest. Counted as accounts change: asking costs nothing."""
         return {action: count for action, count in self._asking.items() if count}
 
-    def _ask(self, entry: Entry | None, step: int) -> None:
-        if entry is not None:
-            for candidate in entry.candidates:
-                self._asking[candidate.action] += step
+    def _ask(self, entry: Entry, step: int) -> None:
+        for candidate in entry.candidates:
+            self._asking[candidate.action] += step
 
     def acknowledge(self, providers: Iterable[Provider]) -> None:
         """The providers whose terms are acknowledged now."""
@@ -93,7 +91,16 @@ class Directory:
 
     def named(self, name: str) -> list[Entry]:
         """Entries that the file name or an alias means, the file name first."""
-        return [self._entries[auth_index] for auth_index in self._names.meant(name)]
+        waiting = [self._entries[index].account for index in self._changed if index in self._entries]
+        by_file = self._still_so(self._names.by_file(name))
+        by_file += [each.auth_index for each in waiting if each.file_name.casefold() == name.casefold()]
+        by_alias = self._still_so(self._names.by_alias(name)) if not by_file else []
+        by_alias += [each.auth_index for each in waiting if name in each.aliases] if not by_file else []
+        return [self._entries[auth_index] for auth_index in by_file or by_alias]
+
+    def _still_so(self, indexes: Iterable[str]) -> list[str]:
+        """Those whose names are as they were when they were taken in."""
+        return [index for index in indexes if index not in self._changed]
 
     def entries(self) -> Iterable[Entry]:
         return self._entries.values()
@@ -175,7 +182,8 @@ class Directory:
         return True
 
     def _take_in(self, auth_index: str, now: datetime) -> None:
-        entry = self._entries.get(auth_index)
+        entry, former = self._entries.get(auth_index), self._shelf.known(auth_index)
+        self._names.replace(former.account if former else None, entry.account if entry else None)
         if entry is None:
             self._shelf.take_out(auth_index)
             self._capacity.remove(auth_index)

@@ -26,9 +26,12 @@ class Names:
             for name in present.aliases:
                 self._aliases.add(name, present.auth_index)
 
-    def meant(self, name: str) -> Iterable[str]:
-        """The auth_index of each account that the name means: by file name, else by alias."""
-        return self._files.by(name.casefold()) or self._aliases.by(name)
+    def by_file(self, name: str) -> Iterable[str]:
+        """The auth_index of each account whose file has that name, whatever its case."""
+        return self._files.by(name.casefold())
+
+    def by_alias(self, name: str) -> Iterable[str]:
+        return self._aliases.by(name)
 
 
 class _Meant:

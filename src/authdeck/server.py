@@ -183,13 +183,15 @@ class Built:
     async def start(self) -> None:
         """Load what is kept in memory and begin what happens by itself; then the port may open."""
         await operators.ensure_first(self.desk)
-        await self._admin_keys.install_preset()
+        # Beside the loading: a slow hash on another thread.
+        preset = tasks.start(self._admin_keys.install_preset(), name="install the preset admin key")
         await self._follower.start()
         self.desk.feed.subscribe_many(adjust.CHANGE, lambda _names: adjust.take_in(self.desk))
         self.desk.feed.subscribe("upstream", self._load_origins)
         self.desk.feed.subscribe(keyring.CHANGE, partial(keyring.take_in_terms, self.desk))
         await self._client_keys.start()
         await self._load()
+        await preset
         if self._database.is_sqlite:
             await self._refresher.give_up_others()
         await self._batch_runner.start()

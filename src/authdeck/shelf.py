@@ -56,6 +56,11 @@ class Shelf:
             account_text.searched(entry, state, now),
         )
 
+    def known(self, auth_index: str) -> Entry | None:
+        """The account as it was taken in."""
+        slot = self._slots.get(auth_index)
+        return None if slot is None else self.entry(slot)
+
     def take_out(self, auth_index: str) -> None:
         slot = self._slots.pop(auth_index, None)
         if slot is not None:
