@@ -1,6 +1,7 @@
 """Keeping monitoring within its bounds: sums of finished hours settle, and the oldest requests go.
 
-Requests are recorded meanwhile: each transaction is short, and between two of them is a pause twice as long as the work was.
+Requests are recorded meanwhile: each transaction is short, and between two of them is a pause twice as long as the work
+was.
 """
 
 import asyncio
