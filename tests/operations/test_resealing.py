@@ -2,7 +2,8 @@
 
 from sqlalchemy import select, update
 
-from authdeck.operations import keyring, seals
+from authdeck.notice import ChannelKind
+from authdeck.operations import channels, keyring, seals
 from authdeck.operations.desk import Desk
 from authdeck.operations.resealing import CHUNK, Resealer
 from authdeck.storage.database import ReadConnection, WriteConnection
@@ -40,6 +41,7 @@ async def furnish(desk: Desk) -> str:
         connection.execute(logins.insert().values(**login, expires_at=at, sealed=verifier))
 
     await desk.write(work)
+    await channels.add_channel(desk, "On call", ChannelKind.WEBHOOK, "https://hooks.example.com/FAKE", ANN)
     return index
 
 
