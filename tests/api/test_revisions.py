@@ -35,6 +35,11 @@ async def test_it_works(ann: AsyncClient, index: str) -> None:
     assert "FAKE" not in made.text + json.dumps(shown) + json.dumps(found)
 
 
+async def test_a_number_that_no_revision_can_have_is_refused(ann: AsyncClient, index: str) -> None:
+    refused = await ann.get(f"/accounts/{index}/revisions/1/difference", params={"with": 2**63})
+    assert (refused.status_code, refused.json()["error"]["code"]) == (422, "request_invalid")
+
+
 @pytest.mark.parametrize(
     ("revision", "changes", "status", "code"),
     [

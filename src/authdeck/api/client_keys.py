@@ -34,7 +34,7 @@ class NewKey(BaseModel):
     name: str = Field(min_length=1, max_length=100)
     scope: ScopeShape = ScopeShape()
     expires_at: AwareDatetime | None = None
-    rate_limit: Annotated[int, Field(ge=1)] | None = None
+    rate_limit: Annotated[int, Field(ge=1, le=2**31 - 1)] | None = None
 
 
 class CreatedKey(Shape):

@@ -97,7 +97,9 @@ async def difference(
     auth_index: Name,
     number: Number,
     desk: DeskHere,
-    former: Annotated[int | None, Query(alias="with", ge=1, description="By default the revision's parent.")] = None,
+    former: Annotated[
+        int | None, Query(alias="with", ge=1, le=2**31 - 1, description="By default the revision's parent.")
+    ] = None,
 ) -> Listing[DifferenceShape]:
     """What the revision has otherwise than another. Of secrets only whether they are the same."""
     index = by_name(desk, auth_index).account.auth_index

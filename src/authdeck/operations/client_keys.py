@@ -111,7 +111,7 @@ async def create(
         raise DeckError("client_key_name_invalid", longest=_LONGEST_NAME)
     if expires_at is not None and expires_at <= desk.now():
         raise DeckError("client_key_expired_already", expires_at=expires_at.isoformat())
-    if rate_limit is not None and rate_limit < 1:
+    if rate_limit is not None and not 1 <= rate_limit < 2**31:  # what the column holds
         raise DeckError("client_key_rate_invalid", rate_limit=rate_limit)
     id_, text = ids.new_id(), ids.new_key(PREFIX)
 
