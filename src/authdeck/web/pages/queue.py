@@ -78,7 +78,7 @@ async def index(request: Request) -> Response:
         incidents_total=found.total_incidents,
         next_url=here(request),
         hours=HOURS,
-        automatic=room.settings.automation.disable,
+        automatic=room.desk.settings.automation.disable,
         **_choices(found, prefs),
     )
 
@@ -111,7 +111,7 @@ async def _incidents(request: Request) -> Response:
         incidents_total=total,
         following=str(start + _ROWS) if start + _ROWS < total else "",
         next_url=here(request),
-        automatic=room.settings.automation.disable,
+        automatic=room.desk.settings.automation.disable,
     )
 
 
