@@ -4,7 +4,6 @@ Labels are closed lists (providers, status classes, outcomes, health), so that t
 account, key or model is a label.
 """
 
-from collections import Counter as Tally
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -162,8 +161,9 @@ def queue_is(open_rows: Mapping[str, int], incidents: int) -> None:
     INCIDENTS_OPEN.set(incidents)
 
 
-def accounts_are(states: Iterable[tuple[str, str]]) -> None:
-    """Set the gauge to what there is now: one (provider, health) an account."""
+def accounts_are(states: Mapping[str, Mapping[str, int]]) -> None:
+    """Set the gauge to what there is now: how many accounts, by provider, then by health."""
     ACCOUNTS.clear()
-    for (provider, health), count in Tally(states).items():
-        ACCOUNTS.labels(provider, health).set(count)
+    for provider, counts in states.items():
+        for health, count in counts.items():
+            ACCOUNTS.labels(provider, health).set(count)

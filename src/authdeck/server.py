@@ -13,6 +13,7 @@ from typing import Final, Protocol
 import structlog
 import uvicorn
 import uvloop
+from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -20,8 +21,6 @@ from authdeck import __version__, ids, logs, metrics, tasks
 from authdeck.access import Actor
 from authdeck.account import Account
 from authdeck.acts import Act
-from authdeck.api import management
-from authdeck.api.parts import Parts
 from authdeck.api.status import Check, status_routes
 from authdeck.clock import Clock, SystemClock
 from authdeck.directory import Directory
@@ -30,6 +29,7 @@ from authdeck.event import RequestEvent
 from authdeck.exchange import Refreshed, RefreshOutcome
 from authdeck.gate import local
 from authdeck.gate.authenticate import Gate
+from authdeck.gate.later import Later
 from authdeck.gate.loopback import LoopbackPorts
 from authdeck.gate.routes import guard
 from authdeck.gateway import sockets
@@ -178,7 +178,8 @@ class Built:
         )
         self._errands: Final = Errands(self.gateway)
         self.gate: Final = Gate(self.desk, admin_keys=self._admin_keys, local_token=local_token, error_page=error_page)
-        self.app: Final = _OneOrigin(self.gateway, self._management())
+        self.api: Final = Later(self._api)
+        self.app: Final = _OneOrigin(self.gateway, self._console(), self.api)
 
     async def start(self) -> None:
         """Load what is kept in memory and begin what happens by itself; then the port may open."""
@@ -202,8 +203,13 @@ class Built:
         self._reconciler.begin()
         self._runner.start()
         self._resealer.start()
-        self.settled = tasks.start(take_in(self.desk), name="take in all accounts")
+        self.settled = tasks.start(self._settle(), name="take in all accounts")
         self.settled.add_done_callback(self._look_through)
+
+    async def _settle(self) -> None:
+        """What lists and the API need, and the port does not: it opens meanwhile."""
+        await take_in(self.desk)
+        await self.api.ready()
 
     def _look_through(self, settled: asyncio.Task[None]) -> None:
         """Every auth file is tried when lists are ready, not before: that takes seconds of a thread."""
@@ -227,22 +233,8 @@ class Built:
         self._monitoring.close()
         self._home.release()
 
-    def _management(self) -> ASGIApp:
-        """Console, API and status routes behind the gate."""
-        send = self._errands.send
-        parts = Parts(
-            self.desk,
-            self._monitoring,
-            self._refresh,
-            self._resealer,
-            self.pool,
-            self._batches,
-            send,
-            self._logins,
-            self._deliverer,
-            self._quota,
-            self._inspecting,
-        )
+    def _console(self) -> ASGIApp:
+        """Console and status routes behind the gate."""
         app = console(
             self.desk,
             self.gate,
@@ -258,8 +250,27 @@ class Built:
             self._inspecting,
         )
         app.router.routes.extend(status_routes(self.desk, self._checks(), self._events))
-        app.router.routes.append(Mount("/api/v1", management(parts)))
         return guard(app, self.gate)
+
+    def _api(self) -> ASGIApp:
+        """The management API behind the gate."""
+        from authdeck.api.management import management  # noqa: PLC0415 - half a second that no request waits for
+        from authdeck.api.parts import Parts  # noqa: PLC0415
+
+        parts = Parts(
+            self.desk,
+            self._monitoring,
+            self._refresh,
+            self._resealer,
+            self.pool,
+            self._batches,
+            self._errands.send,
+            self._logins,
+            self._deliverer,
+            self._quota,
+            self._inspecting,
+        )
+        return guard(Starlette(routes=[Mount("/api/v1", management(parts))]), self.gate)
 
     async def _refresh(self, auth_index: str, actor: Actor) -> Refreshed:
         """A person asked: written down first, then done."""
@@ -344,14 +355,16 @@ class Built:
 class _OneOrigin:
     """Tells the audiences apart by path: clients go to the gateway, everything else stands behind the gate."""
 
-    def __init__(self, gateway: ASGIApp, management: ASGIApp) -> None:
+    def __init__(self, gateway: ASGIApp, console: ASGIApp, api: ASGIApp) -> None:
         self._gateway: Final = gateway
-        self._management: Final = management
+        self._console: Final = console
+        self._api: Final = api
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             raise RuntimeError("start and stop are called by the server, not by lifespan")
-        app = self._gateway if is_gateway(scope["path"]) else self._management
+        path = scope["path"]
+        app = self._gateway if is_gateway(path) else self._api if path.startswith("/api/v1") else self._console
         await app(scope, receive, send)
 
 

@@ -10,7 +10,7 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp
 
 from authdeck.access import Actor
-from authdeck.api import management
+from authdeck.api.management import management
 from authdeck.api.parts import Parts
 from authdeck.api.status import status_routes
 from authdeck.directory import Directory

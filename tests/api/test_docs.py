@@ -5,8 +5,8 @@ from pathlib import Path
 
 from authdeck.access import Role
 from authdeck.account_fields import FIELDS
-from authdeck.api import ROUTERS
 from authdeck.api.accounts import AccountChange
+from authdeck.api.management import ROUTERS
 from authdeck.gate.routes import walk
 
 PAGE = (Path(__file__).parents[2] / "docs/api.md").read_text(encoding="utf-8")

@@ -8,7 +8,7 @@ from httpx2 import AsyncClient
 
 from api.conftest import As
 from authdeck.access import Role
-from authdeck.api import ROUTERS
+from authdeck.api.management import ROUTERS
 from authdeck.gate.routes import Declared, walk
 from fakes.people import ANN, VERA
 

@@ -16,8 +16,8 @@ class Simulated(Shell):
 
     settings: dict[str, str]
 
-    def _environment(self, **more: str) -> dict[str, str]:
-        return {**super()._environment(**more), **self.settings}
+    def environment(self, **more: str) -> dict[str, str]:
+        return {**super().environment(**more), **self.settings}
 
 
 @pytest.fixture

@@ -132,7 +132,7 @@ main()
 
 def killed_at(shell: Shell, nth: int, what: str, *words: str | Path) -> int:
     command = [sys.executable, "-c", KILLER, str(nth), what, *map(str, words)]
-    done = subprocess.run(command, env=shell._environment(), capture_output=True, timeout=60, check=False)
+    done = subprocess.run(command, env=shell.environment(), capture_output=True, timeout=60, check=False)
     assert done.returncode in {0, KILLED}, done.stderr
     return done.returncode
 

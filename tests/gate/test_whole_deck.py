@@ -33,7 +33,8 @@ async def deck(tmp_path: Path, clock: SetClock) -> AsyncIterator[Deck]:
     await built.start()
     transport = httpx2.ASGITransport(app=built.app)
     async with httpx2.AsyncClient(transport=transport, base_url=HERE) as client:
-        yield Deck(client, walk(built.app._management._app), await key_for(built.desk, "vera", Role.VIEWER))
+        routes = [*walk(built.app._console._app), *walk((await built.api.ready())._app)]
+        yield Deck(client, routes, await key_for(built.desk, "vera", Role.VIEWER))
     await built.stop()
 
 

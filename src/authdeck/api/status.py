@@ -13,6 +13,7 @@ from authdeck import metrics
 from authdeck.access import Role
 from authdeck.gate.routes import PUBLIC, needs
 from authdeck.operations.desk import Desk
+from authdeck.operations.find_accounts import take_in
 from authdeck.storage.reading.queue import count_incidents
 
 _log = structlog.get_logger(__name__)
@@ -39,11 +40,8 @@ def status_routes(desk: Desk, ready: Mapping[str, Check], events: Callable[[], M
     @needs(Role.VIEWER)
     async def metrics_(_request: Request) -> Response:
         """Prometheus' text form."""
-        now = desk.now()
-        metrics.accounts_are(
-            (entry.account.provider.value, desk.directory.health(entry, now).value)
-            for entry in desk.directory.entries()
-        )
+        await take_in(desk)
+        metrics.accounts_are(desk.directory.states_by_provider(desk.now()))
         incidents = await desk.read(partial(count_incidents, is_open=True))
         metrics.queue_is({action.value: count for action, count in desk.directory.asking.items()}, incidents)
         metrics.events_are(events())
