@@ -32,7 +32,7 @@ def test_monitoring_filters_by_account_and_status(page: Page, deck) -> None:
     page.goto("/monitoring")
     page.get_by_label("Account", exact=True).select_option(index)
     expect(page).to_have_url(re.compile(index))
-    page.get_by_text("Failed", exact=True).last.click()
+    page.get_by_role("main").locator(".segmented").get_by_text("Failed", exact=True).click()
     expect(page).to_have_url(re.compile("status=failed"))
     for row in page.locator("[data-row]").all():
         expect(row).to_contain_text("codex-an•••@")

@@ -20,7 +20,7 @@ from authdeck.storage.reading import sums
 from authdeck.storage.reading.request_search import RequestSearch
 from authdeck.storage.reading.sums import Slice, Sums
 from authdeck.storage.tables import monitoring as tables
-from authdeck.storage.writing.requests import failed, mark_gap, prune, store
+from authdeck.storage.writing.requests import mark_gap, prune, store
 from authdeck.storage.writing.settling import derived, due, settle
 
 DST = int(datetime(2026, 10, 25, tzinfo=UTC).timestamp() * 1000)
@@ -75,6 +75,10 @@ def settle_all(monitoring: Database, before_ms: int) -> None:
         for number in monitoring.read_now(lambda c, span=span: due(c, span, before_ms // HOUR)):
             made = monitoring.read_now(lambda c, span=span, number=number: derived(c, span, number))
             monitoring.write_now(lambda c, made=made: settle(c, made))
+
+
+def failed(event: RequestEvent) -> bool:
+    return event.failure is not None or event.status >= 400
 
 
 def added(some: list[RequestEvent]) -> Sums:

@@ -9,8 +9,8 @@ from authdeck.event import Attempt, Failure, FailureKind, RequestEvent
 from authdeck.operations.import_files import Source
 from authdeck.web import request_rows
 from authdeck.web.activity import BUCKETS, activity
+from authdeck.web.answers import counted
 from authdeck.web.masking import masked, masked_id
-from authdeck.web.pages.monitoring import counted
 from authdeck.web.waiting import KEPT, WaitingImports
 from fakes.clock import NOON
 
