@@ -1,4 +1,5 @@
 // [data-filter-form]: leaves empty fields out of the address, and takes away the button that only scriptless pages need.
+// What is typed is waited for until it rests; what is chosen is asked for at once.
 const tidy = () => {
   if (!window.htmx) return;
   for (const button of document.querySelectorAll("[data-without-script]")) button.hidden = true;
@@ -9,4 +10,10 @@ document.addEventListener("formdata", (event) => {
   if (!event.target.matches("[data-filter-form]")) return;
   for (const [name, value] of [...event.formData]) if (value === "") event.formData.delete(name);
 });
+document.addEventListener("input", (event) => {
+  const form = event.target.closest("[data-filter-form]");
+  if (!form || !window.htmx || !event.target.matches("select, [type=radio], [type=checkbox]")) return;
+  event.stopPropagation();
+  form.requestSubmit();
+}, true);
 tidy();
