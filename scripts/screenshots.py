@@ -11,17 +11,23 @@ import json
 import shutil
 import sys
 import tempfile
+from functools import partial
 from itertools import count
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from authdeck.simulator import Simulator  # noqa: E402 - the path comes first
+from authdeck.action import Cause  # noqa: E402 - the path comes first
+from authdeck.inspection_order import Order, read_selection  # noqa: E402
+from authdeck.operations.import_files import Source, import_files  # noqa: E402
+from authdeck.simulator import Simulator  # noqa: E402
 from authdeck.storage.reading.request_search import RequestSearch  # noqa: E402
 from authdeck.storage.reading.requests import page  # noqa: E402
 from fakes.browser import launched, sign_in  # noqa: E402 - the path comes first
 from fakes.house import House, serving  # noqa: E402
+from fakes.people import ANN  # noqa: E402
+from fakes.questions import CLOSED, REFUSED, UNCLEAR, ask, break_down  # noqa: E402
 from fakes.sign_ins import came_back_to, providers  # noqa: E402
 
 TABS = ("quota", "settings", "models", "document", "history", "diagnostics")
@@ -41,7 +47,7 @@ def main() -> int:
     with (
         tempfile.TemporaryDirectory() as home,
         Simulator().running() as simulator,
-        serving(Path(home), providers=providers(simulator)) as (url, house),
+        serving(Path(home), providers=providers(simulator), also=partial(trouble, simulator)) as (url, house),
         launched() as browser,
     ):
         for width, height in WIDTHS.items():
@@ -70,6 +76,25 @@ def main() -> int:
         shutil.copyfile(taken, README)
     sys.stdout.write("".join(f"{fault}\n" for fault in faults) or "all pages fit\n")
     return 1 if faults else 0
+
+
+async def trouble(simulator: Simulator, house: House) -> None:
+    """Rows of the queue, an incident, and a run over three accounts: revoked, closed, used up."""
+    for file_name, why in {"codex-noa": REFUSED, "claude-bob": UNCLEAR, "kimi-leo": CLOSED}.items():
+        plan = "-plus" if file_name.startswith("codex") else ""
+        await ask(
+            house.desk, house.index(f"{file_name}@example.com{plan}.json"), why, link="https://example.com/verify"
+        )
+    await break_down(house.desk, Cause.BOUNDS, "codex:token_revoked", 9995)
+    people = [simulator.account("codex", f"{name}@example.com") for name in ("ivy", "jon", "kay")]
+    for person in people:
+        await import_files(house.desk, [Source(*simulator.auth_file(person))], ANN)
+    simulator.fail(path="/wham/usage", account=people[0], status=401, kind="token_revoked", times=None)
+    closed = b'{"detail":{"code":"deactivated_workspace"}}'
+    simulator.fail(path="/wham/usage", account=people[1], status=402, body=closed, times=None)
+    people[2].quota.secondary = 100
+    run = await house.inspecting.runs.begin(Order(read_selection({"provider": "codex"})), ANN)
+    await house.inspecting.runner.carry_on(run.id)
 
 
 def is_fault(said) -> bool:  # noqa: ANN001 - playwright's ConsoleMessage
@@ -168,8 +193,17 @@ def pages(house: House) -> dict[str, str]:
         "import": "/import",
         "import-preview": "/import",
         "quota": "/quota",
+        "inspection": "/inspection",
+        "inspection-new": "/inspection/new",
+        "inspection-history": "/inspection/history",
+        "schedules": "/inspection/schedules",
+        "schedules-new": "/inspection/schedules/new",
+        "queue": "/queue",
+        "queue-incidents": "/queue?view=incidents",
+        "notifications": "/settings/notifications",
         "monitoring": "/monitoring",
         "monitoring-failed": "/monitoring?status=failed",
+        "monitoring-accounts": "/monitoring?view=account",
         "request": f"/monitoring/{newest(house)}",
         "import-done": "/import",
         "export": f"/export?account={first}&account={failed}",

@@ -174,10 +174,15 @@ def hold_sentence(hold: Hold, locale: str) -> str:
 def plan_of(account: Account, locale: str) -> str:
     """The plan where it is known, else the kind of sign-in in a word."""
     if account.plan:
-        return account.plan.replace("_", " ").title() if account.plan.islower() else account.plan
+        return plan_name(account.plan)
     if account.kind is Kind.OAUTH:
         return wording.sentence("plan.unknown", {}, locale)
     return wording.sentence(f"kind_short.{account.kind.value}", {}, locale)
+
+
+def plan_name(plan: str) -> str:
+    """A plan as people write it."""
+    return plan.replace("_", " ").title() if plan.islower() else plan
 
 
 def window_name(name: str, locale: str) -> str:

@@ -9,7 +9,7 @@ from authdeck.account import Kind
 from authdeck.directory import Found
 from authdeck.health import Health
 from authdeck.search import SORTS, UNKNOWN_PLAN, CodexStatus
-from authdeck.web.account_rows import GROUPS, NAMES, TONES
+from authdeck.web.account_rows import GROUPS, NAMES, TONES, plan_name
 from authdeck.web.list_state import PAGE_SIZES, ListState
 
 Say = Callable[[str], str]
@@ -190,4 +190,4 @@ def plan_title(plan: str, say: Say) -> str:
     """A plan's name as people write it."""
     if plan == UNKNOWN_PLAN:
         return say("plan.unknown")
-    return plan.replace("_", " ").title() if plan.islower() else plan
+    return plan_name(plan)

@@ -10,7 +10,7 @@ from authdeck.evidence import Action
 from authdeck.health import Health
 from authdeck.storage.reading.inspections import StoredInspection, StoredResult
 from authdeck.storage.reading.schedules import StoredSchedule
-from authdeck.web.account_rows import NAMES, accounts, window_name
+from authdeck.web.account_rows import NAMES, accounts, plan_name, window_name
 from authdeck.web.masking import masked
 from authdeck.web.preferences import Preferences
 
@@ -85,7 +85,7 @@ def line(result: StoredResult, entry: Entry | None, health: Health | None, prefs
         result.auth_index,
         hide(result.file_name),
         result.provider,
-        str(result.evidence.get("plan") or (entry.account.plan if entry else None) or ""),
+        plan_name(str(result.evidence.get("plan") or (entry.account.plan if entry else None) or "")),
         health,
         result.action.value,
         why_of(result, prefs),

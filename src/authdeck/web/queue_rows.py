@@ -11,7 +11,7 @@ from authdeck.action import Cause, Incident
 from authdeck.candidate import Candidate, Status
 from authdeck.evidence import Action
 from authdeck.storage.reading.queue import QueueRow
-from authdeck.web.account_rows import NAMES
+from authdeck.web.account_rows import NAMES, plan_name
 from authdeck.web.addresses import address
 from authdeck.web.masking import masked
 from authdeck.web.preferences import Preferences
@@ -94,7 +94,7 @@ def line(row: QueueRow, prefs: Preferences) -> QueueLine:
         auth_index=row.auth_index,
         provider=row.provider.value,
         name=hide(row.file_name),
-        plan=row.plan or "",
+        plan=plan_name(row.plan or ""),
         why=wording.sentence(row.candidate.reason_code, words, prefs.locale),
         status=row.detail.get("status"),
         request=f"/monitoring/{row.request_id}" if row.request_id else "",
