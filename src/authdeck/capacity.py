@@ -8,7 +8,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from heapq import heappop, heappush
 from itertools import islice, takewhile
 from typing import Final, NamedTuple
 
@@ -17,6 +16,7 @@ from authdeck.account import Provider
 from authdeck.entry import Entry
 from authdeck.health import Health
 from authdeck.hold import Owner
+from authdeck.moments import Moments
 from authdeck.quota import FULL, QuotaWindow, fullest
 from authdeck.search import plan_name
 
@@ -56,8 +56,7 @@ class Capacity:
         self._counts: Counter[Provider] = Counter()
         self._groups: dict[_Group, Counter[str]] = {}
         self._order: list[_Group] = []
-        self._ends: list[tuple[datetime, str]] = []
-        self._end_of: dict[str, datetime] = {}
+        self._ends = Moments()
 
     def put(self, entry: Entry, now: datetime) -> None:
         auth_index = entry.account.auth_index
@@ -69,7 +68,7 @@ class Capacity:
         if known.left is not None:
             self._sums[known.provider] += known.left
             self._counts[known.provider] += 1
-            self._look_again(auth_index, min(window.ends_at for window in _limiting(entry, now)))
+            self._ends.put(auth_index, min(window.ends_at for window in _limiting(entry, now)))
         if known.group is not None:
             self._join(known.group, known.plan)
 
@@ -85,11 +84,7 @@ class Capacity:
 
     def ended(self, now: datetime) -> Iterator[str]:
         """Accounts of which a window has ended since: they are to be put again."""
-        while self._ends and self._ends[0][0] <= now:
-            moment, auth_index = heappop(self._ends)
-            if self._end_of.get(auth_index) == moment:
-                del self._end_of[auth_index]
-                yield auth_index
+        return self._ends.passed(now)
 
     def left(self) -> Mapping[Provider, Left]:
         """By provider; those of which nothing is known are left out."""
@@ -109,13 +104,6 @@ class Capacity:
             if len(found) == len(Provider):
                 break
         return found
-
-    def _look_again(self, auth_index: str, at: datetime) -> None:
-        """One moment an account, the earliest: one that was put off meanwhile gets its later moment when it is put."""
-        known = self._end_of.get(auth_index)
-        if known is None or at < known:
-            self._end_of[auth_index] = at
-            heappush(self._ends, (at, auth_index))
 
     def _join(self, group: "_Group", plan: str) -> None:
         plans = self._groups.get(group)

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from heapq import heappop, heappush
 from itertools import islice
 from typing import Final
 
@@ -19,6 +18,7 @@ from authdeck.entry import Entry
 from authdeck.evidence import Action
 from authdeck.health import Health
 from authdeck.hold import Reason
+from authdeck.moments import Moments
 from authdeck.names import Names
 from authdeck.search import AccountSearch
 from authdeck.shelf import Shelf
@@ -51,8 +51,7 @@ class Directory:
         self._terms: frozenset[Provider] = frozenset()
         self._names = Names()
         self._changed: dict[str, None] = {}
-        self._wakes: list[tuple[datetime, str]] = []
-        self._wake_at: dict[str, datetime] = {}
+        self._wakes = Moments()
         self._shelf = Shelf()
         self._capacity = Capacity()
         self._asking: Counter[Action] = Counter()
@@ -171,7 +170,8 @@ class Directory:
 
         A step of half a millisecond or so; sets are counted together, at the end or where many wait for it.
         """
-        self._wake(now)
+        for auth_index in self._wakes.passed(now):
+            self._changed[auth_index] = None
         for _ in range(min(_AT_ONCE if self._shelf.is_in_order else _AT_ONCE_UNORDERED, len(self._changed))):
             self._take_in(self._changed.popitem()[0], now)  # the last one: to look for the first takes ever longer
         if self._changed:
@@ -193,22 +193,7 @@ class Directory:
         if not (entry.holds or entry.windows or entry.account.last_success_at):
             return  # nothing of it ends by itself
         if (until := health.next_change(entry.account, entry.holds, now, entry.windows)) is not None:
-            self._wake_by(auth_index, until)
-
-    def _wake_by(self, auth_index: str, until: datetime) -> None:
-        """One moment an account, the earliest: each use puts off the end of its proof, and most moments never come."""
-        known = self._wake_at.get(auth_index)
-        if known is None or until < known:
-            self._wake_at[auth_index] = until
-            heappush(self._wakes, (until, auth_index))
-
-    def _wake(self, now: datetime) -> None:
-        """Note the accounts whose moment has come. One that was put off since gets its later moment when taken in."""
-        while self._wakes and self._wakes[0][0] <= now:
-            moment, auth_index = heappop(self._wakes)
-            if self._wake_at.get(auth_index) == moment:
-                del self._wake_at[auth_index]
-                self._changed[auth_index] = None
+            self._wakes.put(auth_index, until)
 
     def _page(self, search: AccountSearch, matching: int, at: Cursor | None) -> Found:
         """The entries of the page and the ways on from it. Places are by what is sorted by, not by number."""

@@ -7,7 +7,8 @@ import pytest
 import pytest_asyncio
 
 from authdeck.account import RefreshBy
-from authdeck.operations.refresh_many import Outcome, Row, Signs, refresh_many
+from authdeck.operations.refresh_lanes import Outcome, Row, Signs
+from authdeck.operations.refresh_many import refresh_many
 from authdeck.storage import opening
 from fakes.auth_files import take_in
 from fakes.clock import SetClock

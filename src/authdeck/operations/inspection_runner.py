@@ -6,8 +6,6 @@ its provider ends a family of sign-ins ends that client's part of the run.
 """
 
 import asyncio
-import random
-from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -20,13 +18,11 @@ import structlog
 from authdeck import tasks
 from authdeck.errors import DeckError
 from authdeck.inspection_order import Policy, read_policy
-from authdeck.operations import token_calls
 from authdeck.operations.desk import Desk
 from authdeck.operations.inspect_account import Inspected, Inspector
 from authdeck.operations.inspection_acts import act_on
 from authdeck.operations.records import changed
-from authdeck.operations.refresh_many import Outcome as Refreshed
-from authdeck.operations.refresh_many import Row, Signs
+from authdeck.operations.refresh_lanes import RefreshLane, in_lanes
 from authdeck.storage.database import ReadConnection, WriteConnection
 from authdeck.storage.reading import inspections as reading
 from authdeck.storage.reading.inspections import StoredInspection
@@ -52,10 +48,6 @@ APART: Final = 0.25
 PATIENCE: Final = 5.0
 """Seconds that a stop waits for answers under way: asking again later costs nothing but a question."""
 
-SLICE: Final = 1_000
-"""Accounts looked up before others on the loop have their turn."""
-
-_REFUSALS: Final = frozenset({"refresh_refused", "refresh_answer_lost"})
 _log = structlog.get_logger(__name__)
 
 
@@ -202,33 +194,21 @@ class InspectionRunner:
             await self._take_in(run, await self._inspector.inspect(auth_index, run.policy))
 
     async def _in_lanes(self, run: _Run) -> None:
-        lanes: dict[str, list[str]] = defaultdict(list)
-        for number, auth_index in enumerate(run.todo):
-            if number % SLICE == 0:
-                await asyncio.sleep(0)
-            entry = self._desk.directory.get(auth_index)
-            lanes[token_calls.lane_of(self._desk, entry.account.provider) if entry else ""].append(auth_index)
+        lanes = await in_lanes(self._desk, run.todo)
         async with asyncio.TaskGroup() as group:
-            for lane in lanes.values():
+            for lane in lanes:
                 group.create_task(self._lane(run, lane))
 
-    async def _lane(self, run: _Run, lane: Sequence[str]) -> None:
-        signs, pace = Signs(), self._desk.settings.refresh.pace
-        for auth_index in lane:
+    async def _lane(self, run: _Run, auth_indexes: Sequence[str]) -> None:
+        lane = RefreshLane(self._desk)
+        for auth_index in auth_indexes:
+            before = await lane.turn(auth_index)
             if self._stops(run):
                 return
-            before = self._revision(auth_index)
-            found = await self._inspector.inspect(auth_index, run.policy, family_stopped=signs.is_stopped)
-            is_renewed = self._revision(auth_index) != before
+            found = await self._inspector.inspect(auth_index, run.policy, family_stopped=lane.is_stopped)
             if found is not None:
-                signs.saw(_sign(found, is_renewed=is_renewed))
+                lane.heard(found.seen.answer, before)
             await self._take_in(run, found)
-            if is_renewed:
-                await asyncio.sleep(pace * random.uniform(1, 1.25))  # noqa: S311 - no secret
-
-    def _revision(self, auth_index: str) -> int | None:
-        entry = self._desk.directory.get(auth_index)
-        return entry.account.revision if entry else None
 
     # ---- writing down ----
 
@@ -299,12 +279,3 @@ class InspectionRunner:
             yield
         finally:
             task.cancel()
-
-
-def _sign(found: Inspected, *, is_renewed: bool) -> Row:
-    answer = found.seen.answer
-    if is_renewed:
-        return Row(answer.auth_index, Refreshed.REFRESHED)
-    if answer.code in _REFUSALS:
-        return Row(answer.auth_index, Refreshed.FAILED, answer.code, answer.params)
-    return Row(answer.auth_index, Refreshed.SKIPPED)

@@ -5,7 +5,7 @@ rejected. What is read is in force before the call returns.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Final
 
@@ -195,12 +195,8 @@ class QuotaQueries:
     def _unusable(self, account: Account, error: DeckError) -> QuotaAnswer:
         """Nothing was asked for want of a token that can be sent."""
         answer = self._skipped(account, error.code, **_plain(error.params))
-        if isinstance(error, UpstreamFailure) or error.code in _OURS:
-            return QuotaAnswer(
-                answer.auth_index, Outcome.FAILED, answer.at, windows=answer.windows, plan=answer.plan,
-                code=answer.code, params=answer.params,
-            )  # fmt: skip
-        return answer
+        is_passing = isinstance(error, UpstreamFailure) or error.code in _OURS
+        return replace(answer, outcome=Outcome.FAILED) if is_passing else answer
 
 
 def _says_something(verdict: Verdict) -> bool:

@@ -174,13 +174,13 @@ def hold_sentence(hold: Hold, locale: str) -> str:
 def plan_of(account: Account, locale: str) -> str:
     """The plan where it is known, else the kind of sign-in in a word."""
     if account.plan:
-        return plan_name(account.plan)
+        return plan_title(account.plan)
     if account.kind is Kind.OAUTH:
         return wording.sentence("plan.unknown", {}, locale)
     return wording.sentence(f"kind_short.{account.kind.value}", {}, locale)
 
 
-def plan_name(plan: str) -> str:
+def plan_title(plan: str) -> str:
     """A plan as people write it."""
     return plan.replace("_", " ").title() if plan.islower() else plan
 

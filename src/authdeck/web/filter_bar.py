@@ -9,7 +9,7 @@ from authdeck.account import Kind
 from authdeck.directory import Found
 from authdeck.health import Health
 from authdeck.search import SORTS, UNKNOWN_PLAN, CodexStatus
-from authdeck.web.account_rows import GROUPS, NAMES, TONES, plan_name
+from authdeck.web.account_rows import GROUPS, NAMES, TONES, plan_title
 from authdeck.web.list_state import PAGE_SIZES, ListState
 
 Say = Callable[[str], str]
@@ -106,7 +106,7 @@ def _choices(state: ListState, facets: Mapping[str, Mapping[str, int]], say: Say
     if chosen and chosen not in dict(states):
         states.append((chosen, ", ".join(say(f"health.{health}") for health in Health if health in search.state)))
     found = [Choice("state", say("filter.state"), _any(states, say), chosen)]
-    plans = _values(facets["plan"], search.plan, lambda name: plan_title(name, say))
+    plans = _values(facets["plan"], search.plan, lambda name: plan_choice(name, say))
     found.append(Choice("plan", say("filter.plan"), _any(plans, say), search.plan or ""))
     if facets["codex_status"] or search.codex_status:
         status = search.codex_status.value if search.codex_status else None
@@ -167,7 +167,7 @@ def _chips(state: ListState, say: Say) -> list[Chip]:
     if search.codex_status:
         found.append(("codex_status", say("filter.codex_status"), say(f"codex_status.{search.codex_status.value}")))
     if search.plan:
-        found.append(("plan", say("filter.plan"), plan_title(search.plan, say)))
+        found.append(("plan", say("filter.plan"), plan_choice(search.plan, say)))
     if search.kind:
         found.append(("kind", say("filter.kind"), say(f"kind.{Kind(search.kind).value}")))
     if search.prefix is not None:
@@ -186,8 +186,8 @@ def _states(states: frozenset[Health], say: Say) -> str:
     return ", ".join(say(f"health.{health.value}") for health in Health if health in states)
 
 
-def plan_title(plan: str, say: Say) -> str:
-    """A plan's name as people write it."""
+def plan_choice(plan: str, say: Say) -> str:
+    """A plan to choose, as people write it; or that it is not known."""
     if plan == UNKNOWN_PLAN:
         return say("plan.unknown")
-    return plan_name(plan)
+    return plan_title(plan)

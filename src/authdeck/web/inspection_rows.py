@@ -1,6 +1,6 @@
 """Inspections, their results and schedules as pages show them: words chosen, identities masked. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,19 +10,15 @@ from authdeck.evidence import Action
 from authdeck.health import Health
 from authdeck.storage.reading.inspections import StoredInspection, StoredResult
 from authdeck.storage.reading.schedules import StoredSchedule
-from authdeck.web.account_rows import NAMES, accounts, plan_name, window_name
+from authdeck.web.account_rows import NAMES, accounts, plan_title, window_name
 from authdeck.web.masking import masked
 from authdeck.web.preferences import Preferences
+from authdeck.web.suggested import safe_link
 
 SHOWN: Final = (Action.REAUTH, Action.DELETE, Action.REVIEW, Action.DISABLE, Action.ENABLE, Action.KEEP)
 """In the order in which they need somebody."""
 
 ASKING: Final = SHOWN[:-1]
-TONES: Final[Mapping[str, str]] = {
-    "reauth": "reauth", "delete": "disabled", "review": "review", "disable": "disabled", "enable": "available",
-    "keep": "neutral",
-}  # fmt: skip
-GLYPHS: Final = {**TONES, "delete": "reject", "keep": "available"}
 STATUS_TONES: Final[Mapping[str, str]] = {
     "queued": "unknown", "running": "cooling", "completed": "available", "failed": "reauth", "cancelled": "disabled",
     "interrupted": "low",
@@ -53,23 +49,6 @@ class ResultLine:
 
 
 @dataclass(frozen=True, slots=True)
-class ResultGroup:
-    """Results that suggest the same; ``total`` counts those that are not shown, too."""
-
-    action: str
-    total: int
-    lines: Sequence[ResultLine]
-
-    @property
-    def tone(self) -> str:
-        return TONES[self.action]
-
-    @property
-    def glyph(self) -> str:
-        return GLYPHS[self.action]
-
-
-@dataclass(frozen=True, slots=True)
 class Figure:
     """How many of a run suggest this, and how that moved since the run before."""
 
@@ -80,17 +59,17 @@ class Figure:
 
 def line(result: StoredResult, entry: Entry | None, health: Health | None, prefs: Preferences) -> ResultLine:
     hide = masked if prefs.masked else str
-    why, link = result.outcome_reason, result.evidence.get("link")
+    why = result.outcome_reason
     return ResultLine(
         result.auth_index,
         hide(result.file_name),
         result.provider,
-        plan_name(str(result.evidence.get("plan") or (entry.account.plan if entry else None) or "")),
+        plan_title(str(result.evidence.get("plan") or (entry.account.plan if entry else None) or "")),
         health,
         result.action.value,
         why_of(result, prefs),
         result.reason_code,
-        link if isinstance(link, str) and link.startswith("https://") else "",
+        safe_link(result.evidence.get("link")),
         result.is_new,
         result.outcome or "",
         wording.sentence(why["code"], why["params"], prefs.locale) if why else "",

@@ -1,29 +1,19 @@
 """Rows of the action queue and incidents as the page shows them. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Final
 
 from authdeck import wording
 from authdeck.account import Provider
 from authdeck.action import Cause, Incident
 from authdeck.candidate import Candidate, Status
-from authdeck.evidence import Action
 from authdeck.storage.reading.queue import QueueRow
-from authdeck.web.account_rows import NAMES, plan_name
+from authdeck.web.account_rows import NAMES, plan_title
 from authdeck.web.addresses import address
 from authdeck.web.masking import masked
 from authdeck.web.preferences import Preferences
-
-TONES: Final[Mapping[Action, str]] = {
-    Action.REAUTH: "reauth",
-    Action.REVIEW: "review",
-    Action.DISABLE: "disabled",
-    Action.DELETE: "disabled",
-    Action.ENABLE: "available",
-}
-GLYPHS: Final = {**TONES, Action.DELETE: "reject"}
+from authdeck.web.suggested import Group, safe_link
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,23 +43,6 @@ class QueueLine:
 
 
 @dataclass(frozen=True, slots=True)
-class QueueGroup:
-    """Rows that suggest the same; ``total`` counts those that are not shown, too."""
-
-    action: Action
-    total: int
-    lines: Sequence[QueueLine]
-
-    @property
-    def tone(self) -> str:
-        return TONES[self.action]
-
-    @property
-    def glyph(self) -> str:
-        return GLYPHS[self.action]
-
-
-@dataclass(frozen=True, slots=True)
 class IncidentLine:
     incident: Incident
     title: str
@@ -77,10 +50,10 @@ class IncidentLine:
     requests: str
 
 
-def groups(rows: Iterable[QueueRow], totals: Mapping[str, int], prefs: Preferences) -> list[QueueGroup]:
+def groups(rows: Iterable[QueueRow], totals: Mapping[str, int], prefs: Preferences) -> list[Group[QueueLine]]:
     """Rows that stand by action already, with how many there are of each."""
     return [
-        QueueGroup(action, totals.get(action.value, 0), [line(row, prefs) for row in found])
+        Group(action, totals.get(action.value, 0), [line(row, prefs) for row in found])
         for action, found in groupby(rows, key=lambda row: row.candidate.action)
     ]
 
@@ -94,11 +67,11 @@ def line(row: QueueRow, prefs: Preferences) -> QueueLine:
         auth_index=row.auth_index,
         provider=row.provider.value,
         name=hide(row.file_name),
-        plan=plan_name(row.plan or ""),
+        plan=plan_title(row.plan or ""),
         why=wording.sentence(row.candidate.reason_code, words, prefs.locale),
         status=row.detail.get("status"),
         request=f"/monitoring/{row.request_id}" if row.request_id else "",
-        link=_safe(row.detail.get("link")),
+        link=safe_link(row.detail.get("link")),
         ended=_ended(row.candidate, prefs),
         is_trashed=row.is_trashed,
     )
@@ -110,11 +83,10 @@ def incident_line(incident: Incident, prefs: Preferences) -> IncidentLine:
     subject = NAMES[Provider(provider)] if provider else incident.subject
     reason = incident.subject.partition(":")[2]
     words = {"subject": subject, "count": wording.count(incident.count, prefs.locale), "code": reason}
-    shown = {"cause": incident.cause.value, "locale": prefs.locale}
     return IncidentLine(
         incident,
-        wording.sentence(f"cause.{shown['cause']}", words, prefs.locale),
-        wording.sentence(f"cause.{shown['cause']}.told", words, prefs.locale),
+        wording.sentence(f"cause.{incident.cause.value}", words, prefs.locale),
+        wording.sentence(f"cause.{incident.cause.value}.told", words, prefs.locale),
         address("/monitoring", {"status": "failed", "provider": provider}),
     )
 
@@ -127,8 +99,3 @@ def _ended(candidate: Candidate, prefs: Preferences) -> str:
         code = "resolution.ignored_until" if candidate.ignored_until else "resolution.ignored"
         return wording.sentence(code, words, prefs.locale)
     return wording.sentence(f"resolution.{candidate.resolution.value}", words, prefs.locale)
-
-
-def _safe(link: object) -> str:
-    """Only web addresses become links: the text came from a provider."""
-    return link if isinstance(link, str) and link.startswith("https://") else ""

@@ -18,7 +18,7 @@ from authdeck.search import AccountSearch, from_query, to_query
 from authdeck.web import account_rows
 from authdeck.web.account_rows import NAMES, AccountRow
 from authdeck.web.addresses import address
-from authdeck.web.filter_bar import Choice, plan_title
+from authdeck.web.filter_bar import Choice, plan_choice
 from authdeck.web.preferences import Preferences
 from authdeck.web.quota_board import PATH, RANGES
 from authdeck.web.quota_lines import QuotaLine, lines
@@ -87,7 +87,7 @@ def choices(state: QuotaState, found: Found, locale: str) -> Sequence[Choice]:
     search, facets = state.search, found.facets
     any_ = ("", say("any"))
     providers = [(name, f"{NAMES[name]} · {facets['provider'][name]}") for name in NAMES if name in facets["provider"]]
-    plans = [(name, f"{plan_title(name, say)} · {number}") for name, number in sorted(facets["plan"].items())]
+    plans = [(name, f"{plan_choice(name, say)} · {number}") for name, number in sorted(facets["plan"].items())]
     sorts = [(sort, say(f"sort.{sort}")) for sort in (*SORTS, *([search.sort] if search.sort not in SORTS else []))]
     return (
         Choice(

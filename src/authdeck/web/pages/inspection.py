@@ -25,9 +25,10 @@ from authdeck.web import inspection_rows, toasts
 from authdeck.web.account_rows import NAMES
 from authdeck.web.addresses import address, here, inside
 from authdeck.web.inspection_forms import order_of, typed_of
-from authdeck.web.inspection_rows import ASKING, SHOWN, ResultGroup, ResultLine
+from authdeck.web.inspection_rows import ASKING, SHOWN, ResultLine
 from authdeck.web.preferences import Preferences
 from authdeck.web.room import Room, room_of
+from authdeck.web.suggested import Group
 
 PATH: Final = "/inspection"
 _TOP: Final = 10
@@ -105,8 +106,8 @@ def _read(
 
 def _group(
     room: Room, action: Action, run: StoredInspection, rows: Collection[StoredResult], prefs: Preferences
-) -> ResultGroup:
-    return ResultGroup(action.value, run.counts.get(action.value, 0), [_line(room, row, prefs) for row in rows])
+) -> Group[ResultLine]:
+    return Group(action, run.counts.get(action.value, 0), [_line(room, row, prefs) for row in rows])
 
 
 def _line(room: Room, result: StoredResult, prefs: Preferences) -> ResultLine:

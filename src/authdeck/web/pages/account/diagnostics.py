@@ -13,7 +13,7 @@ from authdeck.storage.database import ReadConnection
 from authdeck.storage.reading import evidence, inspections, refreshing
 from authdeck.storage.reading.inspections import StoredInspection, StoredResult
 from authdeck.storage.reading.refreshing import JournalEntry
-from authdeck.web import inspection_rows
+from authdeck.web import inspection_rows, suggested
 from authdeck.web.masking import masked
 from authdeck.web.pages.account.quota import windows_of
 from authdeck.web.room import room_of
@@ -40,8 +40,8 @@ async def content(request: Request, entry: Entry) -> dict[str, Any]:
         "journal": journal,
         "inspected": inspected[0] if inspected else None,
         "inspected_why": inspection_rows.why_of(inspected[0], prefs) if inspected else "",
-        "inspected_tones": inspection_rows.TONES,
-        "inspected_glyphs": inspection_rows.GLYPHS,
+        "inspected_tones": suggested.TONES,
+        "inspected_glyphs": suggested.GLYPHS,
         "refreshes": account.kind is not Kind.API_KEY,
         "near": [
             (
