@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
+from authdeck.account import Account
 from authdeck.bitset import Bits
 from authdeck.entry import Entry
 from authdeck.health import Health
@@ -17,20 +18,30 @@ _KEPT: Final = 32
 
 def searched(entry: Entry, state: Health, now: datetime) -> str:
     """Every text a person may look for the account by, folded, one a line; its state in words is among them."""
-    account, settings = entry.account, entry.account.settings
-    name, note, label = account.file_name, settings.note, account.label
-    # What stands in the file's name, as e-mail and plan mostly do, is found there: it need not be kept twice.
-    parts = [
-        name, account.auth_index, account.organization, account.subject, *account.aliases, settings.prefix,
-        settings.project_id, _line(note) if "\n" in note else note, _STATES[state],
-        *[text for text in (account.provider, account.email, account.plan) if text and text not in name],
-    ]  # fmt: skip
-    if label != account.email and label not in name:
-        parts.append(_line(label))
+    parts = [*_names(entry.account), _STATES[state]]
     if entry.holds:
         codes = [hold.code for hold in entry.holds if hold.applies(now)]
         parts += [*codes, *(code.replace("_", " ") for code in codes)]
     return "\n".join(filter(None, parts)).casefold()
+
+
+def names(account: Account) -> str:
+    """The same without its state."""
+    return "\n".join(filter(None, _names(account))).casefold()
+
+
+def _names(account: Account) -> list[str | None]:
+    settings = account.settings
+    name, note, label = account.file_name, settings.note, account.label
+    # What stands in the file's name, as e-mail and plan mostly do, is found there: it need not be kept twice.
+    parts = [
+        name, account.auth_index, account.organization, account.subject, *account.aliases, settings.prefix,
+        settings.project_id, _line(note) if "\n" in note else note,
+        *[text for text in (account.provider, account.email, account.plan) if text and text not in name],
+    ]  # fmt: skip
+    if label != account.email and label not in name:
+        parts.append(_line(label))
+    return parts
 
 
 def _line(text: str) -> str:

@@ -204,6 +204,8 @@ async def test_a_deleted_account_lies_in_the_trash_and_comes_back_whole(ann: Asy
     (trashed,) = (await ann.get("/trash")).json()["items"]
     assert (trashed["auth_index"], trashed["trashed_by"]) == (index, "ann")
     assert trashed["purge_at"] == "2026-12-23T12:00:00Z"
+    for words, found in {trashed["file_name"][2:9].upper(): 1, f"{index[:4]}*": 1, "nobody": 0}.items():
+        assert (await ann.get("/trash", params={"search": words})).json()["total"] == found, words
     back = (await ann.post(f"/trash/{index}/restoration")).json()
     assert (back["auth_index"], back["file_name"]) == (before["auth_index"], before["file_name"])
     assert (await ann.get("/trash")).json()["items"] == []

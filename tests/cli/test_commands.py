@@ -35,6 +35,8 @@ def test_an_account_is_found_changed_switched_off_and_brought_back(shell: Shell,
     index = off["auth_index"]
     shell.ok("accounts", "delete", "ann.json")
     assert index in shell.ok("trash", "list").out
+    assert index in shell.ok("trash", "list", "--search", f"{index[:5]}*").out
+    assert index not in shell.ok("trash", "list", "--search", "nobody").out
     assert shell.ok("accounts", "restore", index, "--json").json["auth_index"] == index
 
 

@@ -32,9 +32,10 @@ def inbox() -> Iterator[tuple[str, list[bytes]]]:
     thread.join(10)
 
 
-def test_notifications_work(shell: Shell, inbox: tuple[str, list[bytes]]) -> None:
+def test_notifications_work(shell: Shell, inbox: tuple[str, list[bytes]], tmp_path: Path) -> None:
     url, got = inbox
-    said = shell.ok("notifications", "add-channel", "On call", "--url", url, "--private")
+    (tmp_path / "url").write_text(f"{url}\n")
+    said = shell.ok("notifications", "add-channel", "On call", "--url-from", tmp_path / "url", "--private")
     assert "adw_" in said.out
     assert "FAKE_hook" not in said.out
     shell.ok(
@@ -63,7 +64,8 @@ def test_an_empty_queue_says_so_and_refuses_plainly(alone: Shell, folder: Path) 
     assert "queue_selection_empty" in alone.run("queue", "act", "disable", "--all").err
 
 
-def test_what_is_not_right_is_said_in_a_sentence(alone: Shell) -> None:
-    refused = alone.run("notifications", "add-channel", "x", "--url", "http://hooks.example.com/FAKE")
+def test_what_is_not_right_is_said_in_a_sentence(alone: Shell, tmp_path: Path) -> None:
+    (tmp_path / "url").write_text("http://hooks.example.com/FAKE")
+    refused = alone.run("notifications", "add-channel", "x", "--url-from", tmp_path / "url")
     assert (refused.code, "is plain http" in refused.err) == (1, True)
     assert "FAKE" not in refused.err

@@ -21,8 +21,8 @@ from authdeck.operations import channels, queue
 from authdeck.operations.channels import NewChannel, RuleWish
 from authdeck.operations.deliver import Deliverer
 from authdeck.operations.desk import Desk
-from authdeck.operations.observe import take_in_windows
 from authdeck.operations.reconcile import settle_all
+from authdeck.operations.windows import take_in_windows
 from authdeck.quota import QuotaWindow
 from authdeck.storage.database import WriteConnection
 from authdeck.storage.reading import accounts

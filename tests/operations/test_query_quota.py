@@ -15,6 +15,8 @@ from authdeck.entry import Entry
 from authdeck.evidence import Signal, Source
 from authdeck.health import Health
 from authdeck.hold import Owner
+from authdeck.notice import ChannelKind, Kind
+from authdeck.operations import channels
 from authdeck.operations.observe import Observer
 from authdeck.operations.query_many import query_many
 from authdeck.operations.query_quota import QuotaQueries
@@ -22,8 +24,10 @@ from authdeck.operations.quota_pace import Pace
 from authdeck.quota_answer import Outcome, QuotaAnswer
 from authdeck.storage.database import Database
 from authdeck.storage.reading import evidence as reading
+from authdeck.storage.reading import notices
 from authdeck.storage.reading import quota as answers
 from fakes.clock import SetClock
+from fakes.people import ANN
 from fakes.shops import Shop, new_vault, open_shop, simulated
 
 
@@ -187,6 +191,22 @@ async def test_the_same_figures_are_newer_and_make_no_history(counter: Counter) 
     key = counter.entry.account.key
     page = await counter.shop.desk.read(lambda connection: answers.history(connection, key, 10))
     assert page.total == 2
+
+
+async def test_what_is_low_is_told_of(counter: Counter) -> None:
+    """Whoever asked for it learns that less is left, whichever way the figures came."""
+    desk = counter.shop.desk
+    made = await channels.add_channel(desk, "On call", ChannelKind.WEBHOOK, "https://hooks.example.com/FAKE", ANN)
+    wish = channels.RuleWish(name="low", channel=made.channel.id, kinds=(Kind.QUOTA_LOW,), below=20)
+    rule = await channels.add_rule(desk, wish, ANN)
+    counter.shop.ann.quota.primary = 50
+    await counter.asked()
+    assert (await desk.read(lambda connection: notices.waiting(connection, rule.id, 9)))[0] == []
+    counter.shop.clock.move(minutes=20)
+    counter.shop.ann.quota.primary = 90
+    await counter.asked()
+    (told,), _, _ = await desk.read(lambda connection: notices.waiting(connection, rule.id, 9))
+    assert (told.subject, told.detail["left"]) == (counter.shop.index, 10.0)
 
 
 async def test_a_reset_is_seen_and_what_the_provider_changed_is_noted(counter: Counter) -> None:

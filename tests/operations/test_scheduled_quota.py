@@ -1,5 +1,6 @@
 """Scheduled questions: off unless a setting says so, spread over the time, no oftener than it says."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -63,6 +64,15 @@ async def test_an_ended_token_is_not_renewed_for_it(shop: Shop, clock: SetClock)
     assert shop.calls() == 0
     clock.move(minutes=1)
     assert await job.run() == 0  # nor is it tried again every minute
+
+
+async def test_two_that_find_the_same_due_ask_once(shop: Shop, clock: SetClock) -> None:
+    """The second one gets its turn when the first has asked already."""
+    one, other = (ScheduledQuota(shop.desk, queries_of(shop.desk)) for _ in range(2))
+    clock.move(hours=2)
+    await asyncio.gather(one.run(), other.run())
+    await other.run()
+    assert len(shop.simulator.seen("/wham/usage")) == 1
 
 
 async def test_one_process_at_a_time_asks(shop: Shop, clock: SetClock) -> None:

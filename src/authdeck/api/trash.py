@@ -1,16 +1,19 @@
 """``/trash``: what was deleted and is still whole."""
 
 from datetime import datetime, timedelta
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 
 from authdeck.access import Role
+from authdeck.account_text import fits, names
 from authdeck.api.accounts import Name
 from authdeck.api.limits import Limited
 from authdeck.api.parts import ActorHere, DeskHere, EyesHere, PartsHere
 from authdeck.api.shapes import AccountShape, Listing, TrashedShape
 from authdeck.gate.routes import needs
 from authdeck.operations import kin, trash
+from authdeck.search import LONGEST_TEXT
 from authdeck.storage.reading import accounts
 
 router = APIRouter(prefix="/trash", tags=["trash"], route_class=Limited)
@@ -18,10 +21,15 @@ router = APIRouter(prefix="/trash", tags=["trash"], route_class=Limited)
 
 @router.get("")
 @needs(Role.VIEWER)
-async def trashed(parts: PartsHere, eyes: EyesHere) -> Listing[TrashedShape]:
-    """Newest first, each with the moment from which it may be purged and what depends on it."""
-    desk = parts.desk
-    found = await desk.read(accounts.in_trash)
+async def trashed(
+    parts: PartsHere, eyes: EyesHere, search: Annotated[str, Query(max_length=LONGEST_TEXT)] = ""
+) -> Listing[TrashedShape]:
+    """Newest first, each with the moment from which it may be purged and what depends on it.
+
+    ``search`` as for accounts: any text that an account is known by, ``*`` for anything.
+    """
+    desk, words = parts.desk, search.strip().casefold()
+    found = [pair for pair in await desk.read(accounts.in_trash) if fits(words, names(pair[0]))]
     kept = timedelta(days=desk.settings.trash_days)
     items = [
         eyes.trashed(

@@ -1,8 +1,6 @@
 """``authdeck batch``: one change of many accounts, previewed, undone and cancelled as a whole."""
 
 import json as json_
-import sys
-from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
@@ -11,12 +9,12 @@ from typer.core import TyperGroup
 from authdeck.cli import show
 from authdeck.cli.management import Management, management, segment
 from authdeck.cli.progress import progress
+from authdeck.cli.reading import text_of
 from authdeck.cli.show import AsJson
 
 SHOWN: Final = 50
 """Rows of a table; the rest is counted. ``--json`` has all."""
 
-STDIN: Final = "-"
 SECRET: Final = ("proxy_url", "headers")
 PAUSE: Final = 0.2
 ACTS: Final = ("enable", "lock", "unlock", "delete", "restore", "refresh")
@@ -201,7 +199,7 @@ def _secrets(path: str | None) -> dict[str, Any]:
     if path is None:
         return {}
     try:
-        given = json_.loads(_text(path))
+        given = json_.loads(text_of(path))
     except ValueError:
         given = None
     if not isinstance(given, dict) or not set(given) <= set(SECRET):
@@ -210,14 +208,7 @@ def _secrets(path: str | None) -> dict[str, Any]:
 
 
 def _lines(path: str | None) -> list[str]:
-    return [] if path is None else [line.strip() for line in _text(path).splitlines() if line.strip()]
-
-
-def _text(path: str) -> str:
-    try:
-        return sys.stdin.read() if path == STDIN else Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise typer.BadParameter(f"{path} can't be read: {error}.") from None
+    return [] if path is None else [line.strip() for line in text_of(path).splitlines() if line.strip()]
 
 
 # ---- what became of it ----

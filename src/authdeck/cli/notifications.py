@@ -7,6 +7,7 @@ import typer
 from authdeck.cli import account_filters as filters
 from authdeck.cli import show
 from authdeck.cli.management import Management, management, segment
+from authdeck.cli.reading import text_of
 from authdeck.cli.show import AsJson
 
 app = typer.Typer(name="notifications", help="Telling people what happens.", no_args_is_help=True)
@@ -32,13 +33,17 @@ def channels(json: AsJson = False) -> None:
 @app.command("add-channel")
 def add_channel(
     name: Annotated[str, typer.Argument(help="What it is called.", show_default=False)],
-    url: Annotated[
-        str, typer.Option(prompt=True, hide_input=True, help="Asked for when left out, so that no history keeps it.")
-    ],
+    url_from: Annotated[
+        str | None, typer.Option(metavar="FILE", help="The URL from a file; - for stdin. Asked for when left out.")
+    ] = None,
     kind: Annotated[str, typer.Option(help="webhook or apprise.")] = "webhook",
     private: Annotated[bool, typer.Option("--private", help="In one's own network; may be plain http.")] = False,
 ) -> None:
-    """Add a place where messages go. The secret that signs a webhook is shown once."""
+    """Add a place where messages go. The secret that signs a webhook is shown once.
+
+    The URL never stands on the command line: it may hold a token.
+    """
+    url = text_of(url_from).strip() if url_from else typer.prompt("URL", hide_input=True, err=True)
     with management() as api:
         made = api.post("/notifications/channels", json={"name": name, "kind": kind, "url": url, "private": private})
     typer.echo(f"Added {made['name']} ({made['display']}).")

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from authdeck.cli import batch, show
+from authdeck.cli.account_filters import Search
 from authdeck.cli.management import management, segment
 from authdeck.cli.show import AsJson
 
@@ -24,10 +25,10 @@ _COLUMNS = (
 
 
 @app.command("list")
-def list_(json: AsJson = False) -> None:
+def list_(search: Search = None, json: AsJson = False) -> None:
     """List deleted accounts, newest first. `authdeck accounts restore` brings one back."""
     with management() as api:
-        found = api.get("/trash")
+        found = api.get("/trash", {"search": search or ""})
     if json:
         show.as_json(found)
         return

@@ -11,7 +11,7 @@ from authdeck.access import Actor
 from authdeck.account import Account
 from authdeck.hold import Owner
 from authdeck.operations.desk import Desk
-from authdeck.operations.observe import take_in_windows
+from authdeck.operations.windows import take_in_windows
 from authdeck.storage.database import WriteConnection
 from authdeck.storage.reading import evidence as reading
 from authdeck.storage.reading.holds import open_holds

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from authdeck import quota
-from authdeck.account import Account
 from authdeck.evidence import Evidence, Signal, Source
 from authdeck.operations.desk import Desk
 from authdeck.operations.reconcile import settle
 from authdeck.operations.records import changed
+from authdeck.operations.windows import store_windows
 from authdeck.quota import QuotaWindow
 from authdeck.quota_answer import QuotaAnswer, Told, differences
 from authdeck.storage.database import WriteConnection
@@ -43,7 +43,7 @@ def note_told(desk: Desk, heard: Heard, connection: WriteConnection) -> QuotaAns
     seen = _after(entry.windows, told, answer)
     row = _evidence(told, heard.generation, answer)
     note = writing.note(connection, account.key, row)
-    _store_windows(connection, account, entry.windows, seen)
+    store_windows(connection, account, entry.windows, seen)
     plan = (told.plan or "")[:PLAN_LIMIT] or None
     noted = differences(entry.windows, seen, (account.plan, plan))
     if plan is not None and plan != account.plan:
@@ -77,17 +77,3 @@ def _evidence(told: Told, generation: int, answer: QuotaAnswer) -> Evidence:
             generation, Source.QUOTA_QUERY, Signal.QUOTA, told.limit, answer.at, answer.at, may_automate=True
         )
     return quota.told(told.windows, generation, answer.at, Source.QUOTA_QUERY, serves=told.serves)
-
-
-def _store_windows(
-    connection: WriteConnection, account: Account, known: Sequence[QuotaWindow], seen: Sequence[QuotaWindow]
-) -> None:
-    before = {window.key: window for window in known}
-    for window in seen:
-        former = before.get(window.key)
-        if former == window:
-            continue
-        writing.replace_windows(connection, account.key, [window])
-        if quota.is_kept(former, window):
-            is_reset = former is not None and quota.was_reset(former, window)
-            writing.add_snapshot(connection, account.key, window, is_reset=is_reset)

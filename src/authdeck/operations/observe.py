@@ -22,9 +22,9 @@ from authdeck.evidence import NEUTRAL, Action, Confidence, Evidence, Signal, Sou
 from authdeck.metrics import OBSERVATIONS_DROPPED
 from authdeck.operations.bounds import Guard
 from authdeck.operations.desk import Desk
-from authdeck.operations.notices import note_windows
 from authdeck.operations.reconcile import settle
 from authdeck.operations.records import changed
+from authdeck.operations.windows import take_in_windows
 from authdeck.providers import PROVIDERS
 from authdeck.quota import QuotaWindow
 from authdeck.storage.database import WriteConnection
@@ -236,19 +236,3 @@ def take_in(desk: Desk, seen: Mapping[str, _Waiting], connection: WriteConnectio
         for cause, at in waiting.causes.items():
             guard.report(cause, at)
     settle(desk, connection, [entry.account for entry in found.values()])
-
-
-def take_in_windows(
-    connection: WriteConnection, account: Account, known: Sequence[QuotaWindow], seen: Sequence[QuotaWindow]
-) -> bool:
-    """Store what is newer and tells something new, here and in the history. Whether anything was."""
-    before = {window.key: window for window in known}
-    newer = [window for window in quota.newest(known, seen) if quota.is_kept(before.get(window.key), window)]
-    writing.replace_windows(connection, account.key, newer)
-    for window in newer:
-        former = before.get(window.key)
-        is_reset = former is not None and quota.was_reset(former, window)
-        writing.add_snapshot(connection, account.key, window, is_reset=is_reset)
-    if newer:
-        note_windows(connection, account, ((before.get(window.key), window) for window in newer))
-    return bool(newer)
