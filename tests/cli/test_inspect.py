@@ -41,6 +41,7 @@ def test_it_works(inspected: Shell) -> None:
     said = inspected.ok("inspect", "--provider", "codex", "--dry-run")
     assert "workspace was deactivated" in said.out
     assert "Dry run, nothing was done: 1 delete, 1 keep." in said.out
+    assert "Kept, 1: The provider answered, and nothing stands against it." in said.out
     found = inspected.run("inspect", "--provider", "codex", "--exit-code", "--json")
     assert (found.code, found.json["status"], found.json["counts"]) == (3, "completed", {"delete": 1, "keep": 1})
     assert {row["action"] for row in found.json["items"]} == {"delete", "keep"}

@@ -2,6 +2,7 @@
 
 import json as json_
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from typing import Annotated, Any, Final
 
@@ -123,13 +124,22 @@ def _tell(found: dict[str, Any], rows: list[dict[str, Any]], *, json: bool) -> N
         sys.stdout.write("\n")
     else:
         asking = sorted((row for row in rows if row["action"] != "keep"), key=_order)
-        show.table(_COLUMNS, map(_row, asking[:SHOWN]), empty="Every account can stay as it is.")
+        show.table(_COLUMNS, map(_row, asking[:SHOWN]), empty="Nothing is suggested.")
         if len(asking) > SHOWN:
             typer.echo(f"… and {len(asking) - SHOWN} more: --json has all.")
+        for why, count in _kept(rows):
+            typer.echo(f"Kept, {count}: {why}")
         what = "Dry run, nothing was done" if found["dry_run"] else found["status"].capitalize()
         typer.echo(f"{what}: {_counted(found)}.")
         if found["batch"]:
             typer.echo(f"What it did by itself: `authdeck batch show {found['batch']}`; `batch undo` takes it back.")
+
+
+def _kept(rows: list[dict[str, Any]]) -> list[tuple[str, int]]:
+    """Why accounts stay as they are: that nothing stands against one is not the same as that nobody answered."""
+    reasons = [row["reason"] for row in rows if row["action"] == "keep"]
+    said = {reason["code"]: reason["sentence"] for reason in reasons}
+    return [(said[code], count) for code, count in Counter(reason["code"] for reason in reasons).most_common()]
 
 
 def _order(row: dict[str, Any]) -> tuple[int, str]:
