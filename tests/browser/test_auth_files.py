@@ -1,7 +1,7 @@
 import re
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 ANN = "codex-ann@example.com-plus.json"
 ZOE = "codex-zoe@example.com-plus.json"
@@ -23,6 +23,17 @@ def test_typing_filters_and_keeps_the_cursor_in_the_field(page: Page) -> None:
     expect(page.locator("#q")).to_be_focused()
     page.keyboard.type("@nowhere")
     expect(page.get_by_role("heading", name="No account matches")).to_be_visible()
+
+
+def test_what_is_typed_while_the_page_still_loads_is_asked_for(page: Page) -> None:
+    held: list[Route] = []
+    page.route("**/htmx.min.js*", held.append)
+    with page.expect_request("**/htmx.min.js*"):
+        page.goto("/auth-files", wait_until="commit")
+    page.locator("#q").press_sequentially("zoe")
+    held.pop().continue_()
+    expect(page.locator("[data-row]")).to_have_count(1)
+    expect(page).to_have_url(re.compile(r"[?&]search=zoe"))
 
 
 def test_a_count_filters(page: Page) -> None:

@@ -1,5 +1,6 @@
 // [data-filter-form]: leaves empty fields out of the address, and takes away the button that only scriptless pages need.
-// What is typed is waited for until it rests; what is chosen is asked for at once.
+// What is typed is waited for until it rests; what is chosen, or was typed before the page could listen, is asked for at
+// once.
 const tidy = () => {
   if (!window.htmx) return;
   for (const button of document.querySelectorAll("[data-without-script]")) button.hidden = true;
@@ -16,4 +17,8 @@ document.addEventListener("input", (event) => {
   event.stopPropagation();
   form.requestSubmit();
 }, true);
+document.addEventListener("htmx:after:process", () => {
+  for (const form of document.querySelectorAll("[data-filter-form]"))
+    if ([...form.querySelectorAll("[type=search]")].some((field) => field.value !== field.defaultValue)) form.requestSubmit();
+}, { once: true });
 tidy();
