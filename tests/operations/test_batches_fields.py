@@ -52,6 +52,7 @@ async def settings(desk: Desk, index: str) -> dict[str, Any]:
         ("headers", {"X-Team": "n_FAKE"}, {"X-Team": "n_FAKE", "X-Old": "o_FAKE"}, {"X-Team": "n_FAKE"}),
         ("headers", {"x-old": None}, {"X-Team": "t_FAKE"}, {}),
         ("headers", {"x-old": "", "X-New": "n_FAKE"}, {"X-Team": "t_FAKE", "X-New": "n_FAKE"}, {"X-New": "n_FAKE"}),
+        ("headers", {}, {"X-Team": "t_FAKE", "X-Old": "o_FAKE"}, {}),
         ("headers", None, {}, {}),
     ],
 )
