@@ -209,6 +209,8 @@ _CLEARED: Final[Mapping[str, Any]] = {"label": "", "refresh_by": RefreshBy.AUTHD
 def read(changes: Mapping[str, Any]) -> dict[str, Any]:
     """Check a merge patch: ``None`` clears a field to its default, what is absent stays.
 
+    Headers are a patch of their own: ``{}`` names none, so that all stay.
+
     Raises ``DeckError('field_unknown')``, ``DeckError('field_not_ours')`` and
     ``DeckError('field_invalid')`` for the first field at fault.
     """
@@ -218,6 +220,8 @@ def read(changes: Mapping[str, Any]) -> dict[str, Any]:
             raise DeckError("field_not_ours", status=422, field=field)
         if field not in FIELDS:
             raise DeckError("field_unknown", field=field, known=sorted([*FIELDS, "file_name"]))
+        if field == "headers" and value == {}:
+            continue  # as cleared they would read the same
         kept[field] = cleared(field) if value is None or value == "" else FIELDS[field](field, value)
     return kept
 

@@ -98,11 +98,11 @@ def read(given: Mapping[str, Any]) -> Change:
         raise DeckError("change_unknown", status=422, field=unknown[0], known=sorted(KNOWN))
     acts = {name: given[name] for name in _ACTS if given.get(name) not in (None, False)}
     fields = {name: value for name, value in given.items() if name not in _ACTS}
-    if not acts and not fields:
-        raise DeckError("change_empty", status=422)
     _require_agreement(acts, fields)
     file_name = fields.pop("file_name", None)
     checked = account_fields.read(fields)
+    if not acts and not checked and file_name is None:
+        raise DeckError("change_empty", status=422)
     return Change(
         checked if file_name is None else {**checked, "file_name": _text("file_name", file_name)},
         disable=_disablement(acts["disable"]) if "disable" in acts else None,

@@ -5,7 +5,14 @@ from httpx2 import AsyncClient
 
 from api.conftest import As
 from authdeck.clock import rfc3339
+from authdeck.evidence import Source
+from authdeck.hold import Hold, Owner
 from authdeck.operations.desk import Desk
+from authdeck.operations.records import changed
+from authdeck.quota import QuotaWindow
+from authdeck.search import CodexStatus
+from authdeck.storage.database import WriteConnection
+from authdeck.storage.writing import evidence, holds
 from fakes.auth_files import codex, take_in
 from fakes.clock import SetClock
 from fakes.people import ANN, BOB, VERA
@@ -92,6 +99,41 @@ async def test_a_list_asked_wrongly_says_what_is_wrong(ann: AsyncClient, params:
     answer = await ann.get("/accounts", params=params)
     assert answer.status_code in {400, 422}
     assert answer.json()["error"]["code"] == code
+
+
+@pytest.mark.parametrize("status", CodexStatus)
+async def test_every_codex_status_finds_who_has_it(ann: AsyncClient, desk: Desk, status: CodexStatus) -> None:
+    files = [(f"{name}.json", codex(organization=f"acc-{name}", user=f"user-{name}")) for name in ("has", "lacks")]
+    has, _ = (await take_in(desk, *files)).items
+    entry, now = desk.directory.get(str(has.auth_index)), desk.now()
+    assert entry is not None
+    ends = now + timedelta(hours=2)
+    limits = {
+        CodexStatus.FIVE_HOUR_LIMITED: "five_hour", CodexStatus.WEEKLY_LIMITED: "weekly",
+        CodexStatus.MONTHLY_LIMITED: "monthly",
+    }  # fmt: skip
+    held = {
+        CodexStatus.REAUTH: [Hold(Owner.CREDENTIAL, "refresh_refused", now)],
+        CodexStatus.QUOTA_LIMITED: [Hold(Owner.COOLDOWN, "usage_limit_reached", now, ends, detail={"signal": "quota"})],
+        CodexStatus.DISABLED_WITH_RESET: [
+            Hold(Owner.OPERATOR, "disabled", now), Hold(Owner.COOLDOWN, "slow_down", now, ends),
+        ],
+    }.get(status, [])  # fmt: skip
+
+    def work(connection: WriteConnection) -> None:
+        for hold in held:
+            holds.place(connection, entry.account.key, hold)
+        if status in limits:
+            full = QuotaWindow(limits[status], 100.0, now, Source.HEADER, resets_at=ends)
+            evidence.replace_windows(connection, entry.account.key, [full])
+        changed(desk, connection, "account", entry.account.auth_index)
+
+    await desk.write(work)
+    for said in (status.value, status.value.replace("_", "-").upper()):
+        found = (await ann.get("/accounts", params={"codex_status": said})).json()
+        assert [account["file_name"] for account in found["items"]] == ["has.json"]
+    also = {CodexStatus.QUOTA_LIMITED} if status in limits else set()
+    assert found["facets"]["codex_status"] == {each.value: 1 for each in {status} | also}
 
 
 async def test_an_edit_moves_the_version_and_what_is_absent_stays(ann: AsyncClient, index: str) -> None:

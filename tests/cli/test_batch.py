@@ -1,11 +1,15 @@
 """Batches on the command line, beside a server and without one."""
 
 import json
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from cli.conftest import Shell
+from cli.test_login import TERMINAL
 from fakes.auth_files import codex
 
 
@@ -30,16 +34,67 @@ def test_a_skipped_row_ends_with_1(shell: Shell, folder: Path) -> None:
     assert shell.ok("accounts", "show", "ann.json", "--json").json["enabled"] is False
 
 
-def test_many_are_waited_for(alone: Shell, tmp_path: Path) -> None:
+def test_settings_are_set_cleared_and_left_alone(shell: Shell, folder: Path) -> None:
+    shell.run("import", folder)
+
+    def settings(name: str) -> tuple[list[str], bool | None, int]:
+        shown = shell.ok("accounts", "show", name, "--json").json
+        return shown["excluded_models"], shown["disable_cooling"], shown["priority"]
+
+    both = ("ann.json", "bob.json")
+    models, cooling = '["GPT-5*", "o4"]', "disable_cooling=true"
+    batch = shell.ok("batch", *both, "--set", f"excluded_models={models}", "--set", cooling, "--json").json["id"]
+    assert [settings(name) for name in both] == [(["gpt-5*", "o4"], True, 0), (["gpt-5*", "o4"], True, 5)]
+    said = shell.ok("batch", "show", batch).out
+    assert "excluded_models – → gpt-5*, o4" in said
+    assert "disable_cooling – → yes" in said
+    shell.ok("batch", "ann.json", "--set", "excluded_models=o9,o8", "--set", "disable_cooling=false", "--json")
+    assert settings("ann.json") == (["o8", "o9"], False, 0)
+    shell.ok("batch", "--search", "", "--set", "priority=7", "--json")
+    assert [settings(name) for name in both] == [(["o8", "o9"], False, 7), (["gpt-5*", "o4"], True, 7)]
+    words = ("--clear", "excluded_models", "--clear", "disable_cooling", "--json")
+    cleared = shell.ok("batch", *both, *words).json["id"]
+    assert [settings(name) for name in both] == [([], None, 7), ([], None, 7)]
+    shell.ok("batch", "undo", cleared, "--json")
+    assert [settings(name) for name in both] == [(["o8", "o9"], False, 7), (["gpt-5*", "o4"], True, 7)]
+
+
+MANY = 1_050
+
+
+@pytest.fixture
+def many(alone: Shell, tmp_path: Path) -> Shell:
     files = tmp_path / "many"
     files.mkdir()
-    for number in range(1_050):
+    for number in range(MANY):
         name = f"p{number}"
         content = codex(f"{name}@example.com", f"acc-{name}", f"user-{name}", access_token=f"at_FAKE_{name}")
         (files / f"{name}.json").write_bytes(content)
     alone.ok("import", files, "--json")
-    done = alone.ok("batch", "--search", "", "--lock", "--json").json
-    assert (done["status"], done["counts"]["done"], len(done["items"])) == ("completed", 1_050, 1_050)
+    return alone
+
+
+def test_many_are_waited_for(many: Shell) -> None:
+    done = many.ok("batch", "--search", "", "--lock", "--json").json
+    assert (done["status"], done["counts"]["done"], len(done["items"])) == ("completed", MANY, MANY)
+
+
+def test_a_person_who_waits_sees_a_bar(many: Shell) -> None:
+    def said(*more: str) -> str:
+        command = [sys.executable, "-m", "authdeck", "batch", "--search", "", *more]
+        environment = many.environment(TERM="xterm-256color")
+        typed = subprocess.run(
+            [sys.executable, "-c", TERMINAL, *command],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            env=environment, start_new_session=True, timeout=60, check=True,
+        )  # fmt: skip
+        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", typed.stdout.decode())
+
+    watched = said("--set", "priority=3")
+    assert re.search(r"Changing [━╸╺]+ +\d+%", watched), watched
+    assert f"Completed: {MANY} done." in watched
+    assert "Changing" not in said("--set", "priority=4", "--json")
+    assert "Changing" not in many.ok("batch", "--search", "", "--set", "priority=5").err  # nobody watches a pipe
 
 
 def test_secrets_come_from_a_file(alone: Shell, folder: Path, tmp_path: Path) -> None:

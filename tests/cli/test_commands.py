@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from authdeck import __version__
+from authdeck.search import CodexStatus
 from cli.conftest import Shell
 
 
@@ -53,6 +54,18 @@ def test_accounts_are_chosen_by_every_filter_and_explained(served: Shell, folder
     assert [item["used"] for item in found["items"]] == [False] * found["total"]
     assert "ann.json" in served.ok("routing", "explain", "ann.json", "--path", "/v1/messages").out
     assert served.run("accounts", "list", "--plan", "plus", "--state", "hot").err.rstrip().endswith("(filter_invalid)")
+
+
+@pytest.mark.parametrize("status", CodexStatus)
+def test_every_codex_status_can_be_asked_for(served: Shell, folder: Path, status: CodexStatus) -> None:
+    """That none of these accounts has one leaves nothing; what it finds is told by the API's own tests."""
+    served.run("import", folder)
+    listed = served.ok("accounts", "list", "--codex-status", status.value, "--json").json
+    assert (listed["total"], listed["facets"]["provider"]) == (0, {})
+
+
+def test_no_other_codex_status_is_taken(served: Shell) -> None:
+    assert served.run("accounts", "list", "--codex-status", "tired").err.rstrip().endswith("(filter_invalid)")
 
 
 def test_keys_terms_operators_and_upstreams(shell: Shell) -> None:

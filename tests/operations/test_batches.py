@@ -357,6 +357,8 @@ async def test_an_import_is_in_the_list_and_is_no_batch_to_undo(desk: Desk, bulk
     ("change", "code"),
     [
         ({}, "change_empty"),
+        ({"headers": {}}, "change_empty"),
+        ({"file_name": None, "delete": False}, "change_empty"),
         ({"colour": "red"}, "change_unknown"),
         ({"enable": True, "disable": True}, "change_contradicts"),
         ({"delete": True, "note": "x"}, "change_contradicts"),

@@ -1,42 +1,95 @@
 """Lists from memory say what the database would: after any changes, whatever is asked, on SQLite and on PostgreSQL.
 
 ``AUTHDECK_PROOF_ROUNDS`` asks for more rounds of changes than a run of all tests has time for; each asks 20 questions.
+``AUTHDECK_PROOF_SEED`` draws others.
 """
 
+import json
 import os
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy import update
 
+from authdeck.account import Kind, Provider
+from authdeck.evidence import Source
+from authdeck.health import Health
+from authdeck.hold import Hold, Owner
 from authdeck.operations.desk import Desk
-from authdeck.search import AccountSearch, plan_name
-from authdeck.storage.database import ReadConnection
-from authdeck.storage.tables import accounts, holds
+from authdeck.operations.reconcile import settle_all
+from authdeck.operations.records import changed
+from authdeck.quota import Presence, QuotaWindow
+from authdeck.search import SORTS, AccountSearch, CodexStatus
+from authdeck.storage.database import WriteConnection
+from authdeck.storage.tables import accounts
+from authdeck.storage.writing import evidence, holds
+from fakes import plain_sql
+from fakes.auth_files import take_in
+from fakes.clock import SetClock
 from fakes.crowd import Bulk, crowd
 
 ROUNDS: Final = int(os.environ.get("AUTHDECK_PROOF_ROUNDS", "4"))
+SEED: Final = os.environ.get("AUTHDECK_PROOF_SEED", "7")
 PEOPLE: Final = 40
+OTHERS: Final = 12
 QUESTIONS: Final = 20
 PREFIXES: Final = ("night", "day", None)
 NOTES: Final = ("Team pool", "夜间任务", "on loan", "")
+CODES: Final[Mapping[Owner, Sequence[str]]] = {
+    Owner.CREDENTIAL: ("refresh_refused", *plain_sql.REVIEWED[:1]),
+    Owner.COOLDOWN: ("usage_limit_reached", "slow"),
+    Owner.INSPECTION: ("quota_exhausted",),
+    Owner.OPERATOR: ("disabled",),
+    Owner.INCIDENT: ("many_refused",),
+}
 
 
-async def test_the_directory_answers_as_plain_sql_does(desk: Desk) -> None:
-    chance, indexes, bulk = random.Random(7), await crowd(desk, PEOPLE), Bulk(desk, chunk=7)
+async def test_the_directory_answers_as_plain_sql_does(desk: Desk, clock: SetClock) -> None:
+    chance, bulk = random.Random(SEED), Bulk(desk, chunk=7)
+    indexes = [*await crowd(desk, PEOPLE - OTHERS), *await others(desk)]
     for _ in range(ROUNDS):
         some = chance.sample(indexes, chance.randrange(1, PEOPLE))
         batch = await bulk.change(some, **change(chance))
         if chance.random() < 0.3:
             await bulk.undo(batch)
+        await desk.write(happening(desk, chance, chance.sample(indexes, PEOPLE // 2)))
+        if chance.random() < 0.5:
+            await settle_all(desk, indexes)
+            for stored, expected in await desk.read(lambda c: plain_sql.derived(c, desk.now())):
+                assert stored == expected
         for _ in range(QUESTIONS):
-            search = question(chance)
-            found, expected = desk.directory.find(search, desk.now()), await desk.read(lambda c, s=search: answer(c, s))
-            assert desk.directory.matching(search, desk.now()) == expected, search
-            assert found.total == len(expected)
-            assert [entry.account.auth_index for entry in found.items] == expected[: search.page_size]
-            assert found.facets["prefix"] == await desk.read(lambda c, s=search: prefixes(c, s))
+            await compare(desk, question(chance))
+        clock.move(hours=chance.choice([0, 1, 5]))  # some of what was seen ends by itself
+
+
+async def compare(desk: Desk, search: AccountSearch) -> None:
+    now = desk.now()
+    found, expected = desk.directory.find(search, now), await desk.read(lambda c: plain_sql.answer(c, search, now))
+    assert desk.directory.matching(search, now) == expected, search
+    assert found.total == len(expected)
+    assert [entry.account.auth_index for entry in found.items] == expected[: search.page_size]
+    for name, counts in (await desk.read(lambda c: plain_sql.facets(c, search, now))).items():
+        assert found.facets[name] == counts, (name, search)
+
+
+async def others(desk: Desk) -> list[str]:
+    """Accounts of other providers, of which some have a key instead of a sign-in, named on from those of the crowd."""
+    files = []
+    for number in range(PEOPLE - OTHERS, PEOPLE):
+        tokens = {"access_token": f"at_FAKE_{number}", "refresh_token": f"rt_FAKE_{number}"}
+        key, who = {"api_key": f"sk-FAKE-{number}"}, {"email": f"p{number}@example.com"}
+        document = (
+            {"type": "claude", **who, **tokens, "account_uuid": f"user-fake-{number}"},
+            {"type": "kimi", **tokens, "device_id": f"device-fake-{number}"},
+            {"type": "gemini", **key},
+            {"type": "claude", **key},
+        )[number % 4]
+        files.append((f"p{number}.json", json.dumps(document).encode()))
+    items = (await take_in(desk, *files)).items
+    assert [item.outcome for item in items] == ["new"] * OTHERS
+    return [str(item.auth_index) for item in items]
 
 
 def change(chance: random.Random) -> Mapping[str, Any]:
@@ -53,61 +106,69 @@ def change(chance: random.Random) -> Mapping[str, Any]:
     return chance.choice(kinds)
 
 
+def happening(desk: Desk, chance: random.Random, indexes: Sequence[str]) -> Callable[[WriteConnection], None]:
+    """What happens to accounts beside what people do: answers, plans, limits that are met, holds that come and go."""
+    now = desk.now()
+
+    def work(connection: WriteConnection) -> None:
+        for index in indexes:
+            entry = desk.directory.get(index)
+            if entry is None:
+                continue
+            key = entry.account.key
+            for_it = {"plan": chance.choice(["free", "plus", "pro", "enterprise", None])}
+            asked, answered = (chance.choice([None, now, now - timedelta(hours=chance.randrange(30))]) for _ in "12")
+            seen = {**for_it, "last_request_at": asked, "last_success_at": answered}
+            connection.execute(update(accounts).where(accounts.c.key == key).values(seen))
+            if chance.random() < 0.4:
+                owner = chance.choice(list(Owner))
+                holds.release(connection, key, owner, by="authdeck", at=now)
+            if chance.random() < 0.5:
+                holds.place(connection, key, hold(chance, now))
+            if chance.random() < 0.5:
+                evidence.replace_windows(connection, key, [window(chance, now)])
+            changed(desk, connection, "account", index)
+
+    return work
+
+
+def hold(chance: random.Random, now: datetime) -> Hold:
+    owner = chance.choice([Owner.COOLDOWN, *Owner])
+    until = chance.choice([None, now + timedelta(hours=1), now + timedelta(hours=6, seconds=chance.randrange(99))])
+    scope = chance.choice([None, None, "gpt-5"]) if owner is Owner.COOLDOWN else None
+    detail = chance.choice([{}, {"signal": "quota"}])
+    return Hold(owner, chance.choice(CODES[owner]), now, until, scope, actor="authdeck", detail=detail)
+
+
+def window(chance: random.Random, now: datetime) -> QuotaWindow:
+    return QuotaWindow(
+        chance.choice(["five_hour", "weekly", "monthly", "spark"]),
+        chance.choice([None, 10.0, 90.0, 100.0]),
+        chance.choice([now, now, now - timedelta(days=40)]),
+        Source.HEADER,
+        scope=chance.choice([None, None, "gpt-5"]),
+        resets_at=chance.choice([None, now + timedelta(hours=chance.randrange(1, 9), seconds=chance.randrange(99))]),
+        limit_reached=chance.random() < 0.2,
+        counts=chance.random() < 0.8,
+        presence=chance.choice([Presence.ACTIVE, Presence.ACTIVE, Presence.INACTIVE]),
+    )
+
+
 def question(chance: random.Random) -> AccountSearch:
+    words = ["team", "夜", "P1", "loan", "p3*json", "KIMI", "n*ght", "Needs re", "refresh_ref", "usage limit", "nobody"]
     wanted: dict[str, Any] = {
-        "text": chance.choice(["team", "夜", "P1", "loan", "p3*json", "nobody"]),
+        "text": chance.choice(words),
+        "provider": chance.choice([Provider.CODEX, Provider.KIMI, Provider.GEMINI]),
+        "kind": chance.choice(list(Kind)),
+        "state": frozenset(chance.sample(list(Health), chance.randrange(1, 4))),
+        "problem": True,
+        "healthy": True,
         "disabled": True,
+        "codex_status": chance.choice(list(CodexStatus)),
         "prefix": chance.choice(["night", "day", "never"]),
         "project": "alpha",
         "locked": chance.choice([True, False]),
-        "plan": plan_name(chance.choice(["plus", "free"])),
+        "plan": chance.choice(["plus", "free", "enterprise", "unknown"]),
     }
     chosen = {name: wanted[name] for name in chance.sample(sorted(wanted), chance.randrange(3))}
-    return AccountSearch(sort=chance.choice(["priority", "-priority", "created", "-created"]), page_size=7, **chosen)
-
-
-def answer(connection: ReadConnection, search: AccountSearch) -> list[str]:
-    """In the order of the list: by the column, then by name or by auth_index as the directory does."""
-    is_descending, column = search.sort.startswith("-"), accounts.c[_COLUMNS[search.sort.removeprefix("-")]]
-    rows = connection.execute(select(accounts, column.label("by")).where(_matching(search))).all()
-    ordered = sorted(rows, key=lambda row: (row.by, *_ties(row, search)), reverse=is_descending)
-    return [row.auth_index for row in ordered]
-
-
-def prefixes(connection: ReadConnection, search: AccountSearch) -> dict[str, int]:
-    """The facet leaves its own filter out."""
-    statement = (
-        select(accounts.c.prefix, func.count())
-        .where(_matching(search, but="prefix"), accounts.c.prefix.is_not(None))
-        .group_by(accounts.c.prefix)
-        .order_by(accounts.c.prefix)
-    )
-    return {row[0]: row[1] for row in connection.execute(statement)}
-
-
-_COLUMNS: Final = {"priority": "priority", "created": "created_at"}
-
-
-def _ties(row: Any, search: AccountSearch) -> tuple[Any, ...]:
-    name = int(row.file_name.removeprefix("p").removesuffix(".json")) if "priority" in search.sort else 0
-    return name, row.auth_index
-
-
-def _matching(search: AccountSearch, but: str = "") -> ColumnElement[bool]:
-    a, wanted = accounts.c, [accounts.c.trashed_at.is_(None)]
-    held = exists().where(holds.c.account == a.key, holds.c.owner == "operator", holds.c.released_at.is_(None))
-    if search.text:
-        pattern = f"%{search.text.casefold().replace('*', '%')}%"
-        texts = (a.file_name, a.email, a.note, a.auth_index, a.organization, a.subject)
-        wanted.append(or_(*(func.lower(func.coalesce(text, "")).like(pattern) for text in texts)))
-    if search.disabled:
-        wanted.append(held)
-    if search.prefix and but != "prefix":
-        wanted.append(a.prefix == search.prefix)
-    if search.project:
-        wanted.append(a.project_id == search.project)
-    if search.locked is not None:
-        wanted.append(a.locked.is_(search.locked))
-    if search.plan:
-        wanted.append(func.coalesce(a.plan, "unknown") == search.plan)
-    return and_(*wanted)
+    return AccountSearch(sort=chance.choice(["", "-"]) + chance.choice(SORTS), page_size=7, **chosen)

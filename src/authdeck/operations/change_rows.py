@@ -217,7 +217,8 @@ def _field(taking: Taking, row: Row, name: str, value: Any) -> dict[str, Any]:
         return {name: None if value is None else taking.proxy(value)}
     if name == "headers":
         asked: Mapping[str, Secret | None] = value or dict.fromkeys(row.headers())
-        return {f"{HEADER}{header}": plain(name, secret) for header, secret in asked.items()}
+        known = {header.casefold(): header for header in row.headers()}  # so spelt, undo brings it back as it was
+        return {f"{HEADER}{known.get(header.casefold(), header)}": plain(name, asked[header]) for header in asked}
     if name == "file_name":
         check_name(value)
     return {name: plain(name, value)}
