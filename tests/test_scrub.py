@@ -70,9 +70,9 @@ def test_a_secret_cut_by_the_limit_does_not_show() -> None:
 def test_hostile_texts_take_no_longer_than_others(part: str) -> None:
     """Every pattern is linear in the text, or has a bound: an upstream's error page must not hold up the loop."""
     text = part * (4_096 // len(part))
-    started = time.perf_counter()
+    started = time.process_time()
     scrub(text)
-    assert time.perf_counter() - started < 0.3
+    assert time.process_time() - started < 1  # a pattern that goes back and forth takes minutes
 
 
 @given(st.text(max_size=300))

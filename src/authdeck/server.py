@@ -14,6 +14,8 @@ import structlog
 import uvicorn
 import uvloop
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -21,7 +23,7 @@ from authdeck import __version__, ids, logs, metrics, tasks
 from authdeck.access import Actor
 from authdeck.account import Account
 from authdeck.acts import Act
-from authdeck.api.status import Check, status_routes
+from authdeck.api.status import STATUS_PATHS, Check, status_routes
 from authdeck.clock import Clock, SystemClock
 from authdeck.directory import Directory
 from authdeck.errors import DeckError
@@ -79,8 +81,6 @@ from authdeck.upstream.origins import Approval, Origins
 from authdeck.upstream.sessions import Sessions
 from authdeck.upstream.sockets import Sockets
 from authdeck.upstream.streams import Streams
-from authdeck.web import console, error_page
-from authdeck.web.room import Reaching
 from authdeck.wording import notifying
 
 STOP_TIMEOUT: Final = 30
@@ -177,9 +177,10 @@ class Built:
             saw=self._saw,
         )
         self._errands: Final = Errands(self.gateway)
-        self.gate: Final = Gate(self.desk, admin_keys=self._admin_keys, local_token=local_token, error_page=error_page)
+        self.gate: Final = Gate(self.desk, admin_keys=self._admin_keys, local_token=local_token, error_page=_error_page)
+        self.console: Final = Later(self._console)
         self.api: Final = Later(self._api)
-        self.app: Final = _OneOrigin(self.gateway, self._console(), self.api)
+        self.app: Final = _OneOrigin(self.gateway, self._status(), self.console, self.api)
 
     async def start(self) -> None:
         """Load what is kept in memory and begin what happens by itself; then the port may open."""
@@ -207,8 +208,9 @@ class Built:
         self.settled.add_done_callback(self._look_through)
 
     async def _settle(self) -> None:
-        """What lists and the API need, and the port does not: it opens meanwhile."""
+        """What lists, console and API need, and the port does not: it opens meanwhile."""
         await take_in(self.desk)
+        await self.console.ready()
         await self.api.ready()
 
     def _look_through(self, settled: asyncio.Task[None]) -> None:
@@ -233,8 +235,15 @@ class Built:
         self._monitoring.close()
         self._home.release()
 
+    def _status(self) -> ASGIApp:
+        routes = status_routes(self.desk, self._checks(), self._events)
+        return guard(Starlette(routes=routes), self.gate)
+
     def _console(self) -> ASGIApp:
-        """Console and status routes behind the gate."""
+        """The console behind the gate."""
+        from authdeck.web import console  # noqa: PLC0415 - a third of a second that no request waits for
+        from authdeck.web.room import Reaching  # noqa: PLC0415
+
         app = console(
             self.desk,
             self.gate,
@@ -249,7 +258,6 @@ class Built:
             self._quota,
             self._inspecting,
         )
-        app.router.routes.extend(status_routes(self.desk, self._checks(), self._events))
         return guard(app, self.gate)
 
     def _api(self) -> ASGIApp:
@@ -355,8 +363,9 @@ class Built:
 class _OneOrigin:
     """Tells the audiences apart by path: clients go to the gateway, everything else stands behind the gate."""
 
-    def __init__(self, gateway: ASGIApp, console: ASGIApp, api: ASGIApp) -> None:
+    def __init__(self, gateway: ASGIApp, status: ASGIApp, console: ASGIApp, api: ASGIApp) -> None:
         self._gateway: Final = gateway
+        self._status: Final = status
         self._console: Final = console
         self._api: Final = api
 
@@ -364,8 +373,20 @@ class _OneOrigin:
         if scope["type"] == "lifespan":
             raise RuntimeError("start and stop are called by the server, not by lifespan")
         path = scope["path"]
-        app = self._gateway if is_gateway(path) else self._api if path.startswith("/api/v1") else self._console
-        await app(scope, receive, send)
+        await self._app(path)(scope, receive, send)
+
+    def _app(self, path: str) -> ASGIApp:
+        if is_gateway(path):
+            return self._gateway
+        if path in STATUS_PATHS:
+            return self._status
+        return self._api if path.startswith("/api/v1") else self._console
+
+
+def _error_page(request: Request, status: int, headers: dict[str, str], error: dict[str, object]) -> Response:
+    from authdeck.web import error_page  # noqa: PLC0415 - see Built._console
+
+    return error_page(request, status, headers, error)
 
 
 def _policy(settings: Settings) -> Policy:

@@ -33,7 +33,8 @@ async def deck(tmp_path: Path, clock: SetClock) -> AsyncIterator[Deck]:
     await built.start()
     transport = httpx2.ASGITransport(app=built.app)
     async with httpx2.AsyncClient(transport=transport, base_url=HERE) as client:
-        routes = [*walk(built.app._console._app), *walk((await built.api.ready())._app)]
+        apps = (built.app._status, await built.console.ready(), await built.api.ready())
+        routes = [declared for app in apps for declared in walk(app._app)]
         yield Deck(client, routes, await key_for(built.desk, "vera", Role.VIEWER))
     await built.stop()
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
+from typing import Final
 
 import structlog
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -17,6 +18,8 @@ from authdeck.operations.find_accounts import take_in
 from authdeck.storage.reading.queue import count_incidents
 
 _log = structlog.get_logger(__name__)
+
+STATUS_PATHS: Final = ("/healthz", "/readyz", "/metrics")
 
 Check = Callable[[], Awaitable[object]]
 """Returns when the part it asks is ready, else raises."""
@@ -47,7 +50,7 @@ def status_routes(desk: Desk, ready: Mapping[str, Check], events: Callable[[], M
         metrics.events_are(events())
         return Response(generate_latest(metrics.REGISTRY), media_type=CONTENT_TYPE_LATEST)
 
-    return [Route("/healthz", healthz), Route("/readyz", readyz), Route("/metrics", metrics_)]
+    return [Route(path, each) for path, each in zip(STATUS_PATHS, (healthz, readyz, metrics_), strict=True)]
 
 
 async def _is_ready(name: str, check: Check) -> bool:

@@ -5,11 +5,10 @@ What is not a ``DeckError`` is ``internal`` outside, with an id that finds the f
 
 import math
 from http import HTTPStatus
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
 import structlog
-from fastapi.exceptions import RequestValidationError
 from markupsafe import escape
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -24,6 +23,9 @@ from authdeck.gate.csrf import SAFE
 from authdeck.gate.locale import locale_of
 from authdeck.gate.visits import visit_of
 from authdeck.wording import sentence
+
+if TYPE_CHECKING:
+    from fastapi.exceptions import RequestValidationError
 
 __all__ = ("answer", "install", "line", "locale_of", "next_page", "render")
 
@@ -54,8 +56,17 @@ def line(error: Exception, locale: str = "en") -> str:
 
 def install(app: Starlette) -> None:
     """Let the framework's own refusals (no such route, wrong method, invalid parameters) speak as we do."""
-    for kind in (HTTPException, RequestValidationError, DeckError):
+    for kind in (HTTPException, DeckError):
         app.add_exception_handler(kind, _handled)
+    if is_of_fastapi(app):
+        from fastapi.exceptions import RequestValidationError  # noqa: PLC0415 - a start does not wait for FastAPI
+
+        app.add_exception_handler(RequestValidationError, _handled)
+
+
+def is_of_fastapi(thing: object) -> bool:
+    """Whether one of FastAPI's classes made it: told by name, since asking FastAPI would load it."""
+    return type(thing).__module__.partition(".")[0] == "fastapi"
 
 
 async def answer(scope: Scope, receive: Receive, send: Send, error: Exception, *, started: bool) -> None:
@@ -117,8 +128,11 @@ def _sign_in_url(page: str) -> str:
 
 def _own(error: Exception, request: Request) -> Exception:
     """What the framework refuses, in our words; anything else as it is."""
-    if isinstance(error, RequestValidationError):
-        return _invalid(error)
+    if is_of_fastapi(error):
+        from fastapi.exceptions import RequestValidationError  # noqa: PLC0415 - it is loaded, or would not speak
+
+        if isinstance(error, RequestValidationError):
+            return _invalid(error)
     if not isinstance(error, HTTPException):
         return error
     path, allowed = request.url.path, (error.headers or {}).get("Allow", "")
@@ -135,7 +149,7 @@ def _internal(error: Exception) -> DeckError:
     return DeckError("internal", status=500, error_id=error_id)
 
 
-def _invalid(error: RequestValidationError) -> DeckError:
+def _invalid(error: "RequestValidationError") -> DeckError:
     """The first thing that is wrong, and all of them as ``problems``; what was sent is not repeated."""
     problems = [{"field": _field(problem["loc"]), "problem": problem["msg"]} for problem in error.errors()]
     if any(problem["type"] == "json_invalid" for problem in error.errors()):

@@ -8,11 +8,10 @@ of a ``Mount`` (``Mount("/static", needs(PUBLIC)(StaticFiles(...)))``). FastAPI'
 off (``openapi_url=None``) and serve the schema from a declared route.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 from typing import Any, Final, NamedTuple, TypeVar
 
-from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.applications import Starlette
 from starlette.requests import HTTPConnection
 from starlette.routing import BaseRoute, Mount
@@ -64,7 +63,7 @@ def needs(level: Level) -> Callable[[E], E]:
 
 def walk(app: Any) -> list[Declared]:
     """Every route of the app, those of included routers and mounted apps too."""
-    return [leaf.declared for leaf in _leaves(app.routes, "")]
+    return [leaf.declared for leaf in _leaves(app, "")]
 
 
 def guard(app: Starlette, gate: Gate) -> ASGIApp:
@@ -72,7 +71,7 @@ def guard(app: Starlette, gate: Gate) -> ASGIApp:
 
     Raises ``LookupError`` naming the routes that declare nothing. A route added later is never served.
     """
-    leaves = list(_leaves(app.routes, ""))
+    leaves = list(_leaves(app, ""))
     if silent := [f"{', '.join(sorted(d.methods))} {d.path}" for _, d in leaves if d.needs is None]:
         raise LookupError(f"these routes declare no needs: {'; '.join(silent)}")
     for part in _apps(app):
@@ -155,29 +154,46 @@ async def _admit(level: Level, scope: Scope, receive: Receive) -> Receive:
     return receive
 
 
-def _leaves(routes: Sequence[BaseRoute], prefix: str) -> Iterator[_Leaf]:
-    for context in iter_route_contexts(routes):
-        route = context.original_route
-        path = f"{prefix}{context.path or ''}"
+def _leaves(app: Any, prefix: str) -> Iterator[_Leaf]:
+    """Of an app, a router or a mount."""
+    for place in _places(app):
+        path, route = f"{prefix}{place.path}", place.route
         if isinstance(route, Mount) and route.routes:
-            yield from _leaves(route.routes, path)
+            yield from _leaves(route.app, path)
             continue
         endpoint = getattr(route, "endpoint", None) or getattr(route, "app", None)
-        level = getattr(endpoint, _NEEDS, None)
+        level = getattr(endpoint, _NEEDS, None) if place.lockable else None
         if isinstance(route, Mount):
             path, methods = f"{path}/{{path}}", frozenset({"*"})
         else:
-            methods = frozenset(context.methods or {"*"})
-        if not isinstance(route, APIRoute) and not any(route is one for one in routes):
-            level = (
-                None  # FastAPI serves a copy of a plain route in an included router: the lock would sit on the other
-            )
+            methods = frozenset(place.methods or {"*"})
         yield _Leaf(route, Declared(path, methods, level))
+
+
+class _Place(NamedTuple):
+    """A route where it is served. Not ``lockable``: what is served is a copy, a lock on this one would hold nobody."""
+
+    path: str
+    methods: Iterable[str] | None
+    route: BaseRoute
+    lockable: bool = True
+
+
+def _places(app: Any) -> Iterator[_Place]:
+    if not errors.is_of_fastapi(app):
+        for plain in app.routes:
+            yield _Place(getattr(plain, "path", ""), getattr(plain, "methods", None), plain)
+        return
+    from fastapi.routing import APIRoute, iter_route_contexts  # noqa: PLC0415 - a start does not wait for FastAPI
+
+    for context in iter_route_contexts(app.routes):
+        route = context.original_route
+        own = isinstance(route, APIRoute) or any(route is one for one in app.routes)
+        yield _Place(context.path or "", context.methods, route, lockable=own)
 
 
 def _apps(app: Starlette) -> Iterator[Starlette]:
     yield app
-    for context in iter_route_contexts(app.routes):
-        route = context.original_route
-        if isinstance(route, Mount) and isinstance(route.app, Starlette):
-            yield from _apps(route.app)
+    for place in _places(app):
+        if isinstance(place.route, Mount) and isinstance(place.route.app, Starlette):
+            yield from _apps(place.route.app)

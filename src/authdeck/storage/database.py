@@ -65,14 +65,12 @@ class ReadConnection:
         return self._connection.execute(statement, rows)
 
     def stored(self, statement: Executable) -> Iterator[Any]:
-        """Rows as they are stored, for readers of very many: on SQLite without a row object and types for each.
+        """Rows as they are stored, for readers of very many: the driver's own, without a row object and types for each.
 
         The statement has no parameters. Truth may come as 0 and 1.
         """
-        if self.dialect != "sqlite":
-            yield from self._connection.execute(statement)
-            return
-        cursor = self._connection.connection.cursor()
+        raw: Any = self._connection.connection.driver_connection
+        cursor = raw.cursor() if self.dialect == "sqlite" else raw.cursor("stored", binary=True)
         cursor.execute(str(statement.compile(self._connection)))  # type: ignore[attr-defined]
         while rows := cursor.fetchmany(_AT_ONCE):
             yield from rows

@@ -10,8 +10,6 @@ from authdeck.storage.database import ReadConnection
 from authdeck.storage.reading.account_rows import account, selected
 from authdeck.storage.tables import accounts, aliases
 
-_AT_ONCE: Final = 2000
-
 
 def all_live(connection: ReadConnection) -> Iterator[Account]:
     """By key, oldest first. Rows are let go as they are read."""
@@ -28,13 +26,8 @@ def _other_names(connection: ReadConnection) -> dict[int, tuple[str, ...]]:
     return found
 
 
-_OTHER_NAMES: Final = (
-    select(aliases.c.account, aliases.c.value).order_by(aliases.c.key).execution_options(yield_per=_AT_ONCE)
-)
+_OTHER_NAMES: Final = select(aliases.c.account, aliases.c.value).order_by(aliases.c.key)
 _A: Final = accounts.c
 _STATEMENT: Final = (
-    selected()
-    .where(and_(_A.trashed_at.is_(None), _A.purged_at.is_(None), _A.merged_into.is_(None)))
-    .order_by(_A.key)
-    .execution_options(yield_per=_AT_ONCE)
+    selected().where(and_(_A.trashed_at.is_(None), _A.purged_at.is_(None), _A.merged_into.is_(None))).order_by(_A.key)
 )
