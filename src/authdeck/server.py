@@ -208,9 +208,8 @@ class Built:
         self.settled.add_done_callback(self._look_through)
 
     async def _settle(self) -> None:
-        """What lists, console and API need, and the port does not: it opens meanwhile."""
+        """What lists and API need, and the port does not: it opens meanwhile."""
         await take_in(self.desk)
-        await self.console.ready()
         await self.api.ready()
 
     def _look_through(self, settled: asyncio.Task[None]) -> None:
@@ -442,7 +441,7 @@ async def _serve(settings: Settings, home: Home, listening: socket.socket, sampl
     try:
         built = await build(settings, SystemClock(), home=home, boot=boot, local_token=token, sample=sample)
         await built.start()
-        built.settled.add_done_callback(lambda _: calm_collector())
+        tasks.start(_complete(built), name="make the console")
         try:
             await _welcome(built.desk, address)
             await stopping.serve(_config(settings, built.app), listening, built.gateway.talks.end)
@@ -450,6 +449,13 @@ async def _serve(settings: Settings, home: Home, listening: socket.socket, sampl
             await built.stop()
     finally:
         local.remove(settings.home, boot)
+
+
+async def _complete(built: Built) -> None:
+    """Made before somebody asks, once the port is open; a command line in its own process never asks for it."""
+    await built.settled
+    await built.console.ready()
+    calm_collector()
 
 
 def calm_collector() -> None:
