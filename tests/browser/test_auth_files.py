@@ -69,6 +69,50 @@ def test_keys_move_disable_and_enable(page: Page, deck) -> None:
     expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
 
 
+def test_enter_opens_and_e_enables(page: Page) -> None:
+    page.emulate_media(reduced_motion="reduce")
+    page.goto("/auth-files?search=bob&provider=codex")
+    row = page.locator("[data-row]")
+    page.keyboard.press("j")
+    page.keyboard.press("e")
+    expect(row.get_by_role("switch")).to_have_attribute("aria-checked", "true")
+    page.keyboard.press("z")
+    expect(row).to_contain_text("do not use until the audit is over")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog", name="codex-bo•••@example.com-plus.json")).to_be_visible()
+
+
+def test_a_rows_menu_and_the_key_l_lock_it(page: Page, deck) -> None:
+    index = deck.house.index(KIM)
+    page.goto("/auth-files")
+    row = page.locator(f"#row-{index}")
+    row.get_by_role("link", name="More for codex-ki").click()
+    expect(row.get_by_role("link", name="Requests of this account")).to_have_attribute(
+        "href", f"/monitoring?account={index}"
+    )
+    expect(row.get_by_role("button", name="Unlock")).to_have_count(0)
+    page.keyboard.press("Escape")
+    expect(row.get_by_role("button", name="Delete…")).not_to_be_visible()
+    row.locator("summary").click()
+    row.get_by_role("button", name="Lock against automation").click()
+    expect(row.locator(".tag", has_text="Locked")).to_be_visible()
+    while "is-cursor" not in (row.get_attribute("class") or ""):
+        page.keyboard.press("j")
+    page.keyboard.press("l")
+    expect(row.locator(".tag", has_text="Locked")).to_have_count(0)
+
+
+def test_what_a_row_tells_needs_no_pointer(page: Page, deck) -> None:
+    page.goto("/auth-files")
+    mia = page.locator(f"#row-{deck.house.index('codex-mia@example.com-plus.json')} .c-state")
+    expect(mia.locator(".cell-two > .clip")).to_contain_text(re.compile(r"^cooldown · .* until \d"))
+    eve = page.locator(f"#row-{deck.house.index('codex-eve.stone@example.com-plus.json')} .c-state")
+    expect(eve.locator(".cell-two > .clip")).to_contain_text("operator · ")
+    expect(eve.locator(".tag--more")).to_have_text("credential")
+    page.goto("/auth-files?mode=compact")
+    expect(page.locator(f"#row-{deck.house.index(ANN)} .c-requests .health")).to_be_visible()
+
+
 def test_a_reason_is_kept(page: Page, deck) -> None:
     page.goto(f"/auth-files/{deck.house.index(ANN)}")
     page.get_by_label("Why?").fill("audit")

@@ -193,3 +193,11 @@ async def test_whoever_may_not_is_told_so_on_every_page(ann: Any, house: House) 
     toast = await ann.post(f"/auth-files/{house.index(ANN)}/disablement", htmx=True)
     assert 'hx-partial hx-target="#toasts" hx-swap="beforeend"' in toast.text
     assert "yours is viewer" in toast.text
+
+
+def test_colours_are_tokens() -> None:
+    sheets = {name: file.content.decode() for name, file in Statics().by_name.items() if name.startswith("css/")}
+    raw = re.compile(r"#[0-9a-f]{3,8}\b|\b(?:rgba?|hsla?|oklch|light-dark)\(", re.IGNORECASE)
+    assert {name: raw.findall(text) for name, text in sheets.items() if raw.search(text)}.keys() == {"css/tokens.css"}
+    for name in set(re.findall(r"var\((--[\w-]+)\)", "".join(sheets.values()))):
+        assert f"{name}:" in "".join(sheets.values()), name

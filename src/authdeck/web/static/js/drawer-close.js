@@ -7,8 +7,8 @@ document.addEventListener("htmx:after:swap", () => {
     htmx.process(form);
   }
 });
-const leave = () => (history.state?.drawer ? history.back() : drawer.close());
-drawer.addEventListener("close", () => delete drawer.dataset.wanted);
+const leave = () => ("former" in drawer.dataset ? history.back() : drawer.close());
+drawer.addEventListener("close", () => [delete drawer.dataset.wanted, delete drawer.dataset.former]);
 drawer.addEventListener("submit", () => (stale = true));
 drawer.addEventListener("click", (event) => (event.target === drawer || event.target.closest("[data-close]")) && leave());
 drawer.addEventListener("cancel", (event) => [event.preventDefault(), leave()]);
@@ -16,7 +16,8 @@ drawer.addEventListener("cancel", (event) => [event.preventDefault(), leave()]);
   if (!drawer.open || (event.navigationType ?? "traverse") !== "traverse") return;
   event.stopImmediatePropagation();
   const close = () => {
-    drawer.close(), (document.title = drawer.dataset.title);
+    document.title = drawer.dataset.former ?? document.title;
+    drawer.close();
     if (stale) htmx.ajax("GET", location.href, { target: "#main", swap: "innerMorph", headers: { "HX-Target": "main#main" } });
     stale = false;
   };

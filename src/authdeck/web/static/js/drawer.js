@@ -18,7 +18,7 @@ const open = async (link, opens, title) => {
   clearTimeout(waits);
   if (drawer.dataset.wanted !== link.href) return;
   if (!came) return opens && drawer.close();
-  if (opens) drawer.dataset.title = title;
+  if (opens) drawer.dataset.former = title;
   history[opens ? "pushState" : "replaceState"]({ drawer: true }, "", link.href);
   drawer.open ? opens && drawer.querySelector("#drawer-title").focus() : drawer.showModal();
 };

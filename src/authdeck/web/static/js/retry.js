@@ -13,7 +13,7 @@ document.addEventListener("click", async ({ target }) => {
   letGo();
   if (!lost.from.isConnected) location.reload();
   else if (lost.from.matches("form")) lost.from.requestSubmit(lost.by?.isConnected ? lost.by : null);
-  else if (lost.from.matches("a")) lost.from.click();
+  else if (lost.from.matches("a, button")) lost.from.click();
   else lost.type ? lost.from.dispatchEvent(new Event(lost.type, { bubbles: true })) : location.reload();
 });
 // Forms carry their session's token: whoever signed in anew meanwhile, in another tab, has another.
