@@ -49,7 +49,7 @@ def test_the_drawer_walks_the_list_and_its_tabs_by_keys(page: Page) -> None:
     links = page.locator("[data-rows] a[data-open]")
     first, second = (links.nth(at).get_attribute("href") for at in (0, 1))
     links.first.click()
-    expect(page.locator("#drawer")).to_be_visible()
+    expect(page.locator("#drawer .verdict")).to_be_visible()
     page.keyboard.press("3")
     expect(page).to_have_url(re.compile(rf"{first}\?tab=settings$"))
     page.keyboard.press("j")

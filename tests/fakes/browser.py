@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Route, sync_playwright
 
 from fakes.house import House
 
@@ -52,6 +52,17 @@ def sign_in(page: Page, admin_key: str) -> None:
     page.fill("#admin_key", admin_key)
     page.locator("button.button--primary").click()
     page.wait_for_url("**/auth-files")
+
+
+def hold(page: Page, address: str) -> list[Route]:
+    """From now on, requests for the address wait here until somebody continues them."""
+    held: list[Route] = []
+
+    def keep(route: Route) -> None:
+        held.append(route)
+
+    page.route(address, keep)
+    return held
 
 
 def accessibility(page: Page) -> list[str]:

@@ -63,3 +63,11 @@ async def ann(house: House, stranger: Visitor) -> Visitor:
     """Signed in as the first operator."""
     await stranger.sign_in(house)
     return stranger
+
+
+async def weight(client: httpx2.AsyncClient, address: str, headers: dict[str, Any] | None = None) -> int:
+    """Bytes of the answer's body as they travel."""
+    asked = {"accept": "text/html", "accept-encoding": "gzip", **(headers or {})}
+    async with client.stream("GET", address, headers=asked) as answer:
+        assert answer.status_code == 200
+        return sum([len(piece) async for piece in answer.aiter_raw()])

@@ -1,16 +1,18 @@
 """An account's page without a browser: its tabs, its forms, and what they refuse."""
 
 import re
+from html import unescape
 from typing import Any
 
 import pytest
 
 from authdeck.access import Role
-from authdeck.operations import admin_keys, operators, trash
+from authdeck.operations import admin_keys, disable, operators, trash
 from authdeck.operations.documents import redacted_document
 from authdeck.storage.reading import audit
 from fakes.house import House
 from fakes.people import VERA
+from web.conftest import weight
 
 ANN = "codex-ann@example.com-plus.json"
 EVE = "codex-eve.stone@example.com-plus.json"
@@ -336,3 +338,32 @@ async def test_a_change_of_many_accounts_is_in_the_history_of_each(ann: Any, hou
     assert "admin changed this account together with others" in page
     assert re.search(r'href="/batches/[0-9a-f]{32}"', page)
     assert settings(house).priority == 3
+
+
+async def test_every_tab_is_light(ann: Any, house: House) -> None:
+    for tab in TABS:
+        assert await weight(ann.client, f"/auth-files/{house.index(ANN)}?tab={tab}") <= 40_000, tab
+
+
+@pytest.mark.parametrize(("show", "kinds"), [("", 120), ("holds", 120), ("revisions", 1), ("changes", 0)])
+async def test_a_long_history_is_walked_to_its_beginning(ann: Any, house: House, show: str, kinds: int) -> None:
+    index = house.index("kimi-leo@example.com.json")
+    for number in range(60):
+        await disable.disable(house.desk, index, VERA, reason=f"reason {number:02}")
+        await disable.enable(house.desk, index, VERA)
+    path, seen, pages = f"/auth-files/{index}?tab=history&show={show}", list[str](), 0
+    while path:
+        page = unescape((await ann.get(path)).text)
+        seen += re.findall(r'<li class="log__item".*?</li>', page, re.DOTALL)
+        older = re.search(r'href="([^"]*before=\d+)"[^>]*>Older', page)
+        path, pages = (older[1] if older else ""), pages + 1
+    assert pages == (2 if kinds == 120 else 1)
+    assert len(seen) == len(set(seen))
+    counts = [sum(f"reason {number:02}" in one for one in seen) for number in range(60)]
+    assert counts == [2 if kinds == 120 else 0] * 60
+    assert sum('id="revision-1"' in one for one in seen) == (0 if show in ("holds", "changes") else 1)
+
+
+@pytest.mark.parametrize("before", ["x", "-1", "9" * 40, "0", "9" * 16])
+async def test_a_foolish_page_of_history_is_no_error(ann: Any, house: House, before: str) -> None:
+    assert (await ann.get(f"/auth-files/{house.index(ANN)}?tab=history&before={before}")).status_code == 200

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from authdeck.access import Role
+from authdeck.gate.routes import walk
 from authdeck.operations import admin_keys, operators
 from authdeck.operations.sign_in import make_link
 from authdeck.web.rendering import SCRIPTS, STYLESHEETS
@@ -172,3 +173,31 @@ async def test_a_viewer_sees_no_control_that_would_refuse(ann: Any, house: House
             "/sign-out",
         }
         assert not {"/import", "/client-keys"} & set(re.findall(r'href="([^"]+)"', text))
+
+
+async def test_whoever_may_not_is_told_so_on_every_page(ann: Any, house: House) -> None:
+    viewer = await operators.create(house.desk, "vera", Role.VIEWER, VERA)
+    key = await admin_keys.create(house.desk, viewer.name, VERA)
+    await ann.post("/sign-out")
+    await ann.get("/sign-in")
+    await ann.post("/sign-in", admin_key=key.key.open())
+    await ann.get("/auth-files")
+    places = [route for route in walk(house.app._app) if isinstance(route.needs, Role) and route.needs > Role.VIEWER]
+    assert len(places) > 40
+    for place in places:
+        path = re.sub(r"\{[^}]+\}", house.index(ANN), re.sub(r"\{\w+:int\}", "1", place.path))
+        answer = await (ann.get(path) if "GET" in place.methods else ann.post(path))
+        assert answer.status_code == 403, place
+        assert "This is not for your role" in answer.text, place
+        assert f"This needs the role {place.needs.word}; yours is viewer." in answer.text, place
+    toast = await ann.post(f"/auth-files/{house.index(ANN)}/disablement", htmx=True)
+    assert 'hx-partial hx-target="#toasts" hx-swap="beforeend"' in toast.text
+    assert "yours is viewer" in toast.text
+
+
+def test_colours_are_tokens() -> None:
+    sheets = {name: file.content.decode() for name, file in Statics().by_name.items() if name.startswith("css/")}
+    raw = re.compile(r"#[0-9a-f]{3,8}\b|\b(?:rgba?|hsla?|oklch|light-dark)\(", re.IGNORECASE)
+    assert {name: raw.findall(text) for name, text in sheets.items() if raw.search(text)}.keys() == {"css/tokens.css"}
+    for name in set(re.findall(r"var\((--[\w-]+)\)", "".join(sheets.values()))):
+        assert f"{name}:" in "".join(sheets.values()), name

@@ -1,14 +1,17 @@
 """The console's small pure parts."""
 
+import re
 from datetime import timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from authdeck.errors import NotFound
 from authdeck.event import Attempt, Failure, FailureKind, RequestEvent
 from authdeck.operations.import_files import Source
 from authdeck.web import request_rows
-from authdeck.web.activity import BUCKETS, activity
+from authdeck.web.activity import BUCKETS, Activity, activity
 from authdeck.web.answers import counted
 from authdeck.web.masking import masked, masked_id
 from authdeck.web.waiting import KEPT, WaitingImports
@@ -37,10 +40,20 @@ def test_long_ids_keep_their_ends() -> None:
 
 def test_bars_show_silence_volume_and_failure() -> None:
     drawn = activity([(0, 0)] * (BUCKETS - 2) + [(100, 0), (1, 1)])
-    kinds = [bar.kind for bar in drawn.rects]
-    assert (kinds.count("idle"), kinds.count("ok"), kinds.count("bad")) == (BUCKETS - 2, 2, 1)
     assert (drawn.answered, drawn.failed) == (101, 1)
-    assert all(bar.y >= 0 and bar.y + bar.height <= 18.01 for bar in drawn.rects)
+    assert drawn.good == "M0 18V18h18V0h1V17h1V18z"
+    assert drawn.bad == "M0 18V18h19V13h1V18z"
+    assert activity([(0, 0)] * BUCKETS) == Activity(0, 0, "", "")
+
+
+@given(st.lists(st.tuples(st.integers(0, 500), st.integers(0, 500)), min_size=BUCKETS, max_size=BUCKETS))
+def test_no_bar_leaves_its_place(buckets: list[tuple[int, int]]) -> None:
+    drawn = activity(buckets)
+    for outline in filter(None, (drawn.good, drawn.bad)):
+        assert all(0 <= int(height) <= 18 for height in re.findall(r"V(\d+)", outline))
+        assert sum(int(wide) for wide in re.findall(r"h(\d+)", outline)) == BUCKETS
+    assert bool(drawn.good) == any(good for good, _ in buckets)
+    assert bool(drawn.bad) == any(bad for _, bad in buckets)
 
 
 def _event(failure: Failure | None = None, tries: int = 1) -> RequestEvent:

@@ -234,4 +234,4 @@ def _in_future(until: datetime | None, now: datetime) -> None:
 
 def _may_reveal(actor: Actor) -> None:
     if actor.role < Role.OPERATOR:
-        raise DeckError("role_too_low", status=403, needs=Role.OPERATOR.word, has=actor.role.word)
+        raise DeckError("role_too_low", status=403, needs=Role.OPERATOR.word, role=actor.role.word)

@@ -325,6 +325,7 @@ _SIGNS: Final = (
     ("disk i/o error", "storage_failed"),
     ("malformed", "storage_damaged"),
     ("not a database", "storage_damaged"),
+    ("no such table", "storage_damaged"),
     ("database is locked", "storage_busy"),
     ("deadlock detected", "storage_busy"),
     ("unable to open", "storage_failed"),

@@ -10,7 +10,7 @@ from authdeck.directory import Found
 from authdeck.health import Health
 from authdeck.search import SORTS, UNKNOWN_PLAN, CodexStatus
 from authdeck.web.account_rows import GROUPS, NAMES, TONES, plan_title
-from authdeck.web.list_state import PAGE_SIZES, ListState
+from authdeck.web.list_state import PAGE_SIZES, USUAL_SIZE, ListState
 
 Say = Callable[[str], str]
 Options = list[tuple[str, str]]
@@ -91,6 +91,7 @@ def bar(state: ListState, found: Found, locale: str) -> dict[str, Any]:
         "chips": _chips(state, say),
         "clear": dict.fromkeys(("state", *ONLY, "codex_status", "plan", "kind", "prefix", "project", "locked"), ""),
         "page_sizes": PAGE_SIZES,
+        "usual_size": USUAL_SIZE,
     }
 
 

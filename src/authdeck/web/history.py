@@ -67,6 +67,14 @@ def story(
     return sorted(told, key=lambda happening: happening.at, reverse=True)
 
 
+def page_of(told: Sequence[Happening], most: int) -> Sequence[Happening]:
+    """The newest; what happened in the same moment is not torn apart, so that a page may begin before its last."""
+    end = most
+    while 0 < end < len(told) and told[end].at == told[end - 1].at:
+        end += 1
+    return told[:end]
+
+
 def by_day(told: Iterable[Happening], now: datetime, prefs: Preferences) -> list[tuple[str, list[Happening]]]:
     return by_day_of(told, lambda happening: happening.at, now, prefs)
 

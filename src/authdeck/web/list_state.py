@@ -12,7 +12,10 @@ from authdeck.search import AccountSearch, from_query, to_query
 from authdeck.web.addresses import address
 
 PATH: Final = "/auth-files"
-PAGE_SIZES: Final = (50, 100, 200)
+PAGE_SIZES: Final = (10, 50, 100, 200)
+"""The choices; an address may name any from the smallest to the largest."""
+
+USUAL_SIZE: Final = AccountSearch().page_size
 MODES: Final = ("table", "compact", "cards")
 
 
@@ -29,7 +32,7 @@ class ListState:
         said = {name: params.getlist(name) for name in params}
         mode = params.get("mode", "")
         search = from_query(said, lenient=True)
-        size = search.page_size if search.page_size in PAGE_SIZES else PAGE_SIZES[0]
+        size = search.page_size if PAGE_SIZES[0] <= search.page_size <= PAGE_SIZES[-1] else USUAL_SIZE
         place = cursor.of_this_order(search.cursor, search.sort)
         return ListState(replace(search, page_size=size, cursor=place), mode if mode in MODES else MODES[0])
 

@@ -33,8 +33,9 @@ STYLESHEETS: Final = (
     "chinese",
 )  # fmt: skip
 SCRIPTS: Final = (
-    "copy", "dismiss", "keys", "list-cursor", "pick", "pick-more", "find", "filter-form", "busy", "drop", "zone",
-    "drawer", "drawer-keys", "follow", "live-pause", "live", "progress",
+    "copy", "dismiss", "row-menu", "row-act", "keys", "list-cursor", "pick", "pick-more", "find", "filter-form", "busy",
+    "failure", "retry", "drop", "zone", "drawer", "drawer-close", "drawer-keys", "follow", "live-pause", "live",
+    "progress",
 )  # fmt: skip
 
 
@@ -193,6 +194,10 @@ def _filters(locale: str) -> Mapping[str, Callable[..., str]]:
         return wording.until(at, context["now"], context["prefs"].zone, locale)
 
     @pass_context
+    def soon(context: Context, at: datetime) -> str:
+        return wording.soon(at, context["now"], context["prefs"].zone, locale)
+
+    @pass_context
     def ago(context: Context, at: datetime) -> str:
         return wording.ago(at, context["now"], locale)
 
@@ -207,6 +212,7 @@ def _filters(locale: str) -> Mapping[str, Callable[..., str]]:
     return {
         "moment": moment,
         "until": until,
+        "soon": soon,
         "ago": ago,
         "age": age,
         "mask": mask,

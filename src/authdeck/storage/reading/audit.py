@@ -80,6 +80,11 @@ _NEWEST_FIRST: Final = tuple(column.desc() for column in _PLACE)
 _CURSOR: Final = re.compile(r"([0-9]{1,18})-([0-9]{1,18})-([0-9a-zA-Z_-]{1,32})")
 
 
+def cursor_before(at: datetime) -> str:
+    """Of the page that begins with what was done before then."""
+    return f"{to_micros(at)}-0-0"
+
+
 def _cursor(entry: AuditEntry) -> str:
     return f"{to_micros(entry.at)}-{entry.seq}-{entry.writer}"
 

@@ -130,7 +130,9 @@ def items(
     return [_item(row) for row in connection.execute(asked)]
 
 
-def of_account(connection: ReadConnection, account_key: int, limit: int = 100) -> list[tuple[StoredBatch, StoredItem]]:
+def of_account(
+    connection: ReadConnection, account_key: int, before: datetime | None, limit: int
+) -> list[tuple[StoredBatch, StoredItem]]:
     """Changes of many accounts that changed this one, and their undoings: newest first, with its row."""
     asked = (
         select(batch_items, accounts.c.auth_index, *(column.label(f"of_{column.name}") for column in _SHOWN))
@@ -145,6 +147,7 @@ def of_account(connection: ReadConnection, account_key: int, limit: int = 100) -
         .order_by(batches.c.created_at.desc(), batches.c.id)
         .limit(limit)
     )
+    asked = asked if before is None else asked.where(batches.c.created_at < before)
     return [(_batch(row, "of_"), _item(row)) for row in connection.execute(asked)]
 
 

@@ -39,15 +39,15 @@ class PastHold:
     released_by: str | None
 
 
-def history(connection: ReadConnection, account_key: int, limit: int = 200) -> list[PastHold]:
-    """Open and released ones, the newest first."""
-    statement = (
-        select(holds)
-        .where(holds.c.account == account_key)
-        .order_by(holds.c.since.desc(), holds.c.key.desc())
-        .limit(limit)
-    )
-    return [PastHold(_hold(row), row.released_at, row.released_by) for row in connection.execute(statement)]
+def history(connection: ReadConnection, account_key: int, before: datetime | None, limit: int) -> list[PastHold]:
+    """Open and released ones, the newest first: the last ``limit`` to begin before then, and as many that ended."""
+    found: dict[int, PastHold] = {}
+    for when in (holds.c.since, holds.c.released_at):
+        asked = select(holds).where(holds.c.account == account_key, when.is_not(None))
+        asked = asked if before is None else asked.where(when < before)
+        for row in connection.execute(asked.order_by(when.desc(), holds.c.key.desc()).limit(limit)):
+            found[row.key] = PastHold(_hold(row), row.released_at, row.released_by)
+    return sorted(found.values(), key=lambda past: past.hold.since, reverse=True)
 
 
 def _hold(row: Row[tuple[object, ...]]) -> Hold:

@@ -86,9 +86,13 @@ def one(connection: ReadConnection, auth_index: str, number: int) -> StoredRevis
     return _revision(row)
 
 
-def of_account(connection: ReadConnection, auth_index: str) -> list[StoredRevision]:
-    """Newest first."""
-    statement = _WITH_INDEX.where(accounts.c.auth_index == auth_index).order_by(revisions.c.number.desc())
+def of_account(
+    connection: ReadConnection, auth_index: str, before: datetime | None = None, limit: int | None = None
+) -> list[StoredRevision]:
+    """Newest first; made before then, where that is asked."""
+    statement = _WITH_INDEX.where(accounts.c.auth_index == auth_index).order_by(revisions.c.number.desc()).limit(limit)
+    if before is not None:
+        statement = statement.where(revisions.c.at < before)
     return [_revision(row) for row in connection.execute(statement)]
 
 

@@ -1,14 +1,16 @@
 """Errors as pages: the gate renders the sentence, this gives it the console's frame."""
 
-from typing import Any
+from typing import Any, Final
 
 from markupsafe import escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from authdeck.gate.visits import visit_of
-from authdeck.web.rendering import wants_drawer
 from authdeck.web.room import Room
+
+_TOASTS: Final = {"dialog#drawer": "#drawer-toasts", "div#found": "#find-toasts"}
+"""Where a dialog shows them, by what htmx wanted to fill: what lies under an open one can't be reached."""
 
 
 def error_page(request: Request, status: int, headers: dict[str, str], error: dict[str, object]) -> Response:
@@ -20,10 +22,11 @@ def error_page(request: Request, status: int, headers: dict[str, str], error: di
         "shown_status": status,
         "message": error["message"],
         "code": error["code"],
+        "details": error["details"],
         "error_id": _error_id(error),
     }
     if request.headers.get("hx-request") == "true":
-        said["toasts_at"] = "#drawer-toasts" if wants_drawer(request) else "#toasts"
+        said["toasts_at"] = _TOASTS.get(request.headers.get("hx-target", ""), "#toasts")
         return HTMLResponse(room.pages.text(request, "error_toast.html", **said), status, headers)
     template = "error_bare.html" if visit_of(request).caller is None else "error.html"
     response = room.pages.answer(request, template, status=status, **said)

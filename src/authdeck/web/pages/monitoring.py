@@ -1,6 +1,7 @@
 """Monitoring: how requests went over a time, by whom and what, and each of them, newest first."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
@@ -12,7 +13,7 @@ from starlette.routing import Route
 from authdeck import wording
 from authdeck.access import Role
 from authdeck.clock import from_micros
-from authdeck.errors import NotFound
+from authdeck.errors import DeckError, NotFound
 from authdeck.event import FailureKind
 from authdeck.gate.events import streamed
 from authdeck.gate.routes import needs
@@ -20,7 +21,7 @@ from authdeck.gate.visits import actor_of
 from authdeck.operations.client_keys import list_keys
 from authdeck.operations.follow_requests import beginning, follow
 from authdeck.operations.requests_file import export_requests
-from authdeck.operations.traffic import Group, Groups, grouped, traffic
+from authdeck.operations.traffic import Group, Groups, Traffic, grouped, traffic
 from authdeck.storage.database import ReadConnection
 from authdeck.storage.reading import requests
 from authdeck.storage.reading.requests import NumberedEvent, RequestPage
@@ -30,6 +31,7 @@ from authdeck.web.account_rows import NAMES
 from authdeck.web.masking import masked
 from authdeck.web.preferences import Preferences
 from authdeck.web.quiet import checks
+from authdeck.web.request_log import trouble, unless_it_fails
 from authdeck.web.room import Room, room_of
 from authdeck.web.traffic_filters import chips, hidden
 from authdeck.web.traffic_state import PATH, RANGES, VIEWS, TrafficState, state_of
@@ -38,32 +40,32 @@ OUTCOMES: Final = ("", "ok", "failed")
 _ACCOUNTS_OFFERED: Final = 500
 _SHARES: Final = Slice(6)
 _KINDS: Final = tuple(FailureKind)
+_NO_TABLE: Final[Mapping[str, Any]] = {
+    "newest": None, "rows": (), "next": None, "looked_back_to": None, "groups": (), "grouped_from": None,
+}  # fmt: skip
 
 
 @needs(Role.VIEWER)
 async def index(request: Request) -> Response:
     room = room_of(request)
     prefs, now = room.pages.preferences(request), room.desk.now()
-    state = _state(request, room, prefs)
-    read = room.monitoring.read
-    found, (models, accounts), (rows, newest) = await asyncio.gather(
-        read(partial(traffic, search=state.search, asked=state.asked, zone=prefs.zone)),
-        read(partial(_shares, state=state)),
-        read(partial(_rows, state=state)),
+    state, read = _state(request, room, prefs), room.monitoring.read
+    figures, rows = await asyncio.gather(
+        unless_it_fails(
+            asyncio.gather(
+                read(partial(traffic, search=state.search, asked=state.asked, zone=prefs.zone)),
+                read(partial(_shares, state=state)),
+            )
+        ),
+        unless_it_fails(read(partial(_rows, state=state))),
     )
-    name = partial(_account_name, room, hidden=prefs.masked)
-    whole = found.sums
+    failed = next((part for part in (figures, rows) if isinstance(part, DeckError)), None)
     context = {
         "state": state,
-        "found": found,
-        **traffic_drawn.charts(found, now, prefs),
-        "models": _model_shares(models, whole.tokens_input + whole.tokens_output, prefs.locale),
-        "account_shares": traffic_drawn.shares(
-            accounts.rows, lambda row: row.sums.requests, whole.requests, name, prefs.locale
-        ),
-        **_table(rows, state, room, prefs),
-        "newest": newest,
-        "quiet": await checks(room, now) if not newest else (),
+        "trouble": "" if failed is None else trouble(failed, prefs.locale),
+        **({"found": None} if isinstance(figures, DeckError) else _figures(*figures, room, prefs)),
+        **(_NO_TABLE if isinstance(rows, DeckError) else _table(*rows, state, room, prefs)),
+        "quiet": () if isinstance(rows, DeckError) or rows[1] else await checks(room, now),
     }
     return await room.pages.drawn_aside(
         request, "monitoring/index.html", section="monitoring", **context, **await _filters(room, state, prefs)
@@ -115,6 +117,19 @@ def _last(some: list[NumberedEvent]) -> int:
     return some[-1].n
 
 
+def _figures(found: Traffic, shares: tuple[Groups, Groups], room: Room, prefs: Preferences) -> dict[str, Any]:
+    (models, accounts), whole = shares, found.sums
+    name = partial(_account_name, room, hidden=prefs.masked)
+    return {
+        "found": found,
+        **traffic_drawn.charts(found, room.desk.now(), prefs),
+        "models": _model_shares(models, whole.tokens_input + whole.tokens_output, prefs.locale),
+        "account_shares": traffic_drawn.shares(
+            accounts.rows, lambda row: row.sums.requests, whole.requests, name, prefs.locale
+        ),
+    }
+
+
 def _shares(c: ReadConnection, state: TrafficState) -> tuple[Groups, Groups]:
     by_tokens = replace(_SHARES, order="tokens_input")
     return (
@@ -135,20 +150,22 @@ def _rows(c: ReadConnection, state: TrafficState) -> tuple[RequestPage | Groups,
     return requests.page(c, state.list_search), newest
 
 
-def _table(rows: RequestPage | Groups, state: TrafficState, room: Room, prefs: Preferences) -> dict[str, Any]:
+def _table(
+    rows: RequestPage | Groups, newest: int, state: TrafficState, room: Room, prefs: Preferences
+) -> dict[str, Any]:
     if isinstance(rows, RequestPage):
         return {
+            **_NO_TABLE,
+            "newest": newest,
             "rows": [request_rows.row(event, prefs) for event in rows.items],
             "next": rows.next,
             "looked_back_to": rows.looked_back_to,
-            "groups": (),
-            "grouped_from": None,
         }
     name = partial(_account_name, room, hidden=prefs.masked) if state.view == "account" else str
     return {
-        "rows": (),
+        **_NO_TABLE,
+        "newest": newest,
         "next": state.page.offset + state.page.limit if rows.more else None,
-        "looked_back_to": None,
         "groups": [(name(group.name), _provider(room, group, state), group) for group in rows.rows],
         "grouped_from": from_micros(rows.covered.from_ms * 1000)
         if rows.covered.from_ms < state.asked.from_ms

@@ -28,6 +28,15 @@ SENTENCES: dict[str, str] = {
     "traffic_filter.slower": "Took",
     "traffic_filter.cache": "Cache",
     "traffic_filter.trace": "Trace id",
+    "request_log.storage_damaged": (
+        "Its file is damaged. The next request that is recorded sets it aside and begins a new one. If this stays, stop"
+        " authdeck, move the file away and start again: what was recorded is lost, accounts are not."
+    ),
+    "request_log.storage_failed": "Its file can’t be read or written. Check the disk and the access to the file: {detail}",
+    "request_log.storage_busy": "Another program keeps it locked. Close that, then try again.",
+    "request_log.storage_unreachable": (
+        "PostgreSQL does not answer. Check that it runs and that AUTHDECK_MONITORING_URL is right: {detail}"
+    ),
     "gap.store_failed": "The store did not take them.",
     "gap.damaged": "The file was damaged and set aside.",
     "gap.not_closed": "authdeck stopped in the midst of it.",

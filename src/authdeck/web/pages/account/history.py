@@ -1,6 +1,9 @@
 """History: what happened to the account, the difference between revisions, and the way back to one."""
 
 import json
+import re
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 from starlette.requests import Request
@@ -8,6 +11,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from authdeck.access import Role
+from authdeck.account import Account
+from authdeck.clock import from_micros, to_micros
 from authdeck.entry import Entry
 from authdeck.errors import DeckError
 from authdeck.gate.routes import needs
@@ -18,40 +23,52 @@ from authdeck.operations.restore_revision import restore_revision
 from authdeck.storage.database import ReadConnection
 from authdeck.storage.reading import audit, batches, holds, revisions
 from authdeck.storage.reading.audit import AuditSearch
-from authdeck.web.history import KINDS, Happening, by_day, story
+from authdeck.web.history import KINDS, Happening, by_day, page_of, story
 from authdeck.web.pages.account.frame import PATH, at, done, entry_of, show
+from authdeck.web.preferences import Preferences
 from authdeck.web.room import room_of
 from authdeck.web.toasts import Undo
 
 TAB = "history"
-_MOST = 200
+_PAGE = 100
+_MICROS = re.compile(r"[0-9]{1,16}")
 
 
 async def content(request: Request, entry: Entry) -> dict[str, Any]:
-    room, account = room_of(request), entry.account
+    room, account, asked = room_of(request), entry.account, request.query_params
     prefs = room.pages.preferences(request)
-
-    def work(connection: ReadConnection) -> list[Happening]:
-        search = AuditSearch(target=account.auth_index, page_size=_MOST)
-        return story(
-            revisions.of_account(connection, account.auth_index),
-            holds.history(connection, account.key),
-            audit.page(connection, search).items,
-            batches.of_account(connection, account.key),
-            prefs,
-        )
-
-    told = await room.desk.read(work)
-    kind = request.query_params.get("show", "")
-    number = _number(request.query_params.get("compare", ""))
+    kind, number, before = asked.get("show", ""), _number(asked.get("compare", "")), _moment(asked.get("before", ""))
+    kind = kind if kind in KINDS else ""
+    told = await room.desk.read(partial(_told, account=account, kind=kind, before=before, prefs=prefs))
+    shown = page_of(told, _PAGE)
     return {
         "kinds": KINDS,
-        "kind": kind if kind in KINDS else "",
-        "days": by_day([one for one in told if kind not in KINDS[1:] or one.kind == kind], room.desk.now(), prefs),
+        "kind": kind,
+        "days": by_day(shown, room.desk.now(), prefs),
+        "before": to_micros(before) if before else "",
+        "older": to_micros(shown[-1].at) if len(shown) < len(told) else "",
         "compared": number,
         "differences": await _differences(request, entry, number) if number else [],
         "at_tab": lambda **more: at(account.auth_index, TAB, **more),
     }
+
+
+def _told(
+    c: ReadConnection, account: Account, kind: str, before: datetime | None, prefs: Preferences
+) -> list[Happening]:
+    """More than a page of it, where there is more: what happened before then."""
+    some = _PAGE + 1
+    changes = AuditSearch(
+        target=account.auth_index, page_size=some, cursor=audit.cursor_before(before) if before else None
+    )
+    told = story(
+        revisions.of_account(c, account.auth_index, before, some) if kind in ("", "revisions") else (),
+        holds.history(c, account.key, before, some) if kind in ("", "holds") else (),
+        audit.page(c, changes).items if kind in ("", "changes") else (),
+        batches.of_account(c, account.key, before, some) if kind in ("", "changes") else (),
+        prefs,
+    )
+    return [one for one in told if before is None or one.at < before]
 
 
 async def _differences(request: Request, entry: Entry, number: int) -> list[tuple[str, str, str]]:
@@ -80,6 +97,11 @@ async def restore(request: Request) -> Response:
         return done(entry, TAB, "did_nothing")
     undo = Undo(f"{PATH}/{index}/restoration", str(entry.account.revision), at(index, TAB))
     return done(entry, TAB, "did_restore_revision", {"number": number, "revision": made.revision}, undo)
+
+
+def _moment(text: str) -> datetime | None:
+    """Of an address: microseconds since 1970."""
+    return from_micros(int(text)) if _MICROS.fullmatch(text) else None
 
 
 def _number(text: str) -> int:

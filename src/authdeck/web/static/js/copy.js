@@ -1,9 +1,10 @@
-// [data-copy]: copies its text and says so in place for a moment. Without a clipboard the text can still be selected.
+// [data-copy]: copies what it gives, else its own text, and says so in place for a moment. Without a clipboard the text
+// can still be selected.
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
   if (!button || button.dataset.busy) return;
   try {
-    await navigator.clipboard.writeText(button.dataset.copy);
+    await navigator.clipboard.writeText(button.dataset.copy || button.textContent);
   } catch {
     return;
   }

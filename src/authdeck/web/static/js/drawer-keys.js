@@ -5,7 +5,7 @@ const step = async (drawer, by) => {
   const at = links.findIndex((link) => link.pathname === location.pathname);
   const next = at < 0 ? undefined : links[at + by];
   if (!next) return;
-  const wanted = Object.assign(document.createElement("a"), { href: next.pathname + location.search });
+  const wanted = Object.assign(document.createElement("a"), { href: next.pathname + location.search, hidden: true });
   wanted.dataset.inDrawer = "";
   drawer.append(wanted);
   wanted.click();

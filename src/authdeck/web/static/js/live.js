@@ -16,6 +16,7 @@ const listen = () => {
   address.searchParams.set("after", seen);
   stream = new EventSource(address);
   stream.addEventListener("new", count);
+  for (const heard of ["error", "open"]) stream.addEventListener(heard, () => document.dispatchEvent(new Event(`live:${heard}`)));
 };
 const begin = () => {
   const after = place()?.dataset.after;
