@@ -85,6 +85,21 @@ def in_trash(connection: ReadConnection) -> list[tuple[Account, str]]:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Addressed:
+    """A live account that names an address of its own."""
+
+    key: int
+    auth_index: str
+    base_url: str
+
+
+def addressed(connection: ReadConnection) -> list[Addressed]:
+    columns = (accounts.c.key, accounts.c.auth_index, accounts.c.base_url)
+    rows = connection.execute(select(*columns).where(_LIVE, accounts.c.base_url.is_not(None)))
+    return [Addressed(row.key, row.auth_index, row.base_url) for row in rows]
+
+
 def by_index(connection: ReadConnection, auth_index: str) -> Account:
     """A live or trashed account. Raises ``NotFound('account_not_found')``."""
     found = _accounts(connection, and_(_EXISTS, accounts.c.auth_index == auth_index))
