@@ -39,7 +39,7 @@ from authdeck.gateway.app import Gateway
 from authdeck.gateway.errand import Errands
 from authdeck.home import Home
 from authdeck.jobs import Chores, Runner, timetable
-from authdeck.operations import adjust, catalogues, keyring, operators, sign_in, trash, unreadable
+from authdeck.operations import adjust, catalogues, keyring, operators, putting_back, sign_in, trash, unreadable
 from authdeck.operations.admin_keys import AdminKeys
 from authdeck.operations.batch_runner import BatchRunner
 from authdeck.operations.batches import Batches
@@ -322,6 +322,7 @@ class Built:
             query_quota=self._scheduled_quota.run,
             deliver_notifications=self._deliverer.run,
             prune_notifications=self._deliverer.prune,
+            forget_removed=partial(putting_back.forget, self.desk),
             take_over_logins=None if self._database.is_sqlite else self._logins.take_over,
             poll_changes=None if self._database.is_sqlite else self._follower.poll,
         )

@@ -153,3 +153,15 @@ async def test_a_check_up_names_what_is_wrong(ann: AsyncClient, desk: Desk, cloc
     assert set(bad) == {"checkup_home_exposed", "checkup_unreadable", "checkup_audit_broken"}
     assert str(report.items[0].auth_index) in bad["checkup_unreadable"]
     assert "entry 2" in bad["checkup_audit_broken"]
+
+
+async def test_a_revoked_client_key_works_again_for_a_day(as_: As, clock: SetClock) -> None:
+    made = (await as_(BOB).post("/client-keys", json={"name": "old"})).json()
+    await as_(BOB).delete(f"/client-keys/{made['id']}")
+    assert (await as_(VERA).post(f"/client-keys/{made['id']}/restoration")).status_code == 403
+    back = await as_(BOB).post(f"/client-keys/{made['id']}/restoration")
+    assert (back.status_code, back.json()["revoked_at"]) == (200, None)
+    await as_(BOB).delete(f"/client-keys/{made['id']}")
+    clock.move(days=1)
+    late = await as_(BOB).post(f"/client-keys/{made['id']}/restoration")
+    assert (late.status_code, late.json()["error"]["code"]) == (409, "client_key_revoked_for_good")

@@ -81,6 +81,10 @@ async def test_a_person_releases_it(ann: AsyncClient, as_: As, index: str) -> No
     assert "cooldown" not in {reason["owner"] for reason in answer.json()["reasons"]}
     (entry,) = [row for row in (await ann.get("/audit")).json()["items"] if row["what"] == "account:hold:released"]
     assert entry["after"] == {"owner": "cooldown", "code": "usage_limit_reached"}
+    assert (await as_(VERA).post(f"{path}/restoration")).status_code == 403
+    back = await as_(BOB).post(f"{path}/restoration")
+    assert back.status_code == 200
+    assert "cooldown" in {reason["owner"] for reason in back.json()["reasons"]}
 
 
 async def test_a_hold_that_never_was_is_not_found(as_: As, index: str) -> None:

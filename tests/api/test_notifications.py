@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest_asyncio
 from httpx2 import AsyncClient
 
-from fakes.people import BOB, VERA
+from fakes.people import ANN, BOB, VERA
 from fakes.receiver import Receiver, receiving
 
 RULE = {"name": "nights", "kinds": ["state_changed", "quota_low"], "below": 15, "quiet_from": "22:00",
@@ -77,3 +77,18 @@ async def test_only_admins_say_where_messages_go(as_, receiver: Receiver) -> Non
     given = {"name": "Eve's", "kind": "webhook", "url": receiver.url, "private": True}
     assert (await as_(BOB).post("/notifications/channels", json=given)).status_code == 403
     assert (await as_(VERA).post("/notifications/rules", json=RULE | {"channel": "x"})).status_code == 403
+
+
+async def test_what_was_removed_comes_back(as_, receiver: Receiver) -> None:
+    ann = as_(ANN)
+    made = await a_channel(ann, receiver)
+    rule = (await ann.post("/notifications/rules", json={**RULE, "channel": made["id"]})).json()
+    await ann.delete(f"/notifications/channels/{made['id']}")
+    assert (await ann.get("/notifications/rules")).json()["total"] == 0
+    assert (await as_(BOB).post(f"/notifications/channels/{made['id']}/restoration")).status_code == 403
+    back = (await ann.post(f"/notifications/channels/{made['id']}/restoration")).json()
+    assert back == {name: value for name, value in made.items() if name != "secret"}
+    assert (await ann.get("/notifications/rules")).json()["items"] == [rule]
+    assert (await ann.post(f"/notifications/channels/{made['id']}/test")).json()["status"] == "delivered"
+    await ann.delete(f"/notifications/rules/{rule['id']}")
+    assert (await as_(BOB).post(f"/notifications/rules/{rule['id']}/restoration")).json() == rule

@@ -54,3 +54,11 @@ async def test_anothers_own_view_is_not_there(as_: As) -> None:
 async def test_what_can_not_be_is_refused(as_: As, more: dict[str, object], status: int, code: str) -> None:
     answer = await as_(VERA).post("/views", json={**WANTED, **more})
     assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+
+
+async def test_one_that_was_taken_away_comes_back(as_: As) -> None:
+    view = (await as_(BOB).post("/views", json={**WANTED, "shared": True})).json()
+    await as_(BOB).delete(f"/views/{view['id']}")
+    assert (await as_(VERA).post(f"/views/{view['id']}/restoration")).status_code == 404
+    assert (await as_(BOB).post(f"/views/{view['id']}/restoration")).json() == view
+    assert (await as_(BOB).get("/views")).json()["items"] == [view]

@@ -183,17 +183,6 @@ def test_the_audit_is_filtered_and_leads_to_the_undoing(page: Page) -> None:
     expect(page.get_by_label("Note")).to_have_value("Team pool, Ann")
 
 
-def test_an_address_is_approved_and_taken_back(page: Page) -> None:
-    page.goto("/settings/upstreams")
-    page.get_by_label("Address", exact=True).fill("https://llm.example.com/v1")
-    page.get_by_role("button", name="Approve", exact=True).click()
-    row = page.locator("tr", has_text="https://llm.example.com")
-    row.get_by_role("button", name="Take back").click()
-    expect(page.locator("[data-toast]")).to_contain_text("Nothing more is sent to")
-    page.get_by_role("button", name="Undo").click()
-    expect(page.locator("tr", has_text="https://llm.example.com")).to_be_visible()
-
-
 PLACES = (
     "/auth-files/{}", "/auth-files/{}?tab=quota", "/auth-files/{}?tab=settings", "/auth-files/{}?tab=models",
     "/auth-files/{}?tab=document&edit=yes", "/auth-files/{}?tab=history&compare=2", "/auth-files/{}?tab=diagnostics",

@@ -74,6 +74,8 @@ def test_keys_terms_operators_and_upstreams(shell: Shell) -> None:
     listed = shell.ok("keys", "list", "--json")
     assert (listed.json["items"][0]["name"], made["key"] in listed.out) == ("laptop", False)
     shell.ok("keys", "revoke", made["id"])
+    assert shell.ok("keys", "restore", made["id"]).out == "laptop works again.\n"
+    shell.ok("keys", "revoke", made["id"])
     assert shell.ok("terms", "acknowledge", "codex", "--json").json["acknowledged_by"].startswith("local:")
     assert shell.ok("terms", "withdraw", "codex", "--json").json["acknowledged"] is False
     shell.ok("operators", "create", "bob", "--role", "viewer")

@@ -1,5 +1,6 @@
 """The queue and notifications on the command line, beside a server and without one."""
 
+import re
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -48,7 +49,12 @@ def test_notifications_work(shell: Shell, inbox: tuple[str, list[bytes]], tmp_pa
     assert "delivered" in shell.ok("notifications", "log").out
     assert shell.ok("notifications", "pause", "nights").out == "Paused.\n"
     assert shell.ok("notifications", "resume", "nights").out == "Resumed.\n"
-    shell.ok("notifications", "remove-rule", "nights")
+    for kind, name in (("rule", "nights"), ("channel", "On call")):
+        said = shell.ok("notifications", f"remove-{kind}", name).out
+        told = re.search(rf"`authdeck notifications (restore-{kind} [0-9a-f]{{32}})`", said)
+        assert told, said
+        assert shell.ok("notifications", *told[1].split()).out == f"{name} is back.\n"
+    assert "nights" in shell.ok("notifications", "rules").out
     shell.ok("notifications", "remove-channel", "On call")
     assert shell.ok("notifications", "channels", "--json").json["items"] == []
 

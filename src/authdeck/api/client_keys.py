@@ -90,6 +90,13 @@ async def revoke(key_id: Annotated[str, Path(max_length=64)], desk: DeskHere, ac
     await client_keys.revoke(desk, key_id, actor)
 
 
+@router.post("/{key_id}/restoration")
+@needs(Role.OPERATOR)
+async def restore(key_id: Annotated[str, Path(max_length=64)], desk: DeskHere, actor: ActorHere) -> ClientKeyShape:
+    """Accept a key again that was revoked within a day. Idempotent."""
+    return _shape(await client_keys.restore(desk, key_id, actor))
+
+
 def _shape(key: ClientKey) -> ClientKeyShape:
     return ClientKeyShape(
         id=key.id,

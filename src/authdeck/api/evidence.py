@@ -14,7 +14,7 @@ from authdeck.evidence import Evidence
 from authdeck.gate.routes import needs
 from authdeck.hold import Owner
 from authdeck.operations.entries import by_name
-from authdeck.operations.release_hold import release_hold
+from authdeck.operations.release_hold import put_hold_back, release_hold
 from authdeck.storage.reading.evidence import history
 
 router = APIRouter(tags=["evidence"], route_class=Limited)
@@ -78,6 +78,21 @@ async def release(
     """Release a hold, whoever placed it. What was observed until now never raises it again."""
     named = by_name(desk, auth_index).account
     return eyes.account(await release_hold(desk, named.auth_index, owner, code, actor))
+
+
+@router.post("/accounts/{auth_index}/holds/{owner}/{code}/restoration")
+@needs(Role.OPERATOR)
+async def put_back(
+    auth_index: Name,
+    owner: Owner,
+    code: Annotated[str, Path(max_length=48)],
+    desk: DeskHere,
+    eyes: EyesHere,
+    actor: ActorHere,
+) -> AccountShape:
+    """Put a hold back that a person released within a day: it stands as it did. Idempotent."""
+    named = by_name(desk, auth_index).account
+    return eyes.account(await put_hold_back(desk, named.auth_index, owner, code, actor))
 
 
 def _evidence(row: Evidence, eyes: EyesHere, *, may_act: bool) -> EvidenceShape:

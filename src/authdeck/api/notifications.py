@@ -123,8 +123,15 @@ async def add_channel(asked: NewChannel, desk: DeskHere, actor: ActorHere) -> Ma
 @router.delete("/channels/{channel_id}", status_code=204)
 @needs(Role.ADMIN)
 async def remove_channel(channel_id: Id, desk: DeskHere, actor: ActorHere) -> None:
-    """With its rules and its log."""
+    """With its rules and its log. For a day it can be put back."""
     await operations.remove_channel(desk, channel_id, actor)
+
+
+@router.post("/channels/{channel_id}/restoration")
+@needs(Role.ADMIN)
+async def put_channel_back(channel_id: Id, desk: DeskHere, actor: ActorHere) -> ChannelShape:
+    """Put a channel back that was removed within a day, with the rules that went with it. Idempotent."""
+    return _channel(await operations.put_channel_back(desk, channel_id, actor))
 
 
 @router.post("/channels/{channel_id}/test")
@@ -151,7 +158,15 @@ async def add_rule(asked: NewRule, desk: DeskHere, actor: ActorHere) -> RuleShap
 @router.delete("/rules/{rule_id}", status_code=204)
 @needs(Role.OPERATOR)
 async def remove_rule(rule_id: Id, desk: DeskHere, actor: ActorHere) -> None:
+    """For a day it can be put back."""
     await operations.remove_rule(desk, rule_id, actor)
+
+
+@router.post("/rules/{rule_id}/restoration")
+@needs(Role.OPERATOR)
+async def put_rule_back(rule_id: Id, desk: DeskHere, actor: ActorHere) -> RuleShape:
+    """Put a rule back that was removed within a day. Idempotent."""
+    return _rule(await operations.put_rule_back(desk, rule_id, actor))
 
 
 @router.put("/rules/{rule_id}/pause")

@@ -57,8 +57,18 @@ async def save(view: View, desk: DeskHere, actor: ActorHere) -> ViewShape:
 @router.delete("/{view_id}", status_code=204)
 @needs(Role.VIEWER)
 async def remove(view_id: int, desk: DeskHere, actor: ActorHere) -> None:
-    """Take it away; 404 for somebody else's, which only an admin may do, and only where it is shared."""
+    """Take it away; 404 for somebody else's, which only an admin may do, and only where it is shared.
+
+    For a day it can be put back.
+    """
     await saved_views.remove(desk, view_id, actor)
+
+
+@router.post("/{view_id}/restoration")
+@needs(Role.VIEWER)
+async def put_back(view_id: int, desk: DeskHere, actor: ActorHere) -> ViewShape:
+    """Put a view back that was taken away within a day; who may take it away may do so. Idempotent."""
+    return _shape(await saved_views.put_back(desk, view_id, actor), actor)
 
 
 def _shape(view: StoredView, actor: Actor) -> ViewShape:

@@ -72,4 +72,15 @@ def revoke(id: Annotated[str, typer.Argument(show_default=False)]) -> None:  # n
     """Refuse a client key from now on."""
     with management() as api:
         api.delete(f"/client-keys/{segment(id)}")
-    typer.echo("Revoked.")
+    typer.echo(f"Revoked. For a day `authdeck keys restore {id}` lets it work again.")
+
+
+@app.command()
+def restore(id: Annotated[str, typer.Argument(show_default=False)], json: AsJson = False) -> None:  # noqa: A002 - likewise
+    """Let a client key work again that was revoked within a day."""
+    with management() as api:
+        key = api.post(f"/client-keys/{segment(id)}/restoration")
+    if json:
+        show.as_json(key)
+    else:
+        typer.echo(f"{key['name']} works again.")

@@ -17,6 +17,7 @@ _RULES = (("Name", "name"), ("Kinds", "kinds"), ("Channel", "channel"), ("Paused
 _LOG = (("At", "at"), ("Channel", "channel"), ("Things", "count"), ("Outcome", "status"), ("Why", "why"), ("Id", "id"))
 
 Name = Annotated[str, typer.Argument(help="A channel or rule, by name or id.", show_default=False)]
+Id = Annotated[str, typer.Argument(metavar="ID", help="Its id; removing it said it.", show_default=False)]
 
 
 @app.command()
@@ -54,9 +55,13 @@ def add_channel(
 @app.command("remove-channel")
 def remove_channel(name: Name) -> None:
     """Remove a channel, with its rules and its log."""
-    with management() as api:
-        api.delete(f"/notifications/channels/{_id(api, 'channels', name)}")
-    typer.echo("Removed.")
+    _remove("channels", "restore-channel", name)
+
+
+@app.command("restore-channel")
+def restore_channel(id_: Id) -> None:
+    """Put a channel back that was removed within a day, with its rules and its log."""
+    _put_back("channels", id_)
 
 
 @app.command()
@@ -127,9 +132,13 @@ def resume(name: Name) -> None:
 @app.command("remove-rule")
 def remove_rule(name: Name) -> None:
     """Remove a rule. What was sent stays in the log."""
-    with management() as api:
-        api.delete(f"/notifications/rules/{_id(api, 'rules', name)}")
-    typer.echo("Removed.")
+    _remove("rules", "restore-rule", name)
+
+
+@app.command("restore-rule")
+def restore_rule(id_: Id) -> None:
+    """Put a rule back that was removed within a day."""
+    _put_back("rules", id_)
 
 
 @app.command()
@@ -159,6 +168,19 @@ def retry(id_: Annotated[str, typer.Argument(metavar="ID", help="A message of th
     """Send a message once more."""
     with management() as api:
         _tell(api.post(f"/notifications/deliveries/{segment(id_)}/retry"))
+
+
+def _remove(kind: str, back: str, name: str) -> None:
+    with management() as api:
+        id_ = _id(api, kind, name)
+        api.delete(f"/notifications/{kind}/{id_}")
+    typer.echo(f"Removed {name}. For a day `authdeck notifications {back} {id_}` puts it back.")
+
+
+def _put_back(kind: str, id_: str) -> None:
+    with management() as api:
+        found = api.post(f"/notifications/{kind}/{segment(id_)}/restoration")
+    typer.echo(f"{found['name']} is back.")
 
 
 def _tell(delivery: dict[str, Any]) -> None:

@@ -39,6 +39,7 @@ class Chores:
     query_quota: Work
     deliver_notifications: Work
     prune_notifications: Work
+    forget_removed: Work
     take_over_logins: Work | None = None
     poll_changes: Work | None = None
 
@@ -69,6 +70,7 @@ def timetable(chores: Chores) -> list[Job]:
         Job("query-quota", 60, chores.query_quota),  # the shortest interval is five minutes; mostly there is none
         Job("deliver-notifications", 2, chores.deliver_notifications),  # at once, for people; a look costs one query
         Job("prune-notifications", 6 * 3600, chores.prune_notifications),  # what is kept is counted in days
+        Job("forget-removed", 3600, chores.forget_removed),  # what is kept is a day; nobody can see it meanwhile
     ]
     if chores.take_over_logins is not None:
         jobs.append(Job("take-over-logins", 5, chores.take_over_logins))  # a device login lasts minutes

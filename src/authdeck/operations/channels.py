@@ -16,7 +16,7 @@ from authdeck.acts import Act
 from authdeck.errors import Conflict, DeckError, NotFound
 from authdeck.health import Health
 from authdeck.notice import LONGEST_DIGEST, ChannelKind, Kind, Rule
-from authdeck.operations import seals
+from authdeck.operations import putting_back, seals
 from authdeck.operations.desk import Desk
 from authdeck.operations.records import changed, record
 from authdeck.secret import Secret
@@ -80,16 +80,47 @@ async def add_channel(
     return NewChannel(made, secret)
 
 
-async def remove_channel(desk: Desk, id_: str, actor: Actor) -> None:
-    """With its rules and its log. Raises ``NotFound('channel_not_found')``."""
+async def remove_channel(desk: Desk, id_: str, actor: Actor) -> Channel:
+    """With its rules and its log. Nothing more is sent; for a day all of it can be put back.
 
-    def work(connection: WriteConnection) -> None:
+    Raises ``NotFound('channel_not_found')``.
+    """
+
+    def work(connection: WriteConnection) -> Channel:
         found = _require(reading.channel(connection, id_), "channel_not_found", id_)
-        writing.remove_channel(connection, id_)
-        record(desk, connection, actor, Act.CHANNEL_REMOVED, id_, before={"name": found.name, "to": found.display})
+        its = [rule for rule in reading.rules(connection) if rule.channel == id_]
+        writing.remove_channel(connection, found, its, desk.now())
+        before = {"name": found.name, "to": found.display, "rules": [rule.name for rule in its]}
+        record(desk, connection, actor, Act.CHANNEL_REMOVED, id_, before=before)
         changed(desk, connection, CHANGE, id_)
+        return found
 
-    await desk.write(work)
+    return await desk.write(work)
+
+
+async def put_channel_back(desk: Desk, id_: str, actor: Actor) -> Channel:
+    """As it was, with the rules that went with it. What waited when it was removed is not sent by itself.
+
+    Raises ``NotFound('channel_not_found')``, a day later too, and ``Conflict('notification_name_taken')``.
+    """
+
+    def work(connection: WriteConnection) -> Channel:
+        standing = reading.channel(connection, id_)
+        if standing is not None:
+            return standing
+        since = putting_back.since(desk.now())
+        found, at = _require(reading.removed_channel(connection, id_, since), "channel_not_found", id_)
+        its = reading.rules_removed_with(connection, id_, at)
+        _require_new(found.name, {each.name for each in reading.channels(connection)})
+        for rule in its:
+            _require_new(rule.name, {each.name for each in reading.rules(connection)})
+        writing.put_channel_back(connection, found, its)
+        after = {"name": found.name, "to": found.display, "rules": [rule.name for rule in its]}
+        record(desk, connection, actor, Act.CHANNEL_RESTORED, id_, after=after)
+        changed(desk, connection, CHANGE, id_)
+        return found
+
+    return await desk.write(work)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,15 +169,38 @@ async def pause_rule(desk: Desk, id_: str, actor: Actor, *, paused: bool) -> Rul
     return await desk.write(work)
 
 
-async def remove_rule(desk: Desk, id_: str, actor: Actor) -> None:
-    """Raises ``NotFound('rule_not_found')``."""
+async def remove_rule(desk: Desk, id_: str, actor: Actor) -> Rule:
+    """For a day it can be put back. Raises ``NotFound('rule_not_found')``."""
 
-    def work(connection: WriteConnection) -> None:
+    def work(connection: WriteConnection) -> Rule:
         found = _require(reading.rule(connection, id_), "rule_not_found", id_)
-        writing.remove_rule(connection, id_)
+        writing.remove_rule(connection, found, desk.now())
         record(desk, connection, actor, Act.RULE_REMOVED, id_, before={"name": found.name})
+        return found
 
-    await desk.write(work)
+    return await desk.write(work)
+
+
+async def put_rule_back(desk: Desk, id_: str, actor: Actor) -> Rule:
+    """As it was.
+
+    Raises ``NotFound('rule_not_found')``, a day later too, ``NotFound('channel_not_found')`` where its channel is gone,
+    and ``Conflict('notification_name_taken')``.
+    """
+
+    def work(connection: WriteConnection) -> Rule:
+        standing = reading.rule(connection, id_)
+        if standing is not None:
+            return standing
+        since = putting_back.since(desk.now())
+        found = _require(reading.removed_rule(connection, id_, since), "rule_not_found", id_)
+        _require(reading.channel(connection, found.channel), "channel_not_found", found.channel)
+        _require_new(found.name, {each.name for each in reading.rules(connection)})
+        writing.put_rule_back(connection, found)
+        record(desk, connection, actor, Act.RULE_RESTORED, id_, after={"name": found.name})
+        return found
+
+    return await desk.write(work)
 
 
 def opened(desk: Desk, channel: Channel) -> Opened:

@@ -11,7 +11,8 @@ from typing import Any, Final
 from authdeck import ids
 from authdeck.access import Actor
 from authdeck.acts import Act
-from authdeck.errors import DeckError, NotFound
+from authdeck.errors import Conflict, DeckError, NotFound
+from authdeck.operations import putting_back
 from authdeck.operations.desk import Desk
 from authdeck.operations.records import changed, record
 from authdeck.secret import Secret
@@ -144,6 +145,26 @@ async def revoke(desk: Desk, id_: str, actor: Actor) -> ClientKey:
         if writing.revoke_client_key(connection, id_, desk.now()):
             record(desk, connection, actor, Act.CLIENT_KEY_REVOKED, id_, before={"name": found.name})
             changed(desk, connection, "client_key", id_)
+        return _by_id(connection, id_)
+
+    return await desk.write(work)
+
+
+async def restore(desk: Desk, id_: str, actor: Actor) -> ClientKey:
+    """Counts again before this returns, if it was revoked within a day. Idempotent.
+
+    Raises 404 ``client_key_not_found`` and 409 ``client_key_revoked_for_good``.
+    """
+
+    def work(connection: WriteConnection) -> ClientKey:
+        found = _by_id(connection, id_)
+        if found.revoked_at is None:
+            return found
+        if not putting_back.is_possible(found.revoked_at, desk.now()):
+            raise Conflict("client_key_revoked_for_good", name=found.name)
+        writing.restore_client_key(connection, id_)
+        record(desk, connection, actor, Act.CLIENT_KEY_RESTORED, id_, after={"name": found.name})
+        changed(desk, connection, "client_key", id_)
         return _by_id(connection, id_)
 
     return await desk.write(work)

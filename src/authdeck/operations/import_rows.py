@@ -17,13 +17,12 @@ from authdeck.operations.desk import Desk
 from authdeck.operations.import_finding import Seen, fingerprints, identity_hash, secrets_of
 from authdeck.operations.records import changed, record
 from authdeck.providers import PROVIDERS
-from authdeck.storage.database import ReadConnection, WriteConnection
+from authdeck.storage.database import WriteConnection
 from authdeck.storage.reading import accounts
-from authdeck.storage.reading.upstreams import approved
 from authdeck.storage.writing import accounts as account_writes
 from authdeck.storage.writing import holds
 from authdeck.storage.writing import revisions as revision_writes
-from authdeck.upstream.origins import Approval, Origins, origin_of
+from authdeck.upstream.origins import origin_of
 
 
 @dataclass(slots=True)
@@ -219,27 +218,14 @@ def _approve_upstream(importing: Importing, connection: WriteConnection, key: in
     """An account with its own base URL serves where that origin is approved. An admin who imports it approves it."""
     base_url = draft.claims.base_url
     origin = origin_of(base_url) if base_url else None
-    if origin is None or _is_approved(importing.desk, connection, str(origin)):
+    if origin is None or upstreams.is_approved(importing.desk, connection, str(origin)):
         return ()
     if importing.actor.role >= Role.ADMIN:
         private = _names_private_address(str(origin))
         upstreams.approve_within(importing.desk, connection, str(origin), importing.actor, private=private)
         return (("upstream_approved", {"origin": str(origin)}),)
-    hold = Hold(
-        Owner.CREDENTIAL,
-        upstreams.NOT_APPROVED,
-        importing.desk.now(),
-        actor=importing.actor.name,
-        detail={"origin": str(origin)},
-    )
-    holds.place(connection, key, hold)
+    upstreams.wait_for_approval(importing.desk, connection, key, str(origin), importing.actor)
     return ((upstreams.NOT_APPROVED, {"origin": str(origin)}),)
-
-
-def _is_approved(desk: Desk, connection: ReadConnection, origin: str) -> bool:
-    known = Origins(desk.settings.providers, own_host=desk.settings.host, own_port=desk.settings.port)
-    known.replace((row.origin, Approval(row.private, row.plain_http)) for row in approved(connection))
-    return known.is_allowed(origin)
 
 
 def _names_private_address(origin: str) -> bool:

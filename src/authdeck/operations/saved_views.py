@@ -1,10 +1,13 @@
 """Saved views: the address of a list under a name, for oneself or for everyone."""
 
-from typing import Final
+from typing import Any, Final
 
 from authdeck.access import Actor, Role
-from authdeck.errors import DeckError, NotFound
+from authdeck.acts import Act
+from authdeck.errors import Conflict, DeckError, NotFound
+from authdeck.operations import putting_back
 from authdeck.operations.desk import Desk
+from authdeck.operations.records import record
 from authdeck.storage.database import WriteConnection
 from authdeck.storage.reading import access, saved_views
 from authdeck.storage.reading.saved_views import StoredView
@@ -46,19 +49,47 @@ async def save(desk: Desk, page: str, actor: Actor, *, name: str, query: str, sh
             raise DeckError("view_too_many", status=422, most=MOST)
         writing.save(connection, operator=operator.key, page=page, name=named, query=query, shared=shared)
         visible_now = saved_views.visible(connection, page, actor.name)
-        return next(view for view in visible_now if (view.owner, view.name) == (actor.name, named))
+        saved = next(view for view in visible_now if (view.owner, view.name) == (actor.name, named))
+        record(desk, connection, actor, Act.VIEW_SAVED, str(saved.key), after=_told(saved))
+        return saved
 
     return await desk.write(work)
 
 
 async def remove(desk: Desk, key: int, actor: Actor) -> StoredView:
-    """Take a view away: one's own, or as an admin a shared one. Raises ``NotFound('view_not_found')``."""
+    """Take a view away: one's own, or as an admin a shared one. For a day it can be put back.
+
+    Raises ``NotFound('view_not_found')``.
+    """
 
     def work(connection: WriteConnection) -> StoredView:
         view = saved_views.one(connection, key)
         if view is None or not may_remove(view, actor):
             raise NotFound("view_not_found")
-        writing.remove(connection, key)
+        writing.remove(connection, view, desk.now())
+        record(desk, connection, actor, Act.VIEW_REMOVED, str(key), before=_told(view))
+        return view
+
+    return await desk.write(work)
+
+
+async def put_back(desk: Desk, key: int, actor: Actor) -> StoredView:
+    """As it was. Who may remove it may put it back; idempotent.
+
+    Raises ``NotFound('view_not_found')``, a day later too, and ``Conflict('view_name_taken')``.
+    """
+
+    def work(connection: WriteConnection) -> StoredView:
+        standing = saved_views.one(connection, key)
+        view = standing or saved_views.removed(connection, key, putting_back.since(desk.now()))
+        if view is None or not may_remove(view, actor):
+            raise NotFound("view_not_found")
+        if standing is None:
+            theirs = saved_views.visible(connection, ACCOUNTS, view.owner)
+            if any((other.owner, other.name) == (view.owner, view.name) for other in theirs):
+                raise Conflict("view_name_taken", name=view.name)
+            writing.put_back(connection, view)
+            record(desk, connection, actor, Act.VIEW_RESTORED, str(key), after=_told(view))
         return view
 
     return await desk.write(work)
@@ -66,3 +97,7 @@ async def remove(desk: Desk, key: int, actor: Actor) -> StoredView:
 
 def may_remove(view: StoredView, actor: Actor) -> bool:
     return view.owner == actor.name or (view.shared and actor.role >= Role.ADMIN)
+
+
+def _told(view: StoredView) -> dict[str, Any]:
+    return {"name": view.name, "shared": view.shared}

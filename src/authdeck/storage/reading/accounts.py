@@ -1,7 +1,7 @@
 """Named reads of accounts: live ones with their holds, one by its auth_index, look-up by any name."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -83,6 +83,28 @@ def in_trash(connection: ReadConnection) -> list[tuple[Account, str]]:
         key=lambda pair: to_micros(pair[0].trashed_at) if pair[0].trashed_at else 0,
         reverse=True,
     )
+
+
+def names_in_trash(connection: ReadConnection, indexes: Collection[str]) -> dict[str, str]:
+    """Of those among them that lie in the trash; for a page of something."""
+    columns = (accounts.c.auth_index, accounts.c.file_name)
+    rows = connection.execute(select(*columns).where(_TRASHED, accounts.c.auth_index.in_(indexes)))
+    return {row.auth_index: row.file_name for row in rows}
+
+
+@dataclass(frozen=True, slots=True)
+class Addressed:
+    """A live account that names an address of its own."""
+
+    key: int
+    auth_index: str
+    base_url: str
+
+
+def addressed(connection: ReadConnection) -> list[Addressed]:
+    columns = (accounts.c.key, accounts.c.auth_index, accounts.c.base_url)
+    rows = connection.execute(select(*columns).where(_LIVE, accounts.c.base_url.is_not(None)))
+    return [Addressed(row.key, row.auth_index, row.base_url) for row in rows]
 
 
 def by_index(connection: ReadConnection, auth_index: str) -> Account:

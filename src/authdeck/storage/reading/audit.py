@@ -1,17 +1,17 @@
 """Named reads of the audit."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Row, select, tuple_
+from sqlalchemy import ColumnElement, Row, select, tuple_
 
 from authdeck.clock import from_micros, to_micros
 from authdeck.errors import DeckError
 from authdeck.storage.database import ReadConnection
-from authdeck.storage.tables import audit
+from authdeck.storage.tables import audit, batches, inspections, schedules
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,26 @@ def page(connection: ReadConnection, search: AuditSearch) -> AuditPage:
     found = [_entry(row) for row in connection.execute(statement)]
     more = len(found) > search.page_size
     return AuditPage(found[: search.page_size], _cursor(found[search.page_size - 1]) if more else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Mentioned:
+    """What entries name and is still there, by id; of schedules the key as text."""
+
+    batches: frozenset[str] = frozenset()
+    inspections: frozenset[str] = frozenset()
+    schedules: frozenset[str] = frozenset()
+
+
+def mentioned(connection: ReadConnection, entries: Sequence[AuditEntry]) -> Mentioned:
+    """For a page of them."""
+    ids = {entry.target for entry in entries} | {entry.batch for entry in entries if entry.batch}
+    keys = {int(id_) for id_ in ids if id_.isdecimal() and len(id_) < 16}  # noqa: PLR2004 - what the column holds
+
+    def known(column: ColumnElement[Any], named: Collection[Any]) -> frozenset[str]:
+        return frozenset(map(str, connection.execute(select(column).where(column.in_(named))).scalars()))
+
+    return Mentioned(known(batches.c.id, ids), known(inspections.c.id, ids), known(schedules.c.key, keys))
 
 
 def actors(connection: ReadConnection) -> list[str]:

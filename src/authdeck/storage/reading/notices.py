@@ -1,7 +1,7 @@
 """Named reads of notifications: channels, rules, what waits to be told, and what became of each message."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -47,28 +47,51 @@ class Delivery:
 
 def channels(connection: ReadConnection) -> list[Channel]:
     """By name."""
-    return [_channel(row) for row in connection.execute(select(_CHANNELS).order_by(_CHANNELS.c.name))]
+    asked = select(_CHANNELS).where(_CHANNELS.c.removed_at.is_(None)).order_by(_CHANNELS.c.name)
+    return [_channel(row) for row in connection.execute(asked)]
 
 
 def channel(connection: ReadConnection, id_: str) -> Channel | None:
-    found = connection.execute(select(_CHANNELS).where(_CHANNELS.c.id == id_)).one_or_none()
+    asked = select(_CHANNELS).where(_CHANNELS.c.id == id_, _CHANNELS.c.removed_at.is_(None))
+    found = connection.execute(asked).one_or_none()
     return None if found is None else _channel(found)
+
+
+def removed_channel(connection: ReadConnection, id_: str, since: datetime) -> tuple[Channel, datetime] | None:
+    """The channel as it was, and when it was removed, if that was after ``since``."""
+    asked = select(_CHANNELS).where(_CHANNELS.c.id == id_, _CHANNELS.c.removed_at > since)
+    found = connection.execute(asked).one_or_none()
+    return None if found is None else (replace(_channel(found), name=found.removed_name), found.removed_at)
 
 
 def rules(connection: ReadConnection) -> list[Rule]:
     """By name, paused ones too."""
-    return [_rule(row) for row in connection.execute(select(_RULES).order_by(_RULES.c.name))]
+    asked = select(_RULES).where(_RULES.c.removed_at.is_(None)).order_by(_RULES.c.name)
+    return [_rule(row) for row in connection.execute(asked)]
 
 
 def rule(connection: ReadConnection, id_: str) -> Rule | None:
-    found = connection.execute(select(_RULES).where(_RULES.c.id == id_)).one_or_none()
+    found = connection.execute(select(_RULES).where(_RULES.c.id == id_, _RULES.c.removed_at.is_(None))).one_or_none()
     return None if found is None else _rule(found)
+
+
+def removed_rule(connection: ReadConnection, id_: str, since: datetime) -> Rule | None:
+    """The rule as it was, if it was removed after ``since``."""
+    asked = select(_RULES).where(_RULES.c.id == id_, _RULES.c.removed_at > since)
+    found = connection.execute(asked).one_or_none()
+    return None if found is None else replace(_rule(found), name=found.removed_name)
+
+
+def rules_removed_with(connection: ReadConnection, channel_id: str, at: datetime) -> list[Rule]:
+    """The rules that went with their channel, as they were."""
+    asked = select(_RULES).where(_RULES.c.channel == channel_id, _RULES.c.removed_at == at)
+    return [replace(_rule(row), name=row.removed_name) for row in connection.execute(asked)]
 
 
 def has_work(connection: ReadConnection, now: datetime) -> bool:
     """Whether anything waits to become a message, or a message to be sent."""
     waiting = exists().select_from(notices)
-    due = select(deliveries.c.id).where(deliveries.c.next_at <= now).exists()
+    due = select(deliveries.c.id).where(deliveries.c.next_at <= now, _to_a_channel()).exists()
     return bool(connection.execute(select(waiting | due)).scalar_one())
 
 
@@ -95,7 +118,8 @@ def waiting(connection: ReadConnection, rule_id: str, limit: int) -> tuple[list[
 
 def due(connection: ReadConnection, now: datetime, limit: int) -> list[Delivery]:
     """Messages to be sent now, the longest due first."""
-    asked = select(deliveries).where(deliveries.c.next_at <= now).order_by(deliveries.c.next_at).limit(limit)
+    asked = select(deliveries).where(deliveries.c.next_at <= now, _to_a_channel())
+    asked = asked.order_by(deliveries.c.next_at).limit(limit)
     return [_delivery(row) for row in connection.execute(asked)]
 
 
@@ -112,7 +136,7 @@ def count_deliveries(connection: ReadConnection, channel_id: str | None = None) 
 
 
 def delivery(connection: ReadConnection, id_: str) -> Delivery | None:
-    found = connection.execute(select(deliveries).where(deliveries.c.id == id_)).one_or_none()
+    found = connection.execute(select(deliveries).where(deliveries.c.id == id_, _to_a_channel())).one_or_none()
     return None if found is None else _delivery(found)
 
 
@@ -121,8 +145,13 @@ _RULES = notification_rules
 
 
 def _of(asked: Select[Any], channel_id: str | None) -> Select[Any]:
-    mine: ColumnElement[bool] | None = None if channel_id is None else deliveries.c.channel == channel_id
-    return asked if mine is None else asked.where(mine)
+    asked = asked.where(_to_a_channel())
+    return asked if channel_id is None else asked.where(deliveries.c.channel == channel_id)
+
+
+def _to_a_channel() -> ColumnElement[bool]:
+    """Its channel was not removed."""
+    return deliveries.c.channel.not_in(select(_CHANNELS.c.id).where(_CHANNELS.c.removed_at.is_not(None)))
 
 
 def _channel(row: Row[Any]) -> Channel:

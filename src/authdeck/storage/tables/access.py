@@ -105,6 +105,8 @@ saved_views = Table(
     Column("page", String(24), nullable=False),
     Column("query", Text, nullable=False),
     Column("shared", Boolean, nullable=False),
+    Column("removed_at", Moment),  # gone for everyone; kept a day to be put back
+    Column("removed_name", Text),  # meanwhile: the name itself is free again
     UniqueConstraint("operator", "page", "name"),
 )
 

@@ -15,6 +15,8 @@ notification_channels = Table(
     Column("sealed", LargeBinary, nullable=False),  # URL, and the secret that signs
     Column("created_by", Text, nullable=False),
     Column("created_at", Moment, nullable=False),
+    Column("removed_at", Moment),  # gone for everyone; kept a day to be put back
+    Column("removed_name", Text),  # meanwhile: the name itself is free again
 )
 
 notification_rules = Table(
@@ -36,6 +38,8 @@ notification_rules = Table(
     Column("sent_at", Moment),  # when its last message was made
     Column("created_by", Text, nullable=False),
     Column("created_at", Moment, nullable=False),
+    Column("removed_at", Moment),  # gone for everyone; kept a day to be put back
+    Column("removed_name", Text),  # meanwhile: the name itself is free again
 )
 
 notices = Table(  # what no message holds yet

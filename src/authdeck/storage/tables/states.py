@@ -62,6 +62,7 @@ watermarks = Table(
     Column("code", String(48), primary_key=True),
     Column("at", Moment, nullable=False),  # evidence observed before it can't raise the hold again
     Column("actor", Text, nullable=False),
+    Column("former_at", Moment),  # what it was before that release, which may be undone
 )
 
 evidence = Table(

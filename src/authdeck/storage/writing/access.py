@@ -194,6 +194,11 @@ def revoke_client_key(connection: WriteConnection, id_: str, at: datetime) -> bo
     return connection.execute(update(client_keys).where(*where).values(revoked_at=at)).rowcount == 1
 
 
+def restore_client_key(connection: WriteConnection, id_: str) -> bool:
+    where = (client_keys.c.id == id_, client_keys.c.revoked_at.is_not(None))
+    return connection.execute(update(client_keys).where(*where).values(revoked_at=None)).rowcount == 1
+
+
 def note_client_key_uses(connection: WriteConnection, uses: Iterable[tuple[str, datetime]]) -> None:
     for id_, at in uses:
         connection.execute(update(client_keys).where(client_keys.c.id == id_).values(last_used_at=at))

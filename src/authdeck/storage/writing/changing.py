@@ -22,7 +22,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING
 """
 _WATERMARK: Final = """
 INSERT INTO watermarks (account, owner, code, at, actor) VALUES (?, ?, ?, ?, ?)
-ON CONFLICT (account, owner, code) DO UPDATE SET at = excluded.at, actor = excluded.actor
+ON CONFLICT (account, owner, code) DO UPDATE SET at = excluded.at, actor = excluded.actor, former_at = watermarks.at
 """
 
 

@@ -2,9 +2,10 @@
 
 from datetime import datetime
 
-from sqlalchemy import and_, delete, insert, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from authdeck.access import AUTOMATION
 from authdeck.hold import Hold, Owner
 from authdeck.storage.database import WriteConnection
 from authdeck.storage.tables import holds, watermarks
@@ -71,10 +72,38 @@ def raise_watermark(
     connection: WriteConnection, account_key: int, owner: Owner, code: str, *, by: str, at: datetime
 ) -> None:
     """Evidence observed before ``at`` never raises this hold again."""
-    mark = and_(watermarks.c.account == account_key, watermarks.c.owner == owner.value, watermarks.c.code == code)
+    mark = _mark(account_key, owner, code)
+    former = connection.execute(select(watermarks.c.at).where(mark)).scalar_one_or_none()
     connection.execute(delete(watermarks).where(mark))
-    row = {"account": account_key, "owner": owner.value, "code": code, "at": at, "actor": by}
+    row = {"account": account_key, "owner": owner.value, "code": code, "at": at, "actor": by, "former_at": former}
     connection.execute(insert(watermarks).values(row))
+
+
+def lower_watermark(connection: WriteConnection, account_key: int, owner: Owner, code: str) -> None:
+    """As it was before it was last raised."""
+    mark = _mark(account_key, owner, code)
+    connection.execute(delete(watermarks).where(mark, watermarks.c.former_at.is_(None)))
+    values = {"at": watermarks.c.former_at, "former_at": None}
+    connection.execute(update(watermarks).where(mark, watermarks.c.former_at.is_not(None)).values(values))
+
+
+def open_again(connection: WriteConnection, account_key: int, owner: Owner, code: str, since: datetime) -> int:
+    """The holds that were last released together, by a person and after ``since``; how many.
+
+    None where one of that code is open.
+    """
+    these = and_(holds.c.account == account_key, holds.c.owner == owner.value, holds.c.code == code)
+    if connection.execute(select(holds.c.key).where(these, holds.c.released_at.is_(None))).first() is not None:
+        return 0
+    last = connection.execute(select(func.max(holds.c.released_at)).where(these)).scalar_one_or_none()
+    if last is None or last <= since:
+        return 0
+    by_a_person = and_(these, holds.c.released_at == last, holds.c.released_by != AUTOMATION.name)
+    return connection.execute(update(holds).where(by_a_person).values(released_at=None, released_by=None)).rowcount
+
+
+def _mark(account_key: int, owner: Owner, code: str) -> ColumnElement[bool]:
+    return and_(watermarks.c.account == account_key, watermarks.c.owner == owner.value, watermarks.c.code == code)
 
 
 def was_placed(connection: WriteConnection, account_key: int, owner: Owner, code: str) -> bool:

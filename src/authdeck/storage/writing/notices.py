@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, delete, insert, update
+from sqlalchemy import Table, and_, delete, insert, or_, select, update
 
 from authdeck.notice import Happening, Rule
 from authdeck.storage.database import WriteConnection
@@ -26,16 +26,20 @@ def add_channel(connection: WriteConnection, channel: Channel) -> None:
     connection.execute(insert(notification_channels).values(row))
 
 
-def remove_channel(connection: WriteConnection, id_: str) -> None:
-    """With its rules, and all that waits or was sent."""
-    connection.execute(delete(deliveries).where(deliveries.c.channel == id_))
-    mine = notification_rules.c.channel == id_
-    for (rule_id,) in connection.execute(
-        notification_rules.select().with_only_columns(notification_rules.c.id).where(mine)
-    ):
-        connection.execute(delete(notices).where(notices.c.rule == rule_id))
-    connection.execute(delete(notification_rules).where(mine))
-    connection.execute(delete(notification_channels).where(notification_channels.c.id == id_))
+def remove_channel(connection: WriteConnection, channel: Channel, rules: Iterable[Rule], at: datetime) -> None:
+    """Gone for everyone with its rules and its log, its name free again; what waits is over."""
+    _take_away(connection, notification_channels, channel.id, channel.name, at)
+    for rule in rules:
+        remove_rule(connection, rule, at)
+    over = {"status": "failed", "next_at": None, "ended_at": at, "error": {"code": "channel_removed", "params": {}}}
+    waiting = and_(deliveries.c.channel == channel.id, deliveries.c.status == "waiting")
+    connection.execute(update(deliveries).where(waiting).values(over))
+
+
+def put_channel_back(connection: WriteConnection, channel: Channel, rules: Iterable[Rule]) -> None:
+    _put_back(connection, notification_channels, channel.id, channel.name)
+    for rule in rules:
+        put_rule_back(connection, rule)
 
 
 def add_rule(connection: WriteConnection, rule: Rule) -> None:
@@ -66,11 +70,38 @@ def pause_rule(connection: WriteConnection, id_: str, *, paused: bool) -> None:
         connection.execute(delete(notices).where(notices.c.rule == id_))
 
 
-def remove_rule(connection: WriteConnection, id_: str) -> None:
-    """What was sent stays in the log, without its rule."""
-    connection.execute(delete(notices).where(notices.c.rule == id_))
-    connection.execute(update(deliveries).where(deliveries.c.rule == id_).values(rule=None))
-    connection.execute(delete(notification_rules).where(notification_rules.c.id == id_))
+def remove_rule(connection: WriteConnection, rule: Rule, at: datetime) -> None:
+    """What was sent stays in the log; what waits to be told is forgotten."""
+    connection.execute(delete(notices).where(notices.c.rule == rule.id))
+    _take_away(connection, notification_rules, rule.id, rule.name, at)
+
+
+def put_rule_back(connection: WriteConnection, rule: Rule) -> None:
+    _put_back(connection, notification_rules, rule.id, rule.name)
+
+
+def _take_away(connection: WriteConnection, table: Table, id_: str, name: str, at: datetime) -> None:
+    """No real name begins with a space."""
+    values = {"removed_at": at, "removed_name": name, "name": f" {id_}"}
+    connection.execute(update(table).where(table.c.id == id_).values(values))
+
+
+def _put_back(connection: WriteConnection, table: Table, id_: str, name: str) -> None:
+    values = {"removed_at": None, "removed_name": None, "name": name}
+    connection.execute(update(table).where(table.c.id == id_).values(values))
+
+
+def forget_removed(connection: WriteConnection, before: datetime) -> None:
+    """Channels and rules that were removed before: for good, a channel with its log."""
+    channels = select(notification_channels.c.id).where(notification_channels.c.removed_at < before)
+    rules = select(notification_rules.c.id).where(
+        or_(notification_rules.c.removed_at < before, notification_rules.c.channel.in_(channels))
+    )
+    connection.execute(delete(notices).where(notices.c.rule.in_(rules)))
+    connection.execute(delete(deliveries).where(deliveries.c.channel.in_(channels)))
+    connection.execute(update(deliveries).where(deliveries.c.rule.in_(rules)).values(rule=None))
+    connection.execute(delete(notification_rules).where(notification_rules.c.id.in_(rules)))
+    connection.execute(delete(notification_channels).where(notification_channels.c.id.in_(channels)))
 
 
 def note(connection: WriteConnection, rows: Iterable[tuple[str, Happening]]) -> None:

@@ -1,6 +1,7 @@
 """Audit: who did what to what, with before and after, newest first. Admins see it."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,29 +11,35 @@ from starlette.routing import Route
 
 from authdeck import wording
 from authdeck.access import Role
-from authdeck.acts import Act
 from authdeck.errors import DeckError
 from authdeck.gate.routes import needs
+from authdeck.gate.visits import actor_of
 from authdeck.storage.reading import accounts, audit
 from authdeck.storage.reading.audit import AuditEntry, AuditPage, AuditSearch
+from authdeck.web import audit_links
 from authdeck.web.addresses import changed
+from authdeck.web.audit_links import There
 from authdeck.web.history import by_day_of, changes_of
 from authdeck.web.masking import masked
-from authdeck.web.pages.account.frame import at
 from authdeck.web.preferences import Preferences
 from authdeck.web.room import Room, room_of
+from authdeck.web.toasts import Undo
 
 PATH: Final = "/audit"
 _PLACE: Final = "\0"
 _FILTERS: Final = ("actor", "what", "target", "cursor")
-_KINDS: Final = ("account", "accounts", "client_key", "login", "operator", "setting", "terms", "upstream", "vault")
+_KINDS: Final = (
+    "account", "accounts", "client_key", "login", "notification", "operator", "queue", "requests", "schedule",
+    "setting", "terms", "upstream", "vault", "view",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
     """One entry. ``said`` stands before and after what it was done to.
 
-    ``href`` leads to that, ``undo`` to where it is taken back, with the code of how that link is called.
+    ``href`` leads to that, ``way_back`` to where it is taken back, with the code of how that link is called; ``undo``
+    takes it back from here.
     """
 
     entry: AuditEntry
@@ -40,7 +47,8 @@ class Shown:
     target: str
     href: str
     changes: list[tuple[str, str, str]]
-    undo: tuple[str, str] | None
+    way_back: tuple[str, str] | None
+    undo: Undo | None
 
 
 @needs(Role.ADMIN)
@@ -49,8 +57,8 @@ async def index(request: Request) -> Response:
     prefs = room.pages.preferences(request)
     kept = {name: params[name] for name in _FILTERS if params.get(name)}
     found = await _page(room, kept)
-    trashed = {account.auth_index: account.file_name for account, _ in await room.desk.read(accounts.in_trash)}
-    entries = [_shown(entry, room, trashed, prefs) for entry in found.items]
+    there, newest = await _there(room, found.items), _newest(found.items)
+    entries = [_shown(request, entry, there, is_newest=at in newest) for at, entry in enumerate(found.items)]
     return room.pages.answer(
         request,
         "audit/index.html",
@@ -95,48 +103,55 @@ def _named_kinds(prefs: Preferences) -> list[tuple[str, str]]:
     return [(kind, wording.sentence(f"acts_of.{kind}", {}, prefs.locale)) for kind in _KINDS]
 
 
-def _shown(entry: AuditEntry, room: Room, trashed: Mapping[str, str], prefs: Preferences) -> Shown:
-    account = room.desk.directory.get(entry.target)
-    name = account.account.file_name if account else trashed.get(entry.target) or _name(entry)
+def _shown(request: Request, entry: AuditEntry, there: There, *, is_newest: bool) -> Shown:
+    room = room_of(request)
+    prefs = room.pages.preferences(request)
+    name = there.live.get(entry.target) or there.trashed.get(entry.target) or _name(entry, prefs.locale)
     hide = masked if prefs.masked else str
     before, _, after = wording.sentence(f"act.{entry.what}", {"it": _PLACE}, prefs.locale).partition(_PLACE)
-    href = at(entry.target, "history") if account else ""
-    changes = [(field, hide(before), hide(after)) for field, before, after in changes_of(entry, prefs.locale)]
-    return Shown(entry, (before, after), hide(name), href, changes, _undo(entry, exists=account is not None))
+    undo = audit_links.undo(entry, there, actor_of(request).name, room.desk.now()) if is_newest else None
+    return Shown(
+        entry,
+        (before, after),
+        hide(name),
+        audit_links.subject(entry, there),
+        [(field, hide(before), hide(after)) for field, before, after in changes_of(entry, prefs.locale)],
+        audit_links.way_back(entry, there),
+        undo,
+    )
 
 
-def _name(entry: AuditEntry) -> str:
-    """What it was called then, where the entry says so."""
+async def _there(room: Room, entries: Sequence[AuditEntry]) -> There:
+    targets = {entry.target for entry in entries}
+    found = {target: room.desk.directory.get(target) for target in targets}
+    live = {target: entry.account.file_name for target, entry in found.items() if entry is not None}
+    trashed, rest = await room.desk.read(lambda c: (accounts.names_in_trash(c, targets), audit.mentioned(c, entries)))
+    return There(live, trashed, rest)
+
+
+def _newest(entries: Sequence[AuditEntry]) -> set[int]:
+    """Places of entries after which nothing of the kind was done to the same: only those are taken back from here."""
+    seen: set[tuple[str, str]] = set()
+    places = set()
+    for place, entry in enumerate(entries):
+        about = (entry.what.rpartition(":")[0], entry.target)
+        if about not in seen:
+            places.add(place)
+        seen.add(about)
+    return places
+
+
+def _name(entry: AuditEntry, locale: str) -> str:
+    """What it was called then, where the entry says so; of an id enough to tell it from others."""
+    if entry.target in _NAMED:
+        return wording.sentence(_NAMED[entry.target], {}, locale)
     told = {**(entry.before or {}), **(entry.after or {})}
-    return str(told.get("name") or told.get("file_name") or entry.target)
+    id_ = f"{entry.target[:_SHOWN_OF_ID]}…" if _IS_ID.fullmatch(entry.target) else entry.target
+    return str(told.get("name") or told.get("file_name") or id_)
 
 
-def _undo(entry: AuditEntry, *, exists: bool) -> tuple[str, str] | None:
-    """Where it can be taken back, while there is something to take back."""
-    if entry.batch and entry.what != Act.FILES_IMPORTED:
-        return f"/batches/{entry.batch}", "undo_in.batch"
-    if entry.what == Act.ACCOUNT_TRASHED:
-        return None if exists else ("/trash", "undo_in.trash")
-    tab = _UNDONE_AT.get(entry.what)
-    if tab is not None:
-        return (at(entry.target, tab), f"undo_in.{tab}") if exists else None
-    return _DECIDED_AT.get(entry.what)
-
-
-_UNDONE_AT: Final[Mapping[str, str]] = {
-    Act.ACCOUNT_EDITED: "settings",
-    Act.DOCUMENT_EDITED: "history",
-    Act.REVISION_RESTORED: "history",
-    Act.ACCOUNT_UPDATED: "history",
-    Act.ACCOUNT_DISABLED: "overview",
-    Act.ACCOUNT_LOCKED: "overview",
-}
-_DECIDED_AT: Final[Mapping[str, tuple[str, str]]] = {
-    Act.TERMS_ACKNOWLEDGED: ("/settings/terms", "undo_in.terms"),
-    Act.TERMS_WITHDRAWN: ("/settings/terms", "undo_in.terms"),
-    Act.SETTING_CHANGED: ("/settings/values", "undo_in.values"),
-    Act.UPSTREAM_APPROVED: ("/settings/upstreams", "undo_in.upstreams"),
-    Act.UPSTREAM_WITHDRAWN: ("/settings/upstreams", "undo_in.upstreams"),
-}
+_NAMED: Final = {"": "act.several", "requests": "act.requests"}
+_IS_ID: Final = re.compile(r"[0-9a-f]{32}")
+_SHOWN_OF_ID: Final = 8
 
 ROUTES: Final = (Route(PATH, index),)

@@ -15,7 +15,7 @@ from authdeck.errors import DeckError
 from authdeck.gate import hosts
 from authdeck.gate.routes import needs
 from authdeck.gate.visits import actor_of
-from authdeck.operations import client_keys, reach
+from authdeck.operations import client_keys, putting_back, reach
 from authdeck.operations.client_keys import NewClientKey, Scope
 from authdeck.protocols import clients
 from authdeck.routing import Route as Served
@@ -23,6 +23,7 @@ from authdeck.web import toasts
 from authdeck.web.account_rows import NAMES
 from authdeck.web.pages.account.settings import clients_begin_at
 from authdeck.web.room import Room, room_of
+from authdeck.web.toasts import Undo
 
 PATH: Final = "/client-keys"
 PLACEHOLDER: Final = "adk_…"
@@ -85,7 +86,20 @@ def _end(request: Request, text: str) -> datetime | None:
 async def revoke(request: Request) -> Response:
     key = await client_keys.revoke(room_of(request).desk, request.path_params["id"], actor_of(request))
     response = RedirectResponse(PATH, 303)
-    toasts.leave(response, "did_revoke", {"name": key.name})
+    undo = Undo(f"{PATH}/{key.id}/restoration", "restored", PATH)
+    toasts.leave(response, "did_revoke", {"name": key.name}, undo)
+    return response
+
+
+@needs(Role.OPERATOR)
+async def restore(request: Request) -> Response:
+    """Let a key that was revoked within a day work again."""
+    try:
+        key = await client_keys.restore(room_of(request).desk, request.path_params["id"], actor_of(request))
+    except DeckError as error:
+        return await _page(request, error=error)
+    response = RedirectResponse(PATH, 303)
+    toasts.leave(response, "did_restore_key", {"name": key.name})
     return response
 
 
@@ -109,7 +123,10 @@ async def _page(
         ticked=[] if said is None else said.getlist("provider"),
         prefixes=sorted({p for entry in room.desk.directory.entries() if (p := entry.account.settings.prefix)}),
         provider_names=list(NAMES.items()),
-        keys=[(key, key.counts(now)) for key in sorted(keys, key=lambda key: not key.counts(now))],
+        keys=[
+            (key, key.counts(now), key.revoked_at is not None and putting_back.is_possible(key.revoked_at, now))
+            for key in sorted(keys, key=lambda key: not key.counts(now))
+        ],
         made=made,
         made_key=shown,
         error=None if error is None else wording.sentence(error.code, error.params, locale),
@@ -131,4 +148,5 @@ ROUTES: Final = (
     Route(PATH, index),
     Route(PATH, create, methods=["POST"]),
     Route(f"{PATH}/{{id}}/revocation", revoke, methods=["POST"]),
+    Route(f"{PATH}/{{id}}/restoration", restore, methods=["POST"]),
 )

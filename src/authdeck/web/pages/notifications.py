@@ -23,6 +23,7 @@ from authdeck.web import toasts
 from authdeck.web.account_rows import NAMES
 from authdeck.web.pages.settings import SECTIONS
 from authdeck.web.room import room_of
+from authdeck.web.toasts import Undo
 
 PATH: Final = "/settings/notifications"
 _LOGGED: Final = 30
@@ -57,8 +58,17 @@ async def add_channel(request: Request) -> Response:
 
 @needs(Role.ADMIN)
 async def remove_channel(request: Request) -> Response:
-    await channels.remove_channel(room_of(request).desk, request.path_params["id"], actor_of(request))
-    return _back("did_remove_channel")
+    gone = await channels.remove_channel(room_of(request).desk, request.path_params["id"], actor_of(request))
+    return _back("did_remove_channel", Undo(f"{PATH}/channels/{gone.id}/restoration", "restored", PATH), name=gone.name)
+
+
+@needs(Role.ADMIN)
+async def put_channel_back(request: Request) -> Response:
+    try:
+        found = await channels.put_channel_back(room_of(request).desk, request.path_params["id"], actor_of(request))
+    except DeckError as error:
+        return await _page(request, error=error)
+    return _back("did_put_channel_back", name=found.name)
 
 
 @needs(Role.OPERATOR)
@@ -89,8 +99,17 @@ async def pause_rule(request: Request) -> Response:
 
 @needs(Role.OPERATOR)
 async def remove_rule(request: Request) -> Response:
-    await channels.remove_rule(room_of(request).desk, request.path_params["id"], actor_of(request))
-    return _back("did_remove_rule")
+    gone = await channels.remove_rule(room_of(request).desk, request.path_params["id"], actor_of(request))
+    return _back("did_remove_rule", Undo(f"{PATH}/rules/{gone.id}/restoration", "restored", PATH), name=gone.name)
+
+
+@needs(Role.OPERATOR)
+async def put_rule_back(request: Request) -> Response:
+    try:
+        found = await channels.put_rule_back(room_of(request).desk, request.path_params["id"], actor_of(request))
+    except DeckError as error:
+        return await _page(request, error=error)
+    return _back("did_put_rule_back", name=found.name)
 
 
 @needs(Role.OPERATOR)
@@ -136,9 +155,9 @@ def _minutes(text: str) -> int | None:
         raise DeckError("notification_rule_invalid", status=422, field="quiet", problem="quiet") from None
 
 
-def _back(code: str, **params: str) -> Response:
+def _back(code: str, undo: Undo | None = None, **params: str) -> Response:
     response = RedirectResponse(PATH, 303)
-    toasts.leave(response, code, params)
+    toasts.leave(response, code, params, undo)
     return response
 
 
@@ -164,6 +183,7 @@ async def _page(
         ticked=set() if said is None else {str(value) for name in ("kind", "provider") for value in said.getlist(name)},
         channels=known,
         channel_names={channel.id: channel.name for channel in known},
+        rules_of={channel.id: [rule.name for rule in rules if rule.channel == channel.id] for channel in known},
         made=made,
         rules=rules,
         rule_names={rule.id: rule.name for rule in rules},
@@ -191,9 +211,11 @@ ROUTES: Final = (
     Route(PATH, index),
     Route(f"{PATH}/channels", add_channel, methods=["POST"]),
     Route(f"{PATH}/channels/{{id}}/removal", remove_channel, methods=["POST"]),
+    Route(f"{PATH}/channels/{{id}}/restoration", put_channel_back, methods=["POST"]),
     Route(f"{PATH}/channels/{{id}}/test", test_channel, methods=["POST"]),
     Route(f"{PATH}/rules", add_rule, methods=["POST"]),
     Route(f"{PATH}/rules/{{id}}/pause", pause_rule, methods=["POST"]),
     Route(f"{PATH}/rules/{{id}}/removal", remove_rule, methods=["POST"]),
+    Route(f"{PATH}/rules/{{id}}/restoration", put_rule_back, methods=["POST"]),
     Route(f"{PATH}/deliveries/{{id}}/retry", try_again, methods=["POST"]),
 )

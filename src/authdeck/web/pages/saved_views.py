@@ -18,6 +18,7 @@ from authdeck.web import toasts
 from authdeck.web.addresses import address, inside
 from authdeck.web.list_state import PATH, ListState
 from authdeck.web.room import room_of
+from authdeck.web.toasts import Undo
 
 _COUNTED: Final = 8
 """So many views say how many accounts they hold; counting more would cost more than it tells."""
@@ -90,11 +91,22 @@ async def remove(request: Request) -> Response:
     room = room_of(request)
     view = await saved_views.remove(room.desk, request.path_params["key"], actor_of(request))
     response = RedirectResponse(PATH, 303)
-    toasts.leave(response, "did_remove_view", {"name": view.name})
+    undo = Undo(f"{PATH}/views/{view.key}/restoration", "restored", PATH)
+    toasts.leave(response, "did_remove_view", {"name": view.name}, undo)
+    return response
+
+
+@needs(Role.VIEWER)
+async def put_back(request: Request) -> Response:
+    """The list as the view shows it, so that it is seen that it is back."""
+    view = await saved_views.put_back(room_of(request).desk, request.path_params["key"], actor_of(request))
+    response = RedirectResponse(f"{PATH}?{view.query}", 303)
+    toasts.leave(response, "did_put_view_back", {"name": view.name})
     return response
 
 
 ROUTES: Final = (
     Route(f"{PATH}/views", save, methods=["POST"]),
     Route(f"{PATH}/views/{{key:int}}/removal", remove, methods=["POST"]),
+    Route(f"{PATH}/views/{{key:int}}/restoration", put_back, methods=["POST"]),
 )

@@ -58,12 +58,6 @@ async def index(_request: Request) -> Response:
 
 
 @needs(Role.VIEWER)
-async def values(_request: Request) -> Response:
-    """Where an entry of the audit leads."""
-    return RedirectResponse(f"{PATH}/{adjustable.SECTIONS[0]}", 307)
-
-
-@needs(Role.VIEWER)
 async def section(request: Request) -> Response:
     return await _page(request, _section(request))
 
@@ -166,7 +160,6 @@ def _section(request: Request) -> str:
 
 ROUTES: Final = (
     Route(PATH, index),
-    Route(f"{PATH}/values", values),
     *(Route(f"{PATH}/{part}", section) for part in adjustable.SECTIONS),
     *(Route(f"{PATH}/{part}", change, methods=["POST"]) for part in adjustable.SECTIONS),
     *(Route(f"{PATH}/{part}/undo", undo, methods=["POST"]) for part in adjustable.SECTIONS),

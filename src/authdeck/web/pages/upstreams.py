@@ -15,6 +15,7 @@ from authdeck.gate.visits import actor_of
 from authdeck.operations import upstreams
 from authdeck.storage.reading.upstreams import approved
 from authdeck.web import toasts
+from authdeck.web.addresses import inside
 from authdeck.web.pages.settings import SECTIONS
 from authdeck.web.room import Room, room_of
 from authdeck.web.toasts import Undo
@@ -40,22 +41,24 @@ async def approve(request: Request) -> Response:
     """``url``'s origin may be sent credentials; ``private`` allows loopback and private addresses."""
     room, said = room_of(request), await request.form()
     url = str(said.get("url", said.get("want", ""))).strip()
+    private = "yes" in (said.get("private"), request.query_params.get("private"))
     try:
-        origin = await upstreams.approve(room.desk, url, actor_of(request), private=said.get("private") == "yes")
+        origin = await upstreams.approve(room.desk, url, actor_of(request), private=private)
     except DeckError as error:
         return await _page(request, error, url)
-    response = RedirectResponse(PATH, 303)
-    toasts.leave(response, "did_approve", {"origin": origin})
+    response = RedirectResponse(inside(str(said.get("next", "")), PATH), 303)
+    toasts.leave(response, "did_approve", {"origin": origin}, Undo(f"{PATH}/withdrawal", origin, PATH))
     return response
 
 
 @needs(Role.ADMIN)
 async def withdraw(request: Request) -> Response:
     room, said = room_of(request), await request.form()
-    origin = str(said.get("origin", ""))
-    await upstreams.withdraw(room.desk, origin, actor_of(request))
-    response = RedirectResponse(PATH, 303)
-    toasts.leave(response, "did_withdraw_upstream", {"origin": origin}, Undo(PATH, origin, PATH))
+    origin = str(said.get("origin", said.get("want", "")))
+    former = await upstreams.withdraw(room.desk, origin, actor_of(request))
+    response = RedirectResponse(inside(str(said.get("next", "")), PATH), 303)
+    undo = Undo(f"{PATH}?private=yes" if former.private else PATH, origin, PATH)
+    toasts.leave(response, "did_withdraw_upstream", {"origin": origin}, undo)
     return response
 
 

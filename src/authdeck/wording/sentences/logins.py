@@ -45,8 +45,8 @@ SENTENCES: dict[str, str] = {
     "login_label.organization": "Organisation",
     "login_label.subject": "User",
     "acts_of.login": "Sign-ins",
-    "act.login:login:begun": "began a sign-in",
+    "act.login:login:begun": "began the sign-in {it}",
     "act.login:login:done": "signed in with {it}",
-    "act.login:login:failed": "tried a sign-in that failed",
-    "act.login:login:cancelled": "cancelled a sign-in",
+    "act.login:login:failed": "tried the sign-in {it}, which failed",
+    "act.login:login:cancelled": "cancelled the sign-in {it}",
 }

@@ -5,13 +5,13 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from authdeck.access import Role
-from authdeck.errors import DeckError
+from authdeck.errors import Conflict, DeckError
 from authdeck.exchange import RefreshOutcome
 from authdeck.gate.routes import needs
 from authdeck.gate.visits import actor_of
 from authdeck.hold import Owner
 from authdeck.operations import disable, trash, upstreams, verify_restored
-from authdeck.operations.release_hold import release_hold
+from authdeck.operations.release_hold import put_hold_back, release_hold
 from authdeck.operations.send_one import send_one
 from authdeck.web import toasts
 from authdeck.web.addresses import address, inside
@@ -52,10 +52,22 @@ async def release(request: Request) -> Response:
     owner, code = str(said.get("owner", "")), str(said.get("code", ""))
     index, actor = entry.account.auth_index, actor_of(request)
     if code == verify_restored.CODE:
-        after = await verify_restored.confirm(room.desk, index, actor)
-    else:
-        after = await release_hold(room.desk, index, _owner(owner), code, actor)
-    return done(after, "overview", "did_release")
+        return done(await verify_restored.confirm(room.desk, index, actor), "overview", "did_release")
+    after = await release_hold(room.desk, index, _owner(owner), code, actor)
+    undo = Undo(f"{PATH}/{index}/holding", f"{owner} {code}", at(index))
+    return done(after, "overview", "did_release", undo=undo)
+
+
+@needs(Role.OPERATOR)
+async def put_back(request: Request) -> Response:
+    """The hold that was just released, ``want`` being its owner and code, stands again."""
+    room, entry, said = room_of(request), entry_of(request), await request.form()
+    owner, _, code = str(said.get("want", "")).partition(" ")
+    try:
+        after = await put_hold_back(room.desk, entry.account.auth_index, _owner(owner), code, actor_of(request))
+    except Conflict as error:
+        return await show(request, entry, "overview", await overview.content(request, entry), error)
+    return done(after, "overview", "did_put_hold_back")
 
 
 def _owner(word: str) -> Owner:
@@ -71,7 +83,8 @@ async def approve(request: Request) -> Response:
     room, entry, said = room_of(request), entry_of(request), await request.form()
     url = entry.account.base_url or ""
     origin = await upstreams.approve(room.desk, url, actor_of(request), private=said.get("private") == "yes")
-    return done(entry, "overview", "did_approve", {"origin": origin})
+    undo = Undo("/settings/upstreams/withdrawal", origin, at(entry.account.auth_index))
+    return done(entry, "overview", "did_approve", {"origin": origin}, undo)
 
 
 @needs(Role.OPERATOR)
@@ -123,6 +136,6 @@ ROUTES = tuple(
     Route(f"{PATH}/{{auth_index}}/{name}", handler, methods=["POST"])
     for name, handler in {
         "lock": lock, "release": release, "approval": approve, "refresh": refresh, "request": request_one,
-        "deletion": delete,
+        "deletion": delete, "holding": put_back,
     }.items()
 )  # fmt: skip
