@@ -109,6 +109,16 @@ def test_a_setting_of_it_that_is_not_there_is_refused(deck: WithExample) -> None
     assert "AUTHDECK_PROVIDERS" in done.stderr
 
 
+def test_accounts_of_one_that_is_gone_are_not_left_out_in_silence(deck: WithExample) -> None:
+    deck.stop()
+    left = {
+        name: value for name, value in deck.environment.items() if "PYTHONPATH" not in name and "EXAMPLE" not in name
+    }
+    done = subprocess.run([*COMMAND, "serve"], env=left, capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode != 0
+    assert "accounts of the provider example" in done.stderr
+
+
 def test_a_file_in_the_folder_is_enough(tmp_path: Path) -> None:
     """In a copy of the package: what a contribution of one file is."""
     shutil.copytree(Path(authdeck.__file__).parent, tmp_path / "authdeck", ignore=shutil.ignore_patterns("__pycache__"))
