@@ -55,7 +55,8 @@ class LoginError(Shape):
 class LoginShape(Shape):
     """``status``: pending, choosing, done, failed, cancelled or expired.
 
-    While pending: ``url`` to open in a browser, or ``user_code`` to enter at ``verification_url``. ``listening``: the
+    ``exchanging``: pending, and its code is being exchanged: there is nothing left to do but wait. While pending
+    otherwise: ``url`` to open in a browser, or ``user_code`` to enter at ``verification_url``. ``listening``: the
     browser's way back ends here by itself; else its address is posted to ``callback``. While choosing: ``reason`` and
     ``choices``. Done: ``outcome`` (new, updated, unchanged) and ``auth_index``. ``expected`` is the account it is for.
     """
@@ -64,6 +65,7 @@ class LoginShape(Shape):
     provider: str
     way: str
     status: str
+    exchanging: bool
     expires_at: Time
     expected: str | None
     url: str | None
@@ -148,6 +150,7 @@ def _shape(now: LoginNow, request: Request) -> LoginShape:
         provider=now.provider.value,
         way=now.way.value,
         status=now.status,
+        exchanging=now.exchanging,
         expires_at=now.expires_at,
         expected=now.expected,
         url=now.url,

@@ -24,6 +24,7 @@ from authdeck.operations.desk import Desk
 from authdeck.operations.login_beginning import Beginner, session_of, state_hash, unreachable
 from authdeck.operations.login_now import LoginNow, login_of, shown
 from authdeck.operations.login_storing import SignedIn
+from authdeck.operations.login_turns import CHANGE
 from authdeck.operations.login_waiting import Pause, Ports, Waiting
 from authdeck.operations.records import changed, record
 from authdeck.providers.signing_in import Grant, Login, Polled, Step, Way
@@ -34,7 +35,6 @@ from authdeck.storage.writing import logins as writing
 from authdeck.upstream.failures import UpstreamFailure
 
 KEPT: Final = timedelta(days=1)
-CHANGE: Final = "login"
 
 
 class Logins:

@@ -33,8 +33,8 @@ STYLESHEETS: Final = (
     "chinese",
 )  # fmt: skip
 SCRIPTS: Final = (
-    "copy", "dismiss", "keys", "list-cursor", "pick", "pick-more", "find", "filter-form", "busy", "drop", "zone",
-    "drawer", "drawer-keys", "follow", "live-pause", "live", "progress",
+    "copy", "dismiss", "keys", "list-cursor", "pick", "pick-more", "find", "filter-form", "busy", "opens", "drop",
+    "zone", "drawer", "drawer-keys", "follow", "live-pause", "live", "progress",
 )  # fmt: skip
 
 

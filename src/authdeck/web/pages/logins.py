@@ -115,12 +115,12 @@ async def cancel(request: Request) -> Response:
 
 @needs(Role.OPERATOR)
 async def events(request: Request) -> Response:
-    """``login`` with its status, whenever it changes: the page then asks for itself anew."""
+    """``login`` with its stage, whenever it changes: the page then asks for itself anew."""
     room, login_id, beginner = room_of(request), request.path_params["login_id"], beginner_of(request)
     await room.logins.get(login_id, beginner)
     following = room.logins.follow(login_id, beginner)
     return StreamingResponse(
-        streamed("login", following, lambda now: now.status),
+        streamed("login", following, lambda now: now.stage),
         media_type="text/event-stream",
         headers={"cache-control": "no-store"},
     )
