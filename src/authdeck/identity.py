@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from authdeck import fields
-from authdeck.account import Kind, Provider
+from authdeck.account import Account, Kind, Provider
 from authdeck.credential import Claims, Draft
 
 
@@ -50,6 +50,22 @@ def of_claims(provider: Provider, claims: Claims) -> Identity:
     if strength is Strength.FULL:
         text = json.dumps([provider.value, claims.organization, claims.subject], ensure_ascii=False)
     return Identity(provider, claims.organization, claims.subject, strength, text)
+
+
+def is_another(account: Account, who: Identity, email: str | None, *, names_users: bool = True) -> bool:
+    """Whether ``who``, with that e-mail, is provably not the account's: a half that both name differs.
+
+    An e-mail stands for its user where nothing better was known. Where the provider's subjects name sign-ins
+    (``names_users`` is false), they tell nobody apart.
+    """
+    if _differ(account.organization, who.organization):
+        return True
+    stands_in = who.subject == account.email or account.subject == email
+    return names_users and not stands_in and _differ(account.subject, who.subject)
+
+
+def _differ(one: str | None, other: str | None) -> bool:
+    return bool(one and other) and one != other
 
 
 def _strength(whole: frozenset[str], given: dict[str, str | None]) -> Strength:

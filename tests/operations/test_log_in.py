@@ -238,6 +238,15 @@ async def test_where_nobody_can_tell_a_person_says_that_it_is_the_expected_one(d
     assert (done.outcome, done.auth_index) == ("updated", index)
 
 
+async def test_an_account_that_shares_half_of_the_identity_is_a_near_match(desk, logins, simulator):
+    content = b'{"type": "codex", "access_token": "at_FAKE", "account_id": "org-1"}'
+    report = await import_files(desk, [Source("partial.json", content)], ANN)
+
+    now = await signed_in(logins, simulator, simulator.account("codex", "ann@example.com", organization="org-1"))
+
+    assert (now.reason, now.choices) == ("near_match", (f"update:{report.items[0].auth_index}", "new"))
+
+
 async def test_an_account_in_the_trash_comes_back_by_choice(desk, logins, simulator):
     ann = simulator.account("codex", "ann@example.com")
     index = await imported(desk, simulator, ann)

@@ -183,6 +183,8 @@ class Logins:
                 if login.expires_at <= now and writing.end(
                     connection, login.id, "expired", among=OPEN, outcome=login.outcome
                 ):
+                    actor = Actor(login.outcome["by"], Role.OPERATOR)
+                    record(self._desk, connection, actor, Act.LOGIN_EXPIRED, login.id)
                     changed(self._desk, connection, CHANGE, login.id)
             writing.forget(connection, now - KEPT)
 
@@ -240,12 +242,13 @@ class Logins:
         """
         desk, actor = self._desk, Actor(login.outcome["by"], Role.OPERATOR)
         among = ("exchanging",) if choice is None else ("choosing",)
+        alike = await desk.read(partial(login_storing.alike, draft=draft))
 
         def work(connection: WriteConnection) -> None:
             now_stored = logins.one(connection, login.id)
             self._require(now_stored, *among)
             made = login_storing.place(
-                desk, connection, draft, actor, login_id=login.id, expected=login.expected, choice=choice
+                desk, connection, draft, actor, login_id=login.id, expected=login.expected, alike=alike, choice=choice
             )
             told = {**login.outcome, **_told(made)}
             if made.choices:
@@ -343,6 +346,7 @@ def _told(made: SignedIn) -> Mapping[str, Any]:
         "reason": made.reason,
         "choices": list(made.choices),
         "labels": dict(made.labels),
+        "near": list(made.near),
     }
 
 

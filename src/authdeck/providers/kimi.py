@@ -15,7 +15,7 @@ from authdeck.routing import Route
 from authdeck.settings import Providers
 from authdeck.verdict import Verdict
 
-ABOUT: Final = About("Kimi", "Ki")
+ABOUT: Final = About("Kimi", "Ki", names_users=False)
 """There is no organisation and no profile, so nothing is whole: sub or device names a sign-in at most."""
 
 LEAD: Final = timedelta(minutes=5)

@@ -161,6 +161,7 @@ async def _one(request: Request, now: LoginNow, error: DeckError | None = None) 
         choices=_choices(request, now),
         labels=_labels(request, now),
         qr=_qr(now.direct or now.page or "") if now.user_code else None,
+        beside=[entry.account for index in now.near if (entry := room.desk.directory.get(index)) is not None],
         brought=found.account if found is not None and now.status == "done" else None,
         sent=await _sent(request) if found is not None else None,
         suggested=(suggested_model(room.desk, found.account) or "") if found is not None else "",

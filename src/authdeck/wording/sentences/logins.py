@@ -49,4 +49,5 @@ SENTENCES: dict[str, str] = {
     "act.login:login:done": "signed in with {it}",
     "act.login:login:failed": "tried a sign-in that failed",
     "act.login:login:cancelled": "cancelled a sign-in",
+    "act.login:login:expired": "did not finish a sign-in in time",
 }
