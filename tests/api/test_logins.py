@@ -1,6 +1,7 @@
 """``/logins`` of a whole server, with simulated providers."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from authdeck import server
+from authdeck import server, tasks
 from authdeck.access import Role
 from authdeck.settings import load
 from authdeck.simulator import Simulator
@@ -73,6 +74,21 @@ async def test_a_device_code(clients):
     events = (await clients["bob"].get(f"/logins/{now['id']}/events")).text
     assert cancelled["status"] == "cancelled"
     assert '"status":"cancelled"' in events
+
+
+@pytest.mark.parametrize(("provider", "way"), [("codex", "browser"), ("codex", "device")])
+async def test_events_say_how_it_stands_and_nothing_that_is_to_be_kept(clients, provider, way):
+    now = await begun(clients["bob"], provider=provider, way=way)
+    following = tasks.start(clients["bob"].get(f"/logins/{now['id']}/events"), name="follow")
+    await clients["bob"].delete(f"/logins/{now['id']}")
+
+    events = [line for line in (await following).text.splitlines() if line.startswith("data: ")]
+
+    last = json.loads(events[-1].removeprefix("data: "))
+    assert (last["id"], last["status"]) == (now["id"], "cancelled")
+    assert not {"url", "user_code", "verification_url", "labels"} & last.keys()
+    kept = [now["url"], now["user_code"], now["verification_url_complete"]]
+    assert [each for each in kept if each and any(each in event for event in events)] == []
 
 
 async def test_only_who_began_it_sees_it(clients):
