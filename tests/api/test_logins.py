@@ -136,6 +136,40 @@ async def test_a_failure_says_why(clients, simulator):
     assert after.json()["error"]["code"] == "login_denied"
 
 
+@pytest.mark.parametrize("choice", ["update", "new"])
+async def test_a_near_match_is_asked(clients, simulator, choice):
+    bob, document = clients["bob"], {"type": "codex", "access_token": "at_FAKE", "account_id": "org-1"}
+    taken = await bob.post("/imports", json={"file_name": "partial.json", "document": document})
+    (index,) = [row["auth_index"] for row in taken.json()["items"]]
+    simulator.approve(simulator.account("codex", "ann@example.com", organization="org-1"))
+    now = await begun(bob, provider="codex")
+
+    asked = (await bob.post(f"/logins/{now['id']}/callback", json={"url": await came_back(now["url"])})).json()
+    refused = await bob.post(f"/logins/{now['id']}/choice", json={"choice": "expected"})
+    before = (await bob.get(f"/accounts/{index}/revisions")).json()["items"]
+    wish = f"update:{index}" if choice == "update" else "new"
+    done = (await bob.post(f"/logins/{now['id']}/choice", json={"choice": wish})).json()
+    after = (await bob.get(f"/accounts/{index}/revisions")).json()["items"]
+
+    assert (asked["status"], asked["reason"]) == ("choosing", "near_match")
+    assert (asked["choices"], asked["labels"]["email"]) == ([f"update:{index}", "new"], "ann@example.com")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (422, "choice_unknown")
+    assert (len(before), len(after)) == (1, 2 if choice == "update" else 1)
+    assert done["outcome"] == {"update": "updated", "new": "new"}[choice]
+    assert (done["auth_index"] == index) is (choice == "update")
+
+
+async def test_another_workspace_of_one_email_is_named_beside_the_new_account(clients, simulator):
+    bob, ends = clients["bob"], []
+    for organization in ("org-1", "org-2"):
+        simulator.approve(simulator.account("claude", "ann@example.com", organization=organization))
+        now = await begun(bob, provider="claude")
+        ends.append((await bob.post(f"/logins/{now['id']}/callback", json={"url": await came_back(now["url"])})).json())
+
+    assert [end["outcome"] for end in ends] == ["new", "new"]
+    assert [end["near"] for end in ends] == [[], [ends[0]["auth_index"]]]
+
+
 async def test_a_viewer_may_not(clients):
     assert (await clients["vera"].post("/logins", json={"provider": "codex"})).status_code == 403
 

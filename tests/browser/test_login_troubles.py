@@ -1,5 +1,6 @@
 """Sign-ins that do not go straight: another account, too late, twice, a taken port, a server that restarts."""
 
+import json
 import re
 import socket
 from collections.abc import Iterator
@@ -33,6 +34,9 @@ def deck(tmp_path_factory: pytest.TempPathFactory, simulator: Simulator) -> Iter
     async def with_ann(house: House) -> None:
         report = await take_in(house.desk, simulator.auth_file(simulator.account("codex", "ann@example.com")))
         house.indexes["ann"] = str(report.items[0].auth_index)
+        for name in ("near", "apart"):
+            half = {"type": "codex", "access_token": f"at_FAKE_{name}", "account_id": f"org-{name}"}
+            await take_in(house.desk, (f"half-{name}.json", json.dumps(half).encode()))
 
     home = tmp_path_factory.mktemp("home")
     with serving(home, filled=False, providers=providers(simulator), also=with_ann) as (url, house):
@@ -92,6 +96,24 @@ def test_the_same_account_is_updated_in_its_place(page: Page, deck: Deck, simula
     assert deck.house.desk.directory.get(index) is not None
 
 
+@pytest.mark.parametrize("choice", ["It is half-near.json: update it", "Keep it as the account that it is"])
+def test_a_near_match_is_asked(page: Page, deck: Deck, simulator: Simulator, choice: str) -> None:
+    who = "near" if choice.startswith("It is") else "apart"
+    begin(page, "Codex")
+    simulator.approve(simulator.account("codex", f"{who}@example.com", organization=f"org-{who}"))
+    paste(page, came_back_to(leads_to(page)))
+
+    expect(page.get_by_text("shares its e-mail, its workspace or its user")).to_be_visible()
+    expect(page.locator("dd", has_text="•••@example.com")).to_be_visible()
+    expect(page.get_by_text(f"Organisation org-{who}")).to_be_visible()  # what is known of the one that is here
+    assert accessibility(page) == []
+    before = len(deck.house.desk.directory)
+    page.get_by_role("button", name=choice).click()
+    outcome = "Same account, new tokens" if who == "near" else "New account"
+    expect(page.get_by_role("status").filter(has_text=outcome)).to_be_visible()
+    assert len(deck.house.desk.directory) == before + (who == "apart")
+
+
 def test_one_low_cost_request_shows_its_row_here(page: Page, simulator: Simulator) -> None:
     begin(page, "Claude")
     simulator.approve(simulator.account("claude", "mia@example.com"))
@@ -100,10 +122,12 @@ def test_one_low_cost_request_shows_its_row_here(page: Page, simulator: Simulato
     page.get_by_label("Model").fill("claude-haiku-5")
     page.get_by_role("button", name="Send it").click()
 
-    expect(page).to_have_url(re.compile("/oauth-login/[0-9a-f]{32}[?]request="))
+    expect(page).to_have_url(re.compile("/oauth-login/[0-9a-f]{32}$"))
     row = page.locator("table", has_text="The request that was sent").locator("tbody tr")
     expect(row).to_contain_text("200")
-    row.get_by_role("link").click()
+    page.goto("/oauth-login")  # and so does what was finished today, for everybody
+    finished = page.get_by_role("region", name="Finished today").locator("tr", has_text="mi•••@")
+    finished.get_by_role("link", name="200").click()
     expect(page).to_have_url(re.compile("/monitoring/"))
 
 

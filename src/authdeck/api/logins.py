@@ -59,7 +59,8 @@ class LoginShape(Shape):
     otherwise: ``url`` to open in a browser, or ``user_code`` to enter at ``verification_url``. ``listening``: the
     browser's way back ends here by itself; else its address is posted to ``callback``. While choosing: ``reason`` and
     ``choices``. Done: ``outcome`` (new, updated, unchanged) and ``auth_index``;
-    ``near`` are other accounts with the same e-mail, left as they are. ``expected`` is the account it is for.
+    ``near`` are other accounts with the same e-mail, left as they are; ``check`` is the request that
+    was sent from its page to see whether it serves. ``expected`` is the account it is for.
     """
 
     id: str
@@ -81,6 +82,7 @@ class LoginShape(Shape):
     choices: list[str]
     labels: dict[str, Any]
     near: list[str]
+    check: str | None
 
 
 class LoginEvent(Shape):
@@ -194,5 +196,6 @@ def _shape(now: LoginNow, request: Request) -> LoginShape:
         reason=now.reason,
         choices=list(now.choices),
         near=list(now.near),
+        check=now.check,
         labels={name: value for name, value in (now.labels or {}).items() if value},
     )

@@ -151,6 +151,15 @@ class Logins:
         await self._store(login, draft, document, choice)
         return await self.get(login_id, beginner)
 
+    async def checked(self, login_id: str, request_id: str, beginner: Beginner) -> None:
+        """Remember the request that showed whether the account serves. Raises ``login_not_found``."""
+
+        def work(connection: WriteConnection) -> None:
+            login = self._mine(connection, login_id, beginner)
+            writing.tell(connection, login.id, {**login.outcome, "check": request_id})
+
+        await self._desk.write(work)
+
     async def cancel(self, login_id: str, beginner: Beginner) -> LoginNow:
         """End it; nothing of it is kept. One that has ended stays as it is."""
 

@@ -19,7 +19,8 @@ class LoginNow:
     ``exchanging``: pending, but its code is with the provider already and nothing is left to do for a person.
     ``url`` (browser) or ``user_code`` and ``page`` (device) while it is pending. ``port_taken``: pasting is needed.
     ``error`` is (code, parameters). ``choices`` while choosing, with ``reason`` and the ``labels`` of who came back.
-    ``near``: done, and these accounts with the same e-mail are others.
+    ``near``: done, and these accounts with the same e-mail are others. ``check`` is
+    the id of the request that was sent to see whether it serves.
     """
 
     id: str
@@ -45,6 +46,7 @@ class LoginNow:
     choices: tuple[str, ...] = ()
     labels: Mapping[str, Any] | None = None
     near: tuple[str, ...] = ()
+    check: str | None = None
 
     @property
     def stage(self) -> str:
@@ -92,6 +94,7 @@ def shown(login: StoredLogin, kept: Mapping[str, Any], at: datetime, *, is_liste
         reason=told.get("reason"),
         choices=tuple(told.get("choices", ())) if is_open else (),
         labels=told.get("labels") if is_open else None,
+        check=told.get("check"),
         near=tuple(told.get("near", ())) if status == "done" else (),
     )
     return _with_way(now, kept, is_listening=is_listening) if login.status == "pending" and not is_over else now
