@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from authdeck import added_providers
 from authdeck.secret import Secret
 
 
 class Provider(StrEnum):
-    """Whom the account signs in to."""
+    """Whom the account signs in to. Those that are added have members too, by their name alone."""
 
     CODEX = "codex"
     CLAUDE = "claude"
@@ -19,6 +20,7 @@ class Provider(StrEnum):
     KIMI = "kimi"
     XAI = "xai"
     OPENAI_COMPATIBLE = "openai_compatible"
+    vars().update({name.upper(): name for name in added_providers.names()})
 
 
 class Kind(StrEnum):
@@ -36,12 +38,8 @@ class RefreshBy(StrEnum):
     OTHER = "other"
 
 
-SUBSCRIPTIONS = frozenset({Provider.CODEX, Provider.CLAUDE, Provider.ANTIGRAVITY, Provider.KIMI, Provider.XAI})
-"""Providers whose OAuth sign-ins serve only after an admin acknowledged the provider's terms."""
-
-
-ROTATING = SUBSCRIPTIONS - {Provider.ANTIGRAVITY}
-"""Providers whose refresh tokens work once: a copy of one is stale as soon as the original was used."""
+ADDED = frozenset(Provider(name) for name in added_providers.names())
+"""Providers whose file is not ours (``added_providers``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,4 +148,4 @@ class Account:
     @property
     def needs_terms(self) -> bool:
         """Whether the gateway serves it only after the provider's terms were acknowledged."""
-        return self.kind is Kind.OAUTH and self.provider in SUBSCRIPTIONS
+        return self.kind is Kind.OAUTH

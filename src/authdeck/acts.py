@@ -57,6 +57,7 @@ class Act(StrEnum):
     LOGIN_DONE = "login:login:done"
     LOGIN_FAILED = "login:login:failed"
     LOGIN_CANCELLED = "login:login:cancelled"
+    LOGIN_EXPIRED = "login:login:expired"
     TERMS_ACKNOWLEDGED = "terms:acknowledgement:given"
     TERMS_WITHDRAWN = "terms:acknowledgement:withdrawn"
     SETTING_CHANGED = "setting:value:changed"

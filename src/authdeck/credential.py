@@ -14,6 +14,7 @@ class Claims:
     """Who the document says it is. Unverified when it came from a file, proven when it came from a sign-in.
 
     ``organization`` and ``subject`` are the two halves of an identity (DESIGN rule 1); e-mail, plan and label are not.
+    ``whole`` are the halves that together name one account for good at its provider.
     ``contradictions`` name fields whose file value and token value differ. ``models`` are those the file itself lists.
     """
 
@@ -28,6 +29,7 @@ class Claims:
     expires_at: datetime | None = None
     last_refresh: datetime | None = None
     contradictions: tuple[str, ...] = ()
+    whole: frozenset[str] = frozenset({"organization", "subject"})
 
 
 @dataclass(frozen=True, slots=True)

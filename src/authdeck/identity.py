@@ -6,10 +6,9 @@ E-mail, plan and file name are labels: they never make two documents one account
 import json
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
 
 from authdeck import fields
-from authdeck.account import Kind, Provider
+from authdeck.account import Account, Kind, Provider
 from authdeck.credential import Claims, Draft
 
 
@@ -19,30 +18,6 @@ class Strength(StrEnum):
     FULL = "full"
     PARTIAL = "partial"
     NONE = "none"
-
-
-@dataclass(frozen=True, slots=True)
-class Halves:
-    """What a provider's identity is made of. ``full`` are the claims that together name one account, for good."""
-
-    full: frozenset[str]
-    why: str
-
-
-_BOTH: Final = frozenset({"organization", "subject"})
-
-HALVES: Final[dict[Provider, Halves]] = {
-    Provider.CODEX: Halves(_BOTH, "a workspace has many users, and a user is in many workspaces"),
-    Provider.CLAUDE: Halves(_BOTH, "an account is in several organisations under one e-mail"),
-    Provider.VERTEX: Halves(_BOTH, "a service account's e-mail is unique to Google, its quota is the project's"),
-    Provider.ANTIGRAVITY: Halves(
-        _BOTH, "the project bears the quota; where no id_token is kept, the Google e-mail stands for the user"
-    ),
-    Provider.XAI: Halves(frozenset({"subject"}), "the token names no organisation, and sub is unique to its issuer"),
-    Provider.KIMI: Halves(_BOTH, "there is no organisation and no profile: sub or device names a sign-in at most"),
-    Provider.GEMINI: Halves(_BOTH, "keys only: identified by the key itself"),
-    Provider.OPENAI_COMPATIBLE: Halves(_BOTH, "keys only: identified by the key itself"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +45,31 @@ def of(draft: Draft) -> Identity:
 def of_claims(provider: Provider, claims: Claims) -> Identity:
     """The identity of an OAuth sign-in or a service account."""
     given = {"organization": claims.organization, "subject": claims.subject}
-    strength = _strength(provider, given)
+    strength = _strength(claims.whole, given)
     text = None
     if strength is Strength.FULL:
         text = json.dumps([provider.value, claims.organization, claims.subject], ensure_ascii=False)
     return Identity(provider, claims.organization, claims.subject, strength, text)
 
 
-def _strength(provider: Provider, given: dict[str, str | None]) -> Strength:
-    if all(given[half] for half in HALVES[provider].full):
+def is_another(account: Account, who: Identity, email: str | None, *, names_users: bool = True) -> bool:
+    """Whether ``who``, with that e-mail, is provably not the account's: a half that both name differs.
+
+    An e-mail stands for its user where nothing better was known. Where the provider's subjects name sign-ins
+    (``names_users`` is false), they tell nobody apart.
+    """
+    if _differ(account.organization, who.organization):
+        return True
+    stands_in = who.subject == account.email or account.subject == email
+    return names_users and not stands_in and _differ(account.subject, who.subject)
+
+
+def _differ(one: str | None, other: str | None) -> bool:
+    return bool(one and other) and one != other
+
+
+def _strength(whole: frozenset[str], given: dict[str, str | None]) -> Strength:
+    if all(given[half] for half in whole):
         return Strength.FULL
     return Strength.PARTIAL if any(given.values()) else Strength.NONE
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Mapping, MutableMapping
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, get_args
 
 import platformdirs
 from pydantic import (
@@ -15,6 +15,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    ModelWrapValidatorHandler,
     PrivateAttr,
     SecretStr,
     ValidationError,
@@ -29,6 +30,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from authdeck import added_providers
 from authdeck.errors import DeckError
 
 SECRET_SETTINGS = ("ADMIN_KEY", "MASTER_KEY", "PROVIDERS__ANTIGRAVITY__CLIENT_SECRET", "DATABASE_URL")
@@ -42,30 +44,35 @@ Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
 """Several words, separated by commas or spaces where they come from the environment."""
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
+    """Some settings under one name."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Codex(_Part):
+Added = TypeVar("Added", bound=Part)
+
+
+class Codex(Part):
     api_url: str = "https://chatgpt.com/backend-api"
     auth_url: str = "https://auth.openai.com"
     key_url: str = "https://api.openai.com/v1"
     client_id: str = "app_EMoamEEZ73f0CkXaXp7hrann"
 
 
-class Claude(_Part):
+class Claude(Part):
     api_url: str = "https://api.anthropic.com"
     authorize_url: str = "https://claude.ai/oauth/authorize"
     token_url: str = "https://platform.claude.com/v1/oauth/token"  # noqa: S105 - an address
     client_id: str = "9d1c250a-e61b-44d9-88ed-5944d1962f5e"
 
 
-class Vertex(_Part):
+class Vertex(Part):
     api_url: str = "https://{location}-aiplatform.googleapis.com"
     token_url: str = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
 
 
-class Antigravity(_Part):
+class Antigravity(Part):
     api_url: str = "https://daily-cloudcode-pa.googleapis.com"
     authorize_url: str = "https://accounts.google.com/o/oauth2/v2/auth"
     token_url: str = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
@@ -74,24 +81,24 @@ class Antigravity(_Part):
     client_secret: SecretStr | None = None
 
 
-class Gemini(_Part):
+class Gemini(Part):
     api_url: str = "https://generativelanguage.googleapis.com"
 
 
-class Kimi(_Part):
+class Kimi(Part):
     api_url: str = "https://api.kimi.com/coding"
     auth_url: str = "https://auth.kimi.com"
     client_id: str = "17e5f671-d194-4dfb-9706-5516cb48c098"
 
 
-class Xai(_Part):
+class Xai(Part):
     api_url: str = "https://cli-chat-proxy.grok.com"
     key_url: str = "https://api.x.ai/v1"
     auth_url: str = "https://auth.x.ai"
     client_id: str = "b1a00492-073a-47ea-816f-4c329264a828"
 
 
-class Providers(_Part):
+class Providers(Part):
     """Every outgoing host. An origin given here counts as approved."""
 
     codex: Codex = Codex()
@@ -101,9 +108,31 @@ class Providers(_Part):
     gemini: Gemini = Gemini()
     kimi: Kimi = Kimi()
     xai: Xai = Xai()
+    _added: dict[str, Part] = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _with_added(cls, given: Any, made: ModelWrapValidatorHandler[Self]) -> Self:
+        """Those of providers that are added are checked by the ``Settings`` of their own files."""
+        if not isinstance(given, dict):
+            return made(given)
+        names = added_providers.names()
+        providers = made({name: value for name, value in given.items() if name not in names})
+        for name in names:
+            providers._added[name] = added_providers.loaded(name).Settings.model_validate(given.get(name, {}))  # noqa: SLF001 - its own maker
+        return providers
+
+    def of(self, kind: type[Added]) -> Added:
+        """The settings of an added provider, by the class that its file gives them."""
+        return next(part for part in self._added.values() if isinstance(part, kind))
+
+    def parts(self) -> Iterator[Part]:
+        """Every provider's."""
+        yield from (getattr(self, name) for name in type(self).model_fields)
+        yield from self._added.values()
 
 
-class Gateway(_Part):
+class Gateway(Part):
     """``body_limit`` and ``ratio_limit`` bound what a client may send; timeouts are seconds."""
 
     body_limit: int = 64 * 1024 * 1024
@@ -118,7 +147,7 @@ class Gateway(_Part):
     max_attempts: int = 3
 
 
-class Routing(_Part):
+class Routing(Part):
     """How accounts are picked: ``routing.Strategy`` and ``pool.Policy`` say what each means."""
 
     strategy: str = Field("round_robin", pattern="^(round_robin|weighted|fill_first|least_recently_limited)$")
@@ -126,7 +155,7 @@ class Routing(_Part):
     session_ttl: float = Field(3600, ge=0)
 
 
-class ExcludedModels(_Part):
+class ExcludedModels(Part):
     """Patterns with ``*`` that no account of the provider serves, whatever the account's own exclusions."""
 
     codex: Words = ()
@@ -139,7 +168,7 @@ class ExcludedModels(_Part):
     openai_compatible: Words = ()
 
 
-class Refresh(_Part):
+class Refresh(Part):
     retry_unknown: Literal["once", "never"] = "once"
     keep_warm_days: int = Field(7, ge=0, le=3650)
     keep_revisions_days: int = Field(30, ge=1, le=3650)
@@ -147,7 +176,7 @@ class Refresh(_Part):
     pace: float = Field(1, ge=0)
 
 
-class Monitoring(_Part):
+class Monitoring(Part):
     """Requests go when they are older than ``keep_days``, and the oldest when they take more than ``disk_limit_mib``.
 
     0: no such bound. Their sums stay.
@@ -157,7 +186,7 @@ class Monitoring(_Part):
     disk_limit_mib: int = Field(4096, ge=0, le=100_000_000)
 
 
-class QuotaEvery(_Part):
+class QuotaEvery(Part):
     """Seconds between two scheduled questions about an account's limits; 0 (the default) asks only on demand."""
 
     codex: int = Field(0, ge=0)
@@ -167,7 +196,7 @@ class QuotaEvery(_Part):
     xai: int = Field(0, ge=0)
 
 
-class Quota(_Part):
+class Quota(Part):
     """``at_once`` and ``pace`` (seconds between two) bound questions to one provider through one egress."""
 
     at_once: int = Field(4, ge=1, le=32)
@@ -175,13 +204,13 @@ class Quota(_Part):
     every: QuotaEvery = QuotaEvery()
 
 
-class Inspection(_Part):
+class Inspection(Part):
     """Runs go ``keep_days`` days after they ended."""
 
     keep_days: int = Field(90, ge=1)
 
 
-class Automation(_Part):
+class Automation(Part):
     """What happens without a person. At most ``accounts_per_hour`` or ``percent_per_hour`` of a provider's accounts.
 
     ``cooldown``: accounts at a limit rest. ``credential_holds``: accounts whose sign-in is done for are kept away.
@@ -224,7 +253,7 @@ class Settings(BaseSettings):
     session_idle_hours: float = Field(8, ge=0.1, le=720)
     log_level: str = "info"
     storybook: bool = False
-    providers: Providers = Providers()
+    providers: Providers = Field(default_factory=Providers)
     gateway: Gateway = Gateway()
     refresh: Refresh = Refresh()
     routing: Routing = Routing()
@@ -296,7 +325,7 @@ def load(environment: MutableMapping[str, str] | None = None, **flags: Any) -> S
         name = "AUTHDECK_" + "__".join(str(part).upper() for part in first["loc"])
         raise DeckError("setting_invalid", setting=name, problem=first["msg"]) from None
     settings._given.update(_where_given(given))  # noqa: SLF001 - only here is known where each came from
-    for name in SECRET_SETTINGS:
+    for name in _secrets():
         environment.pop(f"AUTHDECK_{name}", None)
     return settings
 
@@ -319,8 +348,17 @@ def _dotted(values: Mapping[str, Any], before: str = "") -> Iterator[str]:
             yield f"{before}{name}"
 
 
+def _secrets() -> Iterator[str]:
+    """Names of all secret settings, those of added providers too."""
+    yield from SECRET_SETTINGS
+    for provider in added_providers.names():
+        for name, field in added_providers.loaded(provider).Settings.model_fields.items():
+            if SecretStr in (field.annotation, *get_args(field.annotation)):
+                yield f"PROVIDERS__{provider}__{name}".upper()
+
+
 def _read_secret_files(environment: MutableMapping[str, str]) -> None:
-    for name in SECRET_SETTINGS:
+    for name in _secrets():
         if path := environment.pop(f"AUTHDECK_{name}_FILE", None):
             try:
                 environment[f"AUTHDECK_{name}"] = Path(path).read_text().strip()

@@ -1,6 +1,7 @@
 """``/logins`` of a whole server, with simulated providers."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import httpx2
 import pytest
 import pytest_asyncio
 
-from authdeck import server
+from authdeck import server, tasks
 from authdeck.access import Role
 from authdeck.settings import load
 from authdeck.simulator import Simulator
@@ -75,6 +76,21 @@ async def test_a_device_code(clients):
     assert '"status":"cancelled"' in events
 
 
+@pytest.mark.parametrize(("provider", "way"), [("codex", "browser"), ("codex", "device")])
+async def test_events_say_how_it_stands_and_nothing_that_is_to_be_kept(clients, provider, way):
+    now = await begun(clients["bob"], provider=provider, way=way)
+    following = tasks.start(clients["bob"].get(f"/logins/{now['id']}/events"), name="follow")
+    await clients["bob"].delete(f"/logins/{now['id']}")
+
+    events = [line for line in (await following).text.splitlines() if line.startswith("data: ")]
+
+    last = json.loads(events[-1].removeprefix("data: "))
+    assert (last["id"], last["status"]) == (now["id"], "cancelled")
+    assert not {"url", "user_code", "verification_url", "labels"} & last.keys()
+    kept = [now["url"], now["user_code"], now["verification_url_complete"]]
+    assert [each for each in kept if each and any(each in event for event in events)] == []
+
+
 async def test_only_who_began_it_sees_it(clients):
     now = await begun(clients["bob"], provider="codex")
 
@@ -118,6 +134,40 @@ async def test_a_failure_says_why(clients, simulator):
 
     assert after.json()["status"] == "failed"
     assert after.json()["error"]["code"] == "login_denied"
+
+
+@pytest.mark.parametrize("choice", ["update", "new"])
+async def test_a_near_match_is_asked(clients, simulator, choice):
+    bob, document = clients["bob"], {"type": "codex", "access_token": "at_FAKE", "account_id": "org-1"}
+    taken = await bob.post("/imports", json={"file_name": "partial.json", "document": document})
+    (index,) = [row["auth_index"] for row in taken.json()["items"]]
+    simulator.approve(simulator.account("codex", "ann@example.com", organization="org-1"))
+    now = await begun(bob, provider="codex")
+
+    asked = (await bob.post(f"/logins/{now['id']}/callback", json={"url": await came_back(now["url"])})).json()
+    refused = await bob.post(f"/logins/{now['id']}/choice", json={"choice": "expected"})
+    before = (await bob.get(f"/accounts/{index}/revisions")).json()["items"]
+    wish = f"update:{index}" if choice == "update" else "new"
+    done = (await bob.post(f"/logins/{now['id']}/choice", json={"choice": wish})).json()
+    after = (await bob.get(f"/accounts/{index}/revisions")).json()["items"]
+
+    assert (asked["status"], asked["reason"]) == ("choosing", "near_match")
+    assert (asked["choices"], asked["labels"]["email"]) == ([f"update:{index}", "new"], "ann@example.com")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (422, "choice_unknown")
+    assert (len(before), len(after)) == (1, 2 if choice == "update" else 1)
+    assert done["outcome"] == {"update": "updated", "new": "new"}[choice]
+    assert (done["auth_index"] == index) is (choice == "update")
+
+
+async def test_another_workspace_of_one_email_is_named_beside_the_new_account(clients, simulator):
+    bob, ends = clients["bob"], []
+    for organization in ("org-1", "org-2"):
+        simulator.approve(simulator.account("claude", "ann@example.com", organization=organization))
+        now = await begun(bob, provider="claude")
+        ends.append((await bob.post(f"/logins/{now['id']}/callback", json={"url": await came_back(now["url"])})).json())
+
+    assert [end["outcome"] for end in ends] == ["new", "new"]
+    assert [end["near"] for end in ends] == [[], [ends[0]["auth_index"]]]
 
 
 async def test_a_viewer_may_not(clients):

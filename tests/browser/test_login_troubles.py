@@ -1,12 +1,14 @@
 """Sign-ins that do not go straight: another account, too late, twice, a taken port, a server that restarts."""
 
+import json
 import re
+import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 from sqlalchemy import update
 
 from authdeck.simulator import Simulator
@@ -14,7 +16,7 @@ from authdeck.storage import tables
 from browser.conftest import accessibility
 from fakes import deck as real_deck
 from fakes.auth_files import take_in
-from fakes.browser import Deck, sign_in
+from fakes.browser import Deck, opens_no_tabs, sign_in
 from fakes.house import House, serving
 from fakes.sign_ins import came_back_to, providers
 
@@ -32,10 +34,20 @@ def deck(tmp_path_factory: pytest.TempPathFactory, simulator: Simulator) -> Iter
     async def with_ann(house: House) -> None:
         report = await take_in(house.desk, simulator.auth_file(simulator.account("codex", "ann@example.com")))
         house.indexes["ann"] = str(report.items[0].auth_index)
+        for name in ("near", "apart"):
+            half = {"type": "codex", "access_token": f"at_FAKE_{name}", "account_id": f"org-{name}"}
+            await take_in(house.desk, (f"half-{name}.json", json.dumps(half).encode()))
 
     home = tmp_path_factory.mktemp("home")
     with serving(home, filled=False, providers=providers(simulator), also=with_ann) as (url, house):
         yield Deck(url, house)
+
+
+@pytest.fixture
+def context(context: BrowserContext) -> BrowserContext:
+    """The test is the browser that goes to the provider's page."""
+    opens_no_tabs(context)
+    return context
 
 
 def leads_to(page: Page) -> str:
@@ -84,6 +96,24 @@ def test_the_same_account_is_updated_in_its_place(page: Page, deck: Deck, simula
     assert deck.house.desk.directory.get(index) is not None
 
 
+@pytest.mark.parametrize("choice", ["It is half-near.json: update it", "Keep it as the account that it is"])
+def test_a_near_match_is_asked(page: Page, deck: Deck, simulator: Simulator, choice: str) -> None:
+    who = "near" if choice.startswith("It is") else "apart"
+    begin(page, "Codex")
+    simulator.approve(simulator.account("codex", f"{who}@example.com", organization=f"org-{who}"))
+    paste(page, came_back_to(leads_to(page)))
+
+    expect(page.get_by_text("shares its e-mail, its workspace or its user")).to_be_visible()
+    expect(page.locator("dd", has_text="•••@example.com")).to_be_visible()
+    expect(page.get_by_text(f"Organisation org-{who}")).to_be_visible()  # what is known of the one that is here
+    assert accessibility(page) == []
+    before = len(deck.house.desk.directory)
+    page.get_by_role("button", name=choice).click()
+    outcome = "Same account, new tokens" if who == "near" else "New account"
+    expect(page.get_by_role("status").filter(has_text=outcome)).to_be_visible()
+    assert len(deck.house.desk.directory) == before + (who == "apart")
+
+
 def test_one_low_cost_request_shows_its_row_here(page: Page, simulator: Simulator) -> None:
     begin(page, "Claude")
     simulator.approve(simulator.account("claude", "mia@example.com"))
@@ -92,10 +122,12 @@ def test_one_low_cost_request_shows_its_row_here(page: Page, simulator: Simulato
     page.get_by_label("Model").fill("claude-haiku-5")
     page.get_by_role("button", name="Send it").click()
 
-    expect(page).to_have_url(re.compile("/oauth-login/[0-9a-f]{32}[?]request="))
+    expect(page).to_have_url(re.compile("/oauth-login/[0-9a-f]{32}$"))
     row = page.locator("table", has_text="The request that was sent").locator("tbody tr")
     expect(row).to_contain_text("200")
-    row.get_by_role("link").click()
+    page.goto("/oauth-login")  # and so does what was finished today, for everybody
+    finished = page.get_by_role("region", name="Finished today").locator("tr", has_text="mi•••@")
+    finished.get_by_role("link", name="200").click()
     expect(page).to_have_url(re.compile("/monitoring/"))
 
 
@@ -133,6 +165,23 @@ def test_sent_twice_it_counts_once(page: Page, deck: Deck, simulator: Simulator)
     other.close()
 
 
+def test_it_is_seen_while_the_code_is_exchanged(page: Page, simulator: Simulator) -> None:
+    begin(page, "Codex")
+    other = page.context.new_page()
+    other.goto(page.url)
+    back = came_back_after(page, simulator, "slow@example.com")
+    simulator.fail(path="/oauth/token", stall_after_events=0)
+    paste(page, back)
+    for tab in (page, other):
+        expect(tab.get_by_role("heading", name="Codex: being finished")).to_be_visible()
+        expect(tab.get_by_label("Call-back address")).to_have_count(0)
+    assert accessibility(other) == []
+    simulator.release()
+    for tab in (page, other):
+        expect(tab.get_by_role("status").filter(has_text="New account")).to_be_visible()
+    other.close()
+
+
 def test_a_taken_port_is_said_and_pasting_works(page: Page, deck: Deck, simulator: Simulator) -> None:
     deck.house.ports.taken.add(54545)
     begin(page, "Claude")
@@ -146,6 +195,7 @@ def test_a_taken_port_is_said_and_pasting_works(page: Page, deck: Deck, simulato
 def test_two_operators_do_not_meet(browser: Browser, page: Page, deck: Deck, simulator: Simulator) -> None:
     begin(page, "Codex")
     context = browser.new_context(base_url=deck.url, locale="en")
+    opens_no_tabs(context)
     bob = context.new_page()
     sign_in(bob, deck.house.admin_key)  # the same person in another browser is another session
     bob.goto(page.url)
@@ -167,6 +217,7 @@ def test_every_state_is_readable(browser: Browser, page: Page, deck: Deck, theme
         base_url=deck.url, storage_state=state, color_scheme=theme, locale=locale,
         viewport={"width": width, "height": 844},
     )  # fmt: skip
+    opens_no_tabs(context)
     one = context.new_page()
     for provider, way in (("", ""), ("codex", "browser"), ("kimi", "device")):
         one.goto("/oauth-login")
@@ -217,12 +268,13 @@ def test_a_restart_in_the_middle_is_not_noticed(at_real: Page, real: real_deck.D
 
 
 def test_the_whole_way_in_a_browser_of_the_same_machine(at_real: Page, simulator: Simulator) -> None:
-    """The provider's page leads back to the loopback port, and the console's page notices by itself."""
-    begin(at_real, "Antigravity")
-    if at_real.get_by_text("is taken by another program").count():
-        pytest.skip("another program has the port of the way back")
+    """Start is the only click: the provider's page opens, leads back to the port, and the console's page notices."""
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", 51121)) == 0:
+            pytest.skip("another program has the port of the way back")
     simulator.approve(simulator.account("antigravity", "whole@example.com"))
     with at_real.context.expect_page() as opened:
-        at_real.get_by_role("link", name="Open Antigravity’s page").click()
+        begin(at_real, "Antigravity")
     expect(opened.value.locator("body")).to_contain_text("signed in", ignore_case=True)
+    assert opened.value.evaluate("window.opener") is None
     expect(at_real.get_by_role("status").filter(has_text="New account")).to_be_visible()

@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from authdeck.simulator import Simulator
-from fakes.browser import Deck
+from fakes.browser import Deck, opens_no_tabs
 from fakes.house import serving
 from fakes.sign_ins import came_back_to, providers
 
@@ -23,6 +23,13 @@ def deck(tmp_path_factory: pytest.TempPathFactory, simulator: Simulator) -> Iter
     home = tmp_path_factory.mktemp("home")
     with serving(home, filled=False, providers=providers(simulator)) as (url, house):
         yield Deck(url, house)
+
+
+@pytest.fixture
+def context(context: BrowserContext) -> BrowserContext:
+    """The test is the browser that goes to the provider's page."""
+    opens_no_tabs(context)
+    return context
 
 
 def start(page: Page, name: str, button: str = "Start") -> None:

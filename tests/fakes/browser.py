@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playwright
 
 from fakes.house import House
 
@@ -42,6 +42,11 @@ def launched() -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+def opens_no_tabs(context: BrowserContext) -> None:
+    """As a browser that lets no page open a tab by itself. A link that is clicked still may."""
+    context.add_init_script("window.open = () => null")
 
 
 def sign_in(page: Page, admin_key: str) -> None:

@@ -59,7 +59,8 @@ async def test_it_works(ports, port, arrivals):
 
     assert arrivals.seen == ["/auth/callback?code=ac_FAKE&state=st_FAKE"]
     assert answer.startswith("HTTP/1.1 200 OK")
-    assert "default-src 'none'" in answer
+    policy = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    assert f"content-security-policy: {policy}\r\n" in answer
     assert "FAKE" not in answer
     with pytest.raises(ConnectionRefusedError):
         await asyncio.open_connection("127.0.0.1", port)

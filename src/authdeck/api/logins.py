@@ -55,15 +55,19 @@ class LoginError(Shape):
 class LoginShape(Shape):
     """``status``: pending, choosing, done, failed, cancelled or expired.
 
-    While pending: ``url`` to open in a browser, or ``user_code`` to enter at ``verification_url``. ``listening``: the
+    ``exchanging``: pending, and its code is being exchanged: there is nothing left to do but wait. While pending
+    otherwise: ``url`` to open in a browser, or ``user_code`` to enter at ``verification_url``. ``listening``: the
     browser's way back ends here by itself; else its address is posted to ``callback``. While choosing: ``reason`` and
-    ``choices``. Done: ``outcome`` (new, updated, unchanged) and ``auth_index``. ``expected`` is the account it is for.
+    ``choices``. Done: ``outcome`` (new, updated, unchanged) and ``auth_index``;
+    ``near`` are other accounts with the same e-mail, left as they are; ``check`` is the request that
+    was sent from its page to see whether it serves. ``expected`` is the account it is for.
     """
 
     id: str
     provider: str
     way: str
     status: str
+    exchanging: bool
     expires_at: Time
     expected: str | None
     url: str | None
@@ -77,6 +81,21 @@ class LoginShape(Shape):
     reason: str | None
     choices: list[str]
     labels: dict[str, Any]
+    near: list[str]
+    check: str | None
+
+
+class LoginEvent(Shape):
+    """How a login stands now: what was to be opened or entered is in the answer that began it, and not said again."""
+
+    id: str
+    status: str
+    exchanging: bool
+    auth_index: str | None
+    outcome: str | None
+    error: LoginError | None
+    reason: str | None
+    choices: list[str]
 
 
 @router.post("", status_code=201)
@@ -106,12 +125,12 @@ async def show(login_id: str, request: Request, parts: PartsHere) -> LoginShape:
 @router.get("/{login_id}/events", response_class=StreamingResponse)
 @needs(Role.OPERATOR)
 async def events(login_id: str, request: Request, parts: PartsHere) -> Response:
-    """The same as server-sent events named ``login``, whenever it changes. A stream ends after 20 seconds at most."""
+    """Server-sent events named ``login`` (``LoginEvent``), whenever it changes. A stream ends after 20 seconds."""
     beginner = beginner_of(request)
     await parts.logins.get(login_id, beginner)
     following = parts.logins.follow(login_id, beginner)
     return StreamingResponse(
-        streamed("login", following, lambda now: _shape(now, request).model_dump_json()),
+        streamed("login", following, lambda now: _event(now, request).model_dump_json()),
         media_type="text/event-stream",
         headers={"cache-control": "no-store"},
     )
@@ -138,16 +157,32 @@ async def cancel(login_id: str, request: Request, parts: PartsHere) -> LoginShap
     return _shape(await parts.logins.cancel(login_id, beginner_of(request)), request)
 
 
+def _event(now: LoginNow, request: Request) -> LoginEvent:
+    return LoginEvent(
+        id=now.id,
+        status=now.status,
+        exchanging=now.exchanging,
+        auth_index=now.auth_index,
+        outcome=now.outcome,
+        error=_error(now, request),
+        reason=now.reason,
+        choices=list(now.choices),
+    )
+
+
+def _error(now: LoginNow, request: Request) -> LoginError | None:
+    if now.error is None:
+        return None
+    return LoginError(code=now.error[0], message=wording.sentence(*now.error, locale_of(request)))
+
+
 def _shape(now: LoginNow, request: Request) -> LoginShape:
-    locale = locale_of(request)
-    error = None
-    if now.error is not None:
-        error = LoginError(code=now.error[0], message=wording.sentence(*now.error, locale))
     return LoginShape(
         id=now.id,
         provider=now.provider.value,
         way=now.way.value,
         status=now.status,
+        exchanging=now.exchanging,
         expires_at=now.expires_at,
         expected=now.expected,
         url=now.url,
@@ -157,8 +192,10 @@ def _shape(now: LoginNow, request: Request) -> LoginShape:
         listening=now.url is not None and not now.port_taken,
         auth_index=now.auth_index,
         outcome=now.outcome,
-        error=error,
+        error=_error(now, request),
         reason=now.reason,
         choices=list(now.choices),
+        near=list(now.near),
+        check=now.check,
         labels={name: value for name, value in (now.labels or {}).items() if value},
     )

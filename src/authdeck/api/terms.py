@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from authdeck import wording
 from authdeck.access import Role
+from authdeck.account import Provider
 from authdeck.api.limits import Limited
 from authdeck.api.parts import ActorHere, DeskHere, EyesHere
 from authdeck.api.shapes import Eyes, Listing, Shape, Time
@@ -58,11 +59,11 @@ async def _now(desk: Desk, provider: str, eyes: Eyes) -> TermsShape:
 
 
 def _shape(provider: str, given: Acknowledgement | None, eyes: Eyes) -> TermsShape:
-    versions = {named.value: version for named, version in terms.TEXT_VERSIONS.items()}
+    named = Provider(provider)
     return TermsShape(
         provider=provider,
-        text=wording.sentence(f"terms.{provider}", {"provider": provider}, eyes.locale),
-        text_version=versions[provider],
+        text=wording.sentence(*terms.text_of(named), eyes.locale),
+        text_version=terms.TEXT_VERSIONS[named],
         acknowledged=given is not None,
         acknowledged_by=given and given.operator,
         acknowledged_at=given and given.at,

@@ -35,7 +35,7 @@ def hint_at_sign_in(account: Mapping[str, Any], reasons: Iterable[Mapping[str, A
 
 
 def login(
-    provider: Annotated[str, typer.Argument(help="codex, claude, antigravity, kimi or xai.", show_default=False)],
+    provider: Annotated[str, typer.Argument(help="Where, such as codex.", show_default=False)],
     device: Annotated[bool, typer.Option("--device", help="By a code entered on any device.")] = False,
     no_browser: Annotated[bool, typer.Option("--no-browser", help="Print the address instead of opening it.")] = False,
     account: Annotated[str | None, typer.Option(help="The account that needs it: auth_index or file name.")] = None,

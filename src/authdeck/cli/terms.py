@@ -12,7 +12,7 @@ app = typer.Typer(
     name="terms", help="Provider terms: subscription sign-ins serve once they are acknowledged.", no_args_is_help=True
 )
 
-Provider = Annotated[str, typer.Argument(help="codex, claude, antigravity, kimi or xai.", show_default=False)]
+Provider = Annotated[str, typer.Argument(help="Whose, such as codex.", show_default=False)]
 
 _COLUMNS = (
     ("Provider", "provider"),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from authdeck import fields
-from authdeck.account import Kind, Provider
+from authdeck.account import ADDED, Kind, Provider
 from authdeck.credential import Draft
 from authdeck.errors import DeckError
 from authdeck.formats.attributes import lift
@@ -25,6 +25,7 @@ TYPES: Final[Mapping[str, Provider]] = {
     "xai": Provider.XAI,
     "kimi": Provider.KIMI,
     "vertex": Provider.VERTEX,
+    **{provider.value: provider for provider in ADDED},
 }
 _KEYS_ONLY: Final = frozenset({Provider.OPENAI_COMPATIBLE, Provider.GEMINI})
 _TOKENS: Final = ("access_token", "refresh_token", "session_token")

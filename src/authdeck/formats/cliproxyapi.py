@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from authdeck import fields
-from authdeck.account import AccountSettings, ErrorRule, Kind, ModelAlias, Provider, SecretSettings
+from authdeck.account import ADDED, AccountSettings, ErrorRule, Kind, ModelAlias, Provider, SecretSettings
 from authdeck.credential import Draft
 from authdeck.errors import DeckError
 from authdeck.formats import id_tokens
@@ -23,6 +23,7 @@ TYPES: Final[Mapping[str, Provider]] = {
     "kimi": Provider.KIMI,
     "xai": Provider.XAI,
     "vertex": Provider.VERTEX,
+    **{provider.value: provider for provider in ADDED},
 }
 _RUNTIME_TYPES: Final = frozenset({"gemini", "gemini-cli", "aistudio", "qwen", "iflow", "empty", "unknown"})
 """Types that it knows and does not serve from files, or not any more."""

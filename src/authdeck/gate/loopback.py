@@ -26,7 +26,8 @@ _PAGE: Final = (
 )
 _HEAD: Final = (
     "HTTP/1.1 {status}\r\ncontent-type: text/html; charset=utf-8\r\ncontent-length: {length}\r\n"
-    "content-security-policy: default-src 'none'\r\nreferrer-policy: no-referrer\r\ncache-control: no-store\r\n"
+    "content-security-policy: default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n"
+    "cross-origin-opener-policy: same-origin\r\nreferrer-policy: no-referrer\r\ncache-control: no-store\r\n"
     "x-content-type-options: nosniff\r\nconnection: close\r\n\r\n"
 )
 

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from authdeck import __version__, ids
+from authdeck import __version__, ids, providers
 from authdeck.access import Actor
 from authdeck.acts import Act
 from authdeck.clock import rfc3339
@@ -106,7 +106,7 @@ def _control(desk: Desk, writer: Writer, connection: ReadConnection) -> tuple[_T
     if stored is None:
         raise DeckError("installation_missing", status=500)
     desk.vault.reopened(stored.key_check, [Term(*term) for term in stored.terms])
-    return _tables(writer, Branch.CONTROL, connection), rotating(connection)
+    return _tables(writer, Branch.CONTROL, connection), rotating(connection, providers.rotating())
 
 
 def _tables(writer: Writer, branch: Branch, connection: ReadConnection) -> _Tallies:

@@ -37,8 +37,6 @@ LIMIT: Final = 1_000
 
 ARCHIVE_LIMIT: Final = zipped.MAX_MEMBERS
 _CHUNK: Final = 100
-_KEEP_REFRESH_TOKEN: Final = frozenset({Provider.ANTIGRAVITY, Provider.VERTEX, Provider.GEMINI})
-"""Google's refresh tokens stay the same when they are used."""
 
 Note = tuple[str, Mapping[str, Any]]
 
@@ -239,7 +237,7 @@ def _row(wish: Wish, held: _Held) -> ExportRow:
     """Raises ``export_unsupported`` and ``export_lacks_token`` for an account that the form can't hold."""
     account = held.account
     content, lost, notes = _FORMS[wish.form](held)
-    rotates = account.provider not in _KEEP_REFRESH_TOKEN and held.tokens.refresh_token is not None
+    rotates = PROVIDERS[account.provider].ABOUT.rotates and held.tokens.refresh_token is not None
     if rotates:
         notes = (*notes, ("export_shared", {}))
     if held.tokens.expires_at is not None and held.tokens.refresh_token is None:

@@ -146,7 +146,7 @@ def _update(
     labels = account_writes.labels(draft.claims)
     columns = {name: value for name, value in labels.items() if value or name == "expires_at"}
     known_as = identity_hash(desk, who)
-    if account.identity_strength != Strength.FULL.value and known_as is not None:
+    if known_as is not None and (importing.proven or account.identity_strength != Strength.FULL.value):
         columns |= {"identity_hash": known_as, "identity_strength": who.strength.value}
     if importing.proven:
         columns |= {"identity_proven": True, "refresh_by": RefreshBy.AUTHDECK.value}  # the tokens are ours alone

@@ -7,6 +7,7 @@ from authdeck import identity
 from authdeck.account import Account
 from authdeck.credential import Claims
 from authdeck.operations.desk import Desk
+from authdeck.providers import PROVIDERS
 from authdeck.storage.database import Database, ReadConnection
 from authdeck.storage.reading import access, accounts, kinship
 
@@ -90,6 +91,7 @@ def _why(account: Account, other: Account, *, same: bool, sharing: set[int]) -> 
 
 def _claimed(desk: Desk, account: Account) -> str | None:
     """The hash that the account's claims would give it, where they are full and it has none."""
-    claims = Claims(organization=account.organization, subject=account.subject)
+    whole = PROVIDERS[account.provider].ABOUT.whole
+    claims = Claims(organization=account.organization, subject=account.subject, whole=whole)
     text = identity.of_claims(account.provider, claims).text
     return desk.vault.keyed_hash("identity", text) if text is not None else None

@@ -24,6 +24,7 @@ from authdeck.operations.desk import Desk
 from authdeck.operations.login_beginning import Beginner, session_of, state_hash, unreachable
 from authdeck.operations.login_now import LoginNow, login_of, shown
 from authdeck.operations.login_storing import SignedIn
+from authdeck.operations.login_turns import CHANGE
 from authdeck.operations.login_waiting import Pause, Ports, Waiting
 from authdeck.operations.records import changed, record
 from authdeck.providers.signing_in import Grant, Login, Polled, Step, Way
@@ -34,7 +35,6 @@ from authdeck.storage.writing import logins as writing
 from authdeck.upstream.failures import UpstreamFailure
 
 KEPT: Final = timedelta(days=1)
-CHANGE: Final = "login"
 
 
 class Logins:
@@ -151,6 +151,15 @@ class Logins:
         await self._store(login, draft, document, choice)
         return await self.get(login_id, beginner)
 
+    async def checked(self, login_id: str, request_id: str, beginner: Beginner) -> None:
+        """Remember the request that showed whether the account serves. Raises ``login_not_found``."""
+
+        def work(connection: WriteConnection) -> None:
+            login = self._mine(connection, login_id, beginner)
+            writing.tell(connection, login.id, {**login.outcome, "check": request_id})
+
+        await self._desk.write(work)
+
     async def cancel(self, login_id: str, beginner: Beginner) -> LoginNow:
         """End it; nothing of it is kept. One that has ended stays as it is."""
 
@@ -183,6 +192,8 @@ class Logins:
                 if login.expires_at <= now and writing.end(
                     connection, login.id, "expired", among=OPEN, outcome=login.outcome
                 ):
+                    actor = Actor(login.outcome["by"], Role.OPERATOR)
+                    record(self._desk, connection, actor, Act.LOGIN_EXPIRED, login.id)
                     changed(self._desk, connection, CHANGE, login.id)
             writing.forget(connection, now - KEPT)
 
@@ -240,12 +251,13 @@ class Logins:
         """
         desk, actor = self._desk, Actor(login.outcome["by"], Role.OPERATOR)
         among = ("exchanging",) if choice is None else ("choosing",)
+        alike = await desk.read(partial(login_storing.alike, draft=draft))
 
         def work(connection: WriteConnection) -> None:
             now_stored = logins.one(connection, login.id)
             self._require(now_stored, *among)
             made = login_storing.place(
-                desk, connection, draft, actor, login_id=login.id, expected=login.expected, choice=choice
+                desk, connection, draft, actor, login_id=login.id, expected=login.expected, alike=alike, choice=choice
             )
             told = {**login.outcome, **_told(made)}
             if made.choices:
@@ -343,6 +355,7 @@ def _told(made: SignedIn) -> Mapping[str, Any]:
         "reason": made.reason,
         "choices": list(made.choices),
         "labels": dict(made.labels),
+        "near": list(made.near),
     }
 
 

@@ -16,8 +16,11 @@ from authdeck.storage.reading.logins import OPEN, StoredLogin
 class LoginNow:
     """A login as its beginner sees it. ``status``: pending, choosing, done, failed, cancelled, expired.
 
+    ``exchanging``: pending, but its code is with the provider already and nothing is left to do for a person.
     ``url`` (browser) or ``user_code`` and ``page`` (device) while it is pending. ``port_taken``: pasting is needed.
     ``error`` is (code, parameters). ``choices`` while choosing, with ``reason`` and the ``labels`` of who came back.
+    ``near``: done, and these accounts with the same e-mail are others. ``check`` is
+    the id of the request that was sent to see whether it serves.
     """
 
     id: str
@@ -27,6 +30,7 @@ class LoginNow:
     by: str
     created_at: datetime
     expires_at: datetime
+    exchanging: bool = False
     expected: str | None = None
     url: str | None = field(default=None, repr=False)
     user_code: str | None = field(default=None, repr=False)
@@ -41,6 +45,13 @@ class LoginNow:
     reason: str | None = None
     choices: tuple[str, ...] = ()
     labels: Mapping[str, Any] | None = None
+    near: tuple[str, ...] = ()
+    check: str | None = None
+
+    @property
+    def stage(self) -> str:
+        """``status``, or ``exchanging``: what a page shows is another one as soon as this is."""
+        return "exchanging" if self.exchanging else self.status
 
     @property
     def has_ended(self) -> bool:
@@ -74,6 +85,7 @@ def shown(login: StoredLogin, kept: Mapping[str, Any], at: datetime, *, is_liste
         by=told["by"],
         created_at=login.created_at,
         expires_at=login.expires_at,
+        exchanging=login.status == "exchanging" and not is_over,
         expected=login.expected,
         auth_index=told.get("auth_index"),
         outcome=told.get("outcome"),
@@ -82,6 +94,8 @@ def shown(login: StoredLogin, kept: Mapping[str, Any], at: datetime, *, is_liste
         reason=told.get("reason"),
         choices=tuple(told.get("choices", ())) if is_open else (),
         labels=told.get("labels") if is_open else None,
+        check=told.get("check"),
+        near=tuple(told.get("near", ())) if status == "done" else (),
     )
     return _with_way(now, kept, is_listening=is_listening) if login.status == "pending" and not is_over else now
 

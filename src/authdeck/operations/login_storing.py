@@ -2,24 +2,24 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from authdeck import formats, identity, import_plan, providers
 from authdeck.access import Actor
-from authdeck.account import RefreshBy
+from authdeck.account import Account, RefreshBy
 from authdeck.credential import Draft
 from authdeck.errors import DeckError
 from authdeck.evidence import Action
-from authdeck.identity import Identity, Strength
+from authdeck.identity import Identity
 from authdeck.import_plan import Decision, Found, Outcome
 from authdeck.operations.desk import Desk
 from authdeck.operations.import_finding import find, look_up
 from authdeck.operations.import_rows import Importing, store
 from authdeck.operations.reconcile import settle
-from authdeck.storage.database import WriteConnection
-from authdeck.storage.reading import accounts
+from authdeck.storage.database import ReadConnection, WriteConnection
+from authdeck.storage.reading import accounts, kinship
 from authdeck.storage.writing import evidence
 
 SOURCE: Final = "login"
@@ -31,6 +31,11 @@ EXPECTED: Final = "expected"
 RESTORE: Final = "restore"
 NEAR: Final = "update:"
 """What a person may say where the account's place is not plain; before the auth_index of a near one: it is that one."""
+
+MOST_NEAR: Final = 5
+"""Near accounts that are offered as a choice."""
+
+LOOKED_AT: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +67,19 @@ def place(
     *,
     login_id: str,
     expected: str | None,
+    alike: Sequence[str],
     choice: str | None,
 ) -> SignedIn:
-    """Store it where it belongs, or say which choice a person has. Raises ``DeckError('choice_unknown')``."""
+    """Store it where it belongs, or say which choice a person has. Raises ``DeckError('choice_unknown')``.
+
+    ``alike`` are accounts that share a half of its identity.
+    """
     who = identity.of(draft)
     seen = look_up(desk, connection, [(draft, who)])
     found = find(desk, connection, seen, draft, who)
     decision = _decision(draft, found)
-    open_question = _question(connection, draft, who, found, decision, expected)
+    near = _near(connection, draft, who, [*found.near, *alike])
+    open_question = _question(connection, draft, who, found, decision, near, expected)
     if open_question is not None:
         if choice is None:
             return open_question
@@ -81,7 +91,13 @@ def place(
     if stored.auth_index is None:
         raise DeckError("login_not_stored", status=409)
     _settled(desk, connection, stored.auth_index, login_id)
-    return SignedIn(decision.outcome.value, stored.auth_index, draft.file_name, near=tuple(found.near))
+    beside = tuple(index for index in found.near if index != stored.auth_index)
+    return SignedIn(decision.outcome.value, stored.auth_index, draft.file_name, near=beside)
+
+
+def alike(connection: ReadConnection, draft: Draft) -> list[str]:
+    """Accounts that share a half of its identity, by auth_index. It looks through all, so no write waits for it."""
+    return kinship.alike(connection, identity.of(draft), LOOKED_AT)
 
 
 def _decision(draft: Draft, found: Found) -> Decision:
@@ -96,39 +112,49 @@ def _decision(draft: Draft, found: Found) -> Decision:
 
 
 def _question(
-    connection: WriteConnection, draft: Draft, who: Identity, found: Found, decision: Decision, expected: str | None
+    connection: WriteConnection,
+    draft: Draft,
+    who: Identity,
+    found: Found,
+    decision: Decision,
+    near: Sequence[str],
+    expected: str | None,
 ) -> SignedIn | None:
     """What stands between this account and its place; ``None`` where nothing does."""
 
-    def asking(reason: str, *choices: str, near: tuple[str, ...] = ()) -> SignedIn:
+    def asking(reason: str, *choices: str, near: Sequence[str] = ()) -> SignedIn:
         labels = {
             "email": draft.claims.email,
             "plan": draft.claims.plan,
             "organization": draft.claims.organization,
             "subject": draft.claims.subject,
         }
-        return SignedIn("choice", decision.auth_index, draft.file_name, reason, choices, near, labels)
+        return SignedIn("choice", decision.auth_index, draft.file_name, reason, choices, tuple(near), labels)
 
     if decision.outcome is Outcome.CONFLICT:
         code = decision.reason[0] if decision.reason else "login_not_stored"
         return asking(code, *((RESTORE, NEW) if any(match.trashed for match in found.matches) else ()))
     if expected is not None and decision.auth_index != expected:
-        is_known = who.strength is Strength.FULL
-        former = accounts.by_index(connection, expected)
-        if is_known and former.identity_strength == Strength.FULL.value:
+        is_placed = decision.auth_index is not None
+        if is_placed or not _may_be(accounts.by_index(connection, expected), draft, who):
             return asking("another_identity", NEW)
         return asking("identity_unproven", EXPECTED, NEW)
-    if expected is None and decision.outcome is Outcome.NEW and found.near:
-        near = tuple(index for index in found.near if _may_be(connection, who, index))
-        if near:
-            return asking("near_match", *(f"{NEAR}{index}" for index in near), NEW, near=near)
+    if decision.outcome is Outcome.NEW and near:
+        return asking("near_match", *(f"{NEAR}{index}" for index in near), NEW, near=near)
     return None
 
 
-def _may_be(connection: WriteConnection, who: Identity, auth_index: str) -> bool:
-    """Two full identities that differ are two accounts, whatever their e-mail says."""
-    full = Strength.FULL.value
-    return who.strength.value != full or accounts.by_index(connection, auth_index).identity_strength != full
+def _near(connection: WriteConnection, draft: Draft, who: Identity, candidates: Iterable[str]) -> list[str]:
+    """Those that it may be, the first few: a person has to tell them apart."""
+    found = [accounts.by_index(connection, index) for index in dict.fromkeys(candidates)]
+    return [account.auth_index for account in found if _may_be(account, draft, who)][:MOST_NEAR]
+
+
+def _may_be(account: Account, draft: Draft, who: Identity) -> bool:
+    """Whether a person could truly say that it is this account: nothing is ever written over another one."""
+    names_users = providers.PROVIDERS[draft.provider].ABOUT.names_users
+    is_another = identity.is_another(account, who, draft.claims.email, names_users=names_users)
+    return account.kind is draft.kind and not is_another
 
 
 def _chosen(draft: Draft, found: Found, decision: Decision, choice: str, expected: str | None) -> Decision:

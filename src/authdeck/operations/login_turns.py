@@ -12,12 +12,16 @@ from authdeck.errors import DeckError
 from authdeck.operations import login_calls
 from authdeck.operations.desk import Desk
 from authdeck.operations.login_waiting import Pause, decided
+from authdeck.operations.records import changed
 from authdeck.providers.signing_in import DeviceCode, DeviceLogin, Polled, Step
 from authdeck.storage.database import ReadConnection, WriteConnection
 from authdeck.storage.reading.logins import StoredLogin
 from authdeck.storage.writing import logins as writing
 from authdeck.storage.writing import refreshing
 from authdeck.upstream.failures import UpstreamFailure
+
+CHANGE: Final = "login"
+"""What the change feed calls a login."""
 
 EXCHANGE: Final = 240
 """Seconds for the token call and all look-ups; each of them ends after 30."""
@@ -41,6 +45,7 @@ async def begin_exchange(desk: Desk, login: StoredLogin) -> bool:
         if not writing.move(connection, login.id, "exchanging", among=("pending",), at=desk.now()):
             return False
         refreshing.take_lease(connection, _exchanging(login.id), desk.boot, EXCHANGE)
+        changed(desk, connection, CHANGE, login.id)
         return True
 
     return await desk.write(work)

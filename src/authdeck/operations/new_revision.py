@@ -134,7 +134,7 @@ def learn(desk: Desk, connection: WriteConnection, auth_index: str, document: Ma
     account = accounts.by_index(connection, auth_index)
     if account.identity_strength == Strength.FULL.value:
         return
-    claims = PROVIDERS[account.provider].claims(document)
+    claims = providers.claims_of(account.provider, document)
     who = identity.of_claims(account.provider, claims)
     said = {"organization": claims.organization, "subject": claims.subject, "email": claims.email, "plan": claims.plan}
     columns: dict[str, Any] = {name: value for name, value in said.items() if value}

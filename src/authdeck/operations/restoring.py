@@ -17,7 +17,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Final
 
-from authdeck import ids
+from authdeck import ids, providers
 from authdeck.access import Actor
 from authdeck.acts import Act
 from authdeck.clock import Clock
@@ -217,7 +217,7 @@ def _finished(
             vault.open(row.sealed, seals.place_of(row))
         except DeckError as error:
             unopened.append(Unopened(row.kind, row.row, error.code))
-    stale = rotating(connection)
+    stale = rotating(connection, providers.rotating())
     now = clock.now()
     for account in stale:
         verify_restored.place(connection, account.key, str(content.head["created_at"]), actor, now)

@@ -1,19 +1,21 @@
 """Providers: everything we know about each upstream, one file each. They build requests and read answers; none sends.
 
-``PROVIDERS`` is the list. A new provider is a new file here, a line in it, and a line in ``identity.HALVES``.
+``PROVIDERS`` is the list: ours, and those that are added (``added_providers``).
 """
 
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, cast
 
-from authdeck.account import Kind, Provider
+from authdeck import added_providers
+from authdeck.account import ADDED, Kind, Provider
 from authdeck.credential import Claims, Credential, Draft, Tokens
 from authdeck.errors import DeckError
 from authdeck.exchange import Outgoing, Passed, Refreshed, Reply
 from authdeck.providers import antigravity, claude, codex, gemini, kimi, openai_compatible, vertex, xai
+from authdeck.providers.about import About
 from authdeck.providers.addresses import foreign_urls
 from authdeck.providers.signing_in import Login
 from authdeck.quota import QuotaWindow
@@ -25,11 +27,16 @@ from authdeck.verdict import Verdict
 class ProviderModule(Protocol):
     """What each provider's file offers. ``document`` is a parsed auth file in canonical spelling (``formats.opened``).
 
-    ``LEAD``: how long before its end an access token is refreshed. ``KEEPS_TOKEN``: a refreshed token is committed to
-    the auth file before use; where false (vertex) it lives in memory only and the ``changes`` are laid over the
-    document there. ``WINDOW_HEADERS``: how the headers end whose change is worth a ``read_windows``.
-    ``LOGIN``: how people sign in there, ``None`` where there are keys only.
+    ``ABOUT``: its name, its mark, and what is true of all its sign-ins. ``LEAD``: how long before its end an access
+    token is refreshed. ``KEEPS_TOKEN``: a refreshed token is committed to the auth file before use; where false
+    (vertex) it lives in memory only and the ``changes`` are laid over the document there. ``WINDOW_HEADERS``: how the
+    headers end whose change is worth a ``read_windows``. ``LOGIN``: how people sign in there, ``None`` where there are
+    keys only. An added provider has ``Settings`` too, a ``settings.Part``: fields that end in ``_url`` are where it may
+    connect to.
     """
+
+    @property
+    def ABOUT(self) -> About: ...  # noqa: N802 - a constant of the module
 
     @property
     def LEAD(self) -> timedelta: ...  # noqa: N802 - a constant of the module
@@ -110,8 +117,20 @@ PROVIDERS: Final[Mapping[Provider, ProviderModule]] = MappingProxyType(
         Provider.KIMI: kimi,
         Provider.XAI: xai,
         Provider.OPENAI_COMPATIBLE: openai_compatible,
+        **{provider: cast("ProviderModule", added_providers.loaded(provider.value)) for provider in sorted(ADDED)},
     }
 )
+
+
+def rotating() -> list[Provider]:
+    """Those whose refresh tokens work once."""
+    return [provider for provider, module in PROVIDERS.items() if module.ABOUT.rotates]
+
+
+def claims_of(provider: Provider, document: Mapping[str, Any]) -> Claims:
+    """Who the document says it is, and which of that is enough to know the account by."""
+    module = PROVIDERS[provider]
+    return replace(module.claims(document), whole=module.ABOUT.whole)
 
 
 def complete(draft: Draft, settings: Providers) -> Draft:
@@ -125,7 +144,7 @@ def complete(draft: Draft, settings: Providers) -> Draft:
         provider.validate(draft.document)
     except DeckError as error:
         raise DeckError(error.code, status=error.status, **{"file_name": draft.file_name, **error.params}) from None
-    claims = provider.claims(draft.document)
+    claims = claims_of(draft.provider, draft.document)
     notes = [*draft.notes]
     notes += [("claims_differ", {"field": field}) for field in claims.contradictions]
     if draft.kind is not Kind.API_KEY:
@@ -136,4 +155,4 @@ def complete(draft: Draft, settings: Providers) -> Draft:
     return replace(draft, kind=provider.kind_of(draft.document), claims=claims, notes=tuple(notes))
 
 
-__all__ = ("PROVIDERS", "ProviderModule", "complete")
+__all__ = ("PROVIDERS", "ProviderModule", "claims_of", "complete", "rotating")

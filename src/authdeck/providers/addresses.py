@@ -107,7 +107,7 @@ def foreign_urls(document: Mapping[str, Any], settings: Providers) -> Iterator[t
 
 def configured_origins(settings: Providers) -> Iterator[str]:
     """Every origin that the settings name; vertex's without a region and with the template's own regions left out."""
-    for part in settings.__dict__.values():
+    for part in settings.parts():
         for name, value in part.__dict__.items():
             if name.endswith("_url") and isinstance(value, str):
                 url = value.replace("{location}-", "").replace("{location}", "global")

@@ -12,9 +12,13 @@ from authdeck.credential import Claims, Credential, Tokens
 from authdeck.errors import DeckError, NotFound
 from authdeck.exchange import Outgoing, Passed, Refreshed, Reply
 from authdeck.providers import addresses, checks, failures, google, reading, refreshing, sending, signing_in
+from authdeck.providers.about import About
 from authdeck.routing import Route
 from authdeck.settings import Providers
 from authdeck.verdict import Verdict
+
+ABOUT: Final = About("Antigravity", "Ag", rotates=False)
+"""The project bears the quota; where no id_token is kept, the Google e-mail stands for the user."""
 
 LEAD: Final = timedelta(minutes=5)
 KEEPS_TOKEN: Final = True

@@ -12,10 +12,14 @@ from authdeck.errors import NotFound
 from authdeck.evidence import Signal, Source
 from authdeck.exchange import Outgoing, Passed, Refreshed, Reply
 from authdeck.providers import addresses, checks, failures, reading, refreshing, sending, signing_in, waiting
+from authdeck.providers.about import About
 from authdeck.quota import FULL, Accuracy, QuotaWindow, Window, percent, slug
 from authdeck.routing import Route
 from authdeck.settings import Providers
 from authdeck.verdict import Rule, Until, Verdict, judged
+
+ABOUT: Final = About("Claude", "Cl")
+"""An account is in several organisations under one e-mail."""
 
 LEAD: Final = timedelta(hours=4)
 KEEPS_TOKEN: Final = True

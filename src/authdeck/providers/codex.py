@@ -13,10 +13,14 @@ from authdeck.errors import NotFound
 from authdeck.evidence import Signal, Source
 from authdeck.exchange import Outgoing, Passed, Refreshed, Reply
 from authdeck.providers import addresses, checks, failures, reading, refreshing, sending, signing_in, waiting
+from authdeck.providers.about import About
 from authdeck.quota import FULL, Accuracy, QuotaWindow, name_of, percent, slug
 from authdeck.routing import Route
 from authdeck.settings import Providers
 from authdeck.verdict import Rule, Said, Until, Verdict
+
+ABOUT: Final = About("Codex", "Cx")
+"""A workspace has many users, and a user is in many workspaces."""
 
 LEAD: Final = timedelta(days=5)
 KEEPS_TOKEN: Final = True

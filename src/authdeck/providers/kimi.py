@@ -10,9 +10,13 @@ from authdeck.credential import Claims, Credential, Tokens
 from authdeck.errors import NotFound
 from authdeck.exchange import Outgoing, Passed, Refreshed, Reply
 from authdeck.providers import addresses, checks, failures, reading, refreshing, sending, signing_in
+from authdeck.providers.about import About
 from authdeck.routing import Route
 from authdeck.settings import Providers
 from authdeck.verdict import Verdict
+
+ABOUT: Final = About("Kimi", "Ki", names_users=False)
+"""There is no organisation and no profile, so nothing is whole: sub or device names a sign-in at most."""
 
 LEAD: Final = timedelta(minutes=5)
 KEEPS_TOKEN: Final = True

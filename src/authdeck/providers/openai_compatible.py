@@ -9,10 +9,12 @@ from authdeck.credential import Claims, Credential, Tokens
 from authdeck.errors import NotFound
 from authdeck.exchange import Outgoing, Passed, Refreshed, RefreshOutcome, Reply
 from authdeck.providers import addresses, checks, failures, reading, sending
+from authdeck.providers.about import About
 from authdeck.routing import Route
 from authdeck.settings import Providers
 from authdeck.verdict import Verdict
 
+ABOUT: Final = About("OpenAI-compatible", "Oc", rotates=False)
 LEAD: Final = timedelta(minutes=5)
 KEEPS_TOKEN: Final = True
 LOGIN: Final = None

@@ -11,12 +11,16 @@ from authdeck.credential import Claims, Credential, Tokens
 from authdeck.errors import DeckError, NotFound
 from authdeck.exchange import Outgoing, Passed, Refreshed, Reply
 from authdeck.providers import addresses, checks, failures, google, reading, refreshing, sending
+from authdeck.providers.about import About
 from authdeck.routing import Route
 from authdeck.settings import Providers
 from authdeck.verdict import Verdict
 
 if TYPE_CHECKING:
     from joserfc.jwk import RSAKey
+
+ABOUT: Final = About("Vertex", "Vx", rotates=False)
+"""A service account's e-mail is unique to Google, its quota is the project's."""
 
 LEAD: Final = timedelta(minutes=5)
 KEEPS_TOKEN: Final = False

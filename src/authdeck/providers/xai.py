@@ -13,10 +13,14 @@ from authdeck.errors import NotFound
 from authdeck.evidence import Signal, Source
 from authdeck.exchange import Outgoing, Passed, Refreshed, Reply
 from authdeck.providers import addresses, checks, failures, reading, refreshing, sending, signing_in, waiting
+from authdeck.providers.about import About
 from authdeck.quota import FULL, Accuracy, QuotaWindow, Window
 from authdeck.routing import Route
 from authdeck.settings import Providers
 from authdeck.verdict import Rule, Said, Until, Verdict, judged
+
+ABOUT: Final = About("xAI", "xA", whole=frozenset({"subject"}))
+"""The token names no organisation, and sub is unique to its issuer."""
 
 LEAD: Final = timedelta(minutes=5)
 KEEPS_TOKEN: Final = True

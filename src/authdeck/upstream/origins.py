@@ -123,8 +123,8 @@ class Origins:
 def _from_settings(providers: Providers) -> tuple[dict[Origin, Approval], list[re.Pattern[str]]]:
     given: dict[Origin, Approval] = {}
     patterns: list[re.Pattern[str]] = []
-    for part in providers.model_dump().values():
-        for name, value in part.items():
+    for part in providers.parts():
+        for name, value in part.__dict__.items():
             if not name.endswith("_url") or not isinstance(value, str):
                 continue
             if "{location}" in value:

@@ -12,6 +12,7 @@ from authdeck.entry import Entry
 from authdeck.health import Health
 from authdeck.hold import Hold, Reason
 from authdeck.operations.login_now import offered
+from authdeck.providers import PROVIDERS
 from authdeck.quota import Window
 from authdeck.web import quota_lines
 from authdeck.web.activity import Activity
@@ -19,14 +20,8 @@ from authdeck.web.masking import masked, masked_id
 from authdeck.web.preferences import Preferences
 from authdeck.web.quota_lines import QuotaLine
 
-NAMES: Final = {
-    "codex": "Codex", "claude": "Claude", "vertex": "Vertex", "antigravity": "Antigravity", "gemini": "Gemini",
-    "kimi": "Kimi", "xai": "xAI", "openai_compatible": "OpenAI-compatible",
-}  # fmt: skip
-LETTERS: Final = {
-    "codex": "Cx", "claude": "Cl", "vertex": "Vx", "antigravity": "Ag", "gemini": "Ge", "kimi": "Ki", "xai": "xA",
-    "openai_compatible": "Oc",
-}  # fmt: skip
+NAMES: Final = {provider.value: module.ABOUT.title for provider, module in PROVIDERS.items()}
+LETTERS: Final = {provider.value: module.ABOUT.letters for provider, module in PROVIDERS.items()}
 TONES: Final = {
     "unreadable": "reauth", "needs_reauth": "reauth", "needs_review": "review", "exhausted": "exhausted",
     "cooling": "cooling", "low": "low", "unknown": "unknown", "available": "available", "disabled": "disabled",

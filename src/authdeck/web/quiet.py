@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from authdeck.account import SUBSCRIPTIONS
 from authdeck.health import Health
 from authdeck.operations.client_keys import list_keys
+from authdeck.operations.terms import TEXT_VERSIONS
 from authdeck.search import AccountSearch
 from authdeck.storage.reading.terms import acknowledged
 from authdeck.web.account_rows import NAMES
@@ -38,7 +38,7 @@ async def checks(room: Room, now: datetime) -> Sequence[Check]:
     states, providers = found.facets["state"], found.facets["provider"]
     serving = sum(states.get(health.value, 0) for health in _SERVING)
     decided = await room.desk.read(acknowledged)
-    waiting = [NAMES[name] for name in NAMES if name in SUBSCRIPTIONS and name in providers and name not in decided]
+    waiting = [NAMES[name] for name in NAMES if name in TEXT_VERSIONS and name in providers and name not in decided]
     keys = sum(key.counts(now) for key in await list_keys(room.desk))
     accounts = sum(states.values())
     return (

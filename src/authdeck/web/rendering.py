@@ -34,7 +34,7 @@ STYLESHEETS: Final = (
 )  # fmt: skip
 SCRIPTS: Final = (
     "copy", "dismiss", "row-menu", "row-act", "keys", "list-cursor", "pick", "pick-more", "find", "filter-form", "busy",
-    "failure", "retry", "drop", "zone", "drawer", "drawer-close", "drawer-keys", "follow", "live-pause", "live",
+    "failure", "retry", "opens", "drop", "zone", "drawer", "drawer-close", "drawer-keys", "follow", "live-pause", "live",
     "progress",
 )  # fmt: skip
 

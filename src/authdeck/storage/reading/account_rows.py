@@ -15,6 +15,7 @@ from sqlalchemy import BigInteger, ColumnElement, Select, Text, cast, select, ty
 
 from authdeck.account import Account, AccountSettings, ErrorAction, ErrorRule, Kind, ModelAlias, Provider, RefreshBy
 from authdeck.clock import from_micros
+from authdeck.errors import DeckError
 from authdeck.storage.tables import accounts, proxies
 
 
@@ -119,7 +120,16 @@ def _raw(column: ColumnElement[Any]) -> ColumnElement[Any]:
 
 
 _Account: Final = twin(Account)
-_PROVIDERS: Final = {provider.value: provider for provider in Provider}
+
+
+class _Providers(dict[str, Provider]):
+    """By what the database calls them."""
+
+    def __missing__(self, name: str) -> Provider:
+        raise DeckError("provider_gone", provider=name)
+
+
+_PROVIDERS: Final = _Providers({provider.value: provider for provider in Provider})
 _KINDS: Final = {kind.value: kind for kind in Kind}
 _REFRESH_BY: Final = {each.value: each for each in RefreshBy}
 

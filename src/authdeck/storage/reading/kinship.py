@@ -5,8 +5,9 @@ from typing import Any
 
 from sqlalchemy import and_, desc, func, or_, select
 
-from authdeck.account import Account
+from authdeck.account import Account, Kind
 from authdeck.errors import NotFound
+from authdeck.identity import Identity, Strength
 from authdeck.storage.database import ReadConnection
 from authdeck.storage.reading.accounts import Named, by_keys
 from authdeck.storage.reading.names import code
@@ -27,6 +28,27 @@ def near(connection: ReadConnection, account: Account) -> list[Named]:
     same = and_(accounts.c.provider == account.provider.value, accounts.c.key != account.key)
     by_label = set(connection.execute(select(accounts.c.key).where(same, or_(*shared))).scalars()) if shared else set()
     return list(by_keys(connection, by_label | sharing(connection, account.key)).values())
+
+
+def alike(connection: ReadConnection, who: Identity, limit: int) -> list[str]:
+    """Live sign-ins of the provider that share a half of the identity, by auth_index.
+
+    Two whole ones are the same or are not: of those none is alike.
+    """
+    halves = [accounts.c.organization == who.organization] if who.organization else []
+    halves += [accounts.c.subject == who.subject] if who.subject else []
+    if not halves:
+        return []
+    live = and_(accounts.c.trashed_at.is_(None), accounts.c.purged_at.is_(None), accounts.c.merged_into.is_(None))
+    asked = select(accounts.c.auth_index).where(
+        live,
+        accounts.c.provider == who.provider.value,
+        accounts.c.kind == Kind.OAUTH.value,
+        or_(*halves),
+    )
+    if who.strength is Strength.FULL:
+        asked = asked.where(accounts.c.identity_strength != Strength.FULL.value)
+    return list(connection.execute(asked.order_by(accounts.c.key).limit(limit)).scalars())
 
 
 def sharing(connection: ReadConnection, account_key: int) -> set[int]:

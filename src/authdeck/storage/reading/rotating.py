@@ -1,10 +1,11 @@
 """Named read of the accounts whose refresh tokens work once, so that a copy of them grows stale."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from authdeck.account import ROTATING, Kind
+from authdeck.account import Kind, Provider
 from authdeck.storage.database import ReadConnection
 from authdeck.storage.tables import accounts, fingerprints
 
@@ -17,8 +18,8 @@ class Rotating:
     provider: str
 
 
-def rotating(connection: ReadConnection) -> list[Rotating]:
-    """By file name, those in the trash too."""
+def rotating(connection: ReadConnection, providers: Iterable[Provider]) -> list[Rotating]:
+    """Those of the providers, by file name; in the trash too."""
     has_token = (
         select(fingerprints.c.account)
         .where(fingerprints.c.account == accounts.c.key, fingerprints.c.kind == "refresh_token")
@@ -26,7 +27,7 @@ def rotating(connection: ReadConnection) -> list[Rotating]:
     )
     asked = select(accounts.c.key, accounts.c.auth_index, accounts.c.file_name, accounts.c.provider).where(
         accounts.c.kind == Kind.OAUTH.value,
-        accounts.c.provider.in_([provider.value for provider in ROTATING]),
+        accounts.c.provider.in_([provider.value for provider in providers]),
         accounts.c.purged_at.is_(None),
         accounts.c.merged_into.is_(None),
         has_token,

@@ -56,6 +56,12 @@ def end(
     return connection.execute(update(logins).where(*mine).values(values)).rowcount == 1
 
 
+def tell(connection: WriteConnection, login_id: str, outcome: Mapping[str, Any]) -> None:
+    """What has become known of one that is done."""
+    mine = (logins.c.id == login_id, logins.c.status == "done")
+    connection.execute(update(logins).where(*mine).values(outcome=dict(outcome)))
+
+
 def reseal(connection: WriteConnection, login_id: str, sealed: bytes) -> None:
     """What a pending login goes on with, where that changed."""
     mine = (logins.c.id == login_id, logins.c.status == "pending")

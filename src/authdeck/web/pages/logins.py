@@ -1,6 +1,6 @@
 """OAuth Login: start a sign-in at a provider, see how it stands, finish it, and what it brought."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from io import BytesIO
@@ -13,25 +13,27 @@ from starlette.routing import Route
 
 from authdeck import wording
 from authdeck.access import Role
-from authdeck.account import Provider
+from authdeck.account import Account, Provider
 from authdeck.errors import DeckError
 from authdeck.gate.events import streamed
 from authdeck.gate.routes import needs
 from authdeck.gate.visits import beginner_of
 from authdeck.operations.entries import by_name
 from authdeck.operations.login_now import LoginNow, offered
-from authdeck.operations.login_storing import NEAR
-from authdeck.operations.send_one import suggested_model
+from authdeck.operations.login_storing import EXPECTED, NEAR
+from authdeck.operations.send_one import send_one, suggested_model
 from authdeck.providers.signing_in import Way
+from authdeck.storage.database import ReadConnection
 from authdeck.storage.reading import logins as reading
 from authdeck.storage.reading import requests
 from authdeck.web import request_rows
 from authdeck.web.masking import masked
 from authdeck.web.request_rows import RequestRow
-from authdeck.web.room import Room, room_of
+from authdeck.web.room import room_of
 
 PATH: Final = "/oauth-login"
 _SHOWN: Final = timedelta(days=1)
+_KNOWN: Final = ("email", "plan", "organization", "subject")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +46,21 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """What can be chosen, the sentence on its button, and the account that it would update with what is known of it."""
+
+    value: str
+    sentence: str
+    account: Account | None
+    known: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
-    """One that brought an account. ``file_name`` is the account's now, ``None`` where it is gone."""
+    """One that brought an account. ``file_name`` is the account's now, ``None`` where it is gone.
+
+    ``check`` is the request that was sent afterwards, ``None`` for none or one that is kept no more.
+    """
 
     auth_index: str
     file_name: str | None
@@ -53,6 +68,7 @@ class Finished:
     outcome: str
     at: Any
     by: str
+    check: RequestRow | None
 
 
 @needs(Role.OPERATOR)
@@ -107,6 +123,22 @@ async def choose(request: Request) -> Response:
 
 
 @needs(Role.OPERATOR)
+async def check(request: Request) -> Response:
+    """Send one small request through the account that came; the page shows its row of Monitoring."""
+    room, said, login_id = room_of(request), await request.form(), request.path_params["login_id"]
+    beginner = beginner_of(request)
+    now = await room.logins.get(login_id, beginner)
+    if now.auth_index is None:
+        return _to(login_id)
+    try:
+        sent = await send_one(room.desk, room.reaching.send, now.auth_index, beginner.actor, str(said.get("model", "")))
+    except DeckError as error:
+        return await _one(request, now, error=error)
+    await room.logins.checked(login_id, sent, beginner)
+    return _to(login_id)
+
+
+@needs(Role.OPERATOR)
 async def cancel(request: Request) -> Response:
     room, login_id = room_of(request), request.path_params["login_id"]
     await room.logins.cancel(login_id, beginner_of(request))
@@ -115,12 +147,12 @@ async def cancel(request: Request) -> Response:
 
 @needs(Role.OPERATOR)
 async def events(request: Request) -> Response:
-    """``login`` with its status, whenever it changes: the page then asks for itself anew."""
+    """``login`` with its stage, whenever it changes: the page then asks for itself anew."""
     room, login_id, beginner = room_of(request), request.path_params["login_id"], beginner_of(request)
     await room.logins.get(login_id, beginner)
     following = room.logins.follow(login_id, beginner)
     return StreamingResponse(
-        streamed("login", following, lambda now: now.status),
+        streamed("login", following, lambda now: now.stage),
         media_type="text/event-stream",
         headers={"cache-control": "no-store"},
     )
@@ -159,10 +191,11 @@ async def _one(request: Request, now: LoginNow, error: DeckError | None = None) 
         now_shown=now,
         failure=wording.sentence(*now.error, room.pages.preferences(request).locale) if now.error else None,
         choices=_choices(request, now),
-        labels=_labels(request, now),
+        labels=_facts(request, now.labels or {}),
         qr=_qr(now.direct or now.page or "") if now.user_code else None,
+        beside=[entry.account for index in now.near if (entry := room.desk.directory.get(index)) is not None],
         brought=found.account if found is not None and now.status == "done" else None,
-        sent=await _sent(request) if found is not None else None,
+        sent=(await _checks(request, [now.check])).get(now.check),
         suggested=(suggested_model(room.desk, found.account) or "") if found is not None else "",
         waiting=[],
         error=_sentence(request, error),
@@ -170,13 +203,16 @@ async def _one(request: Request, now: LoginNow, error: DeckError | None = None) 
     )
 
 
-async def _sent(request: Request) -> RequestRow | None:
-    """The request that was sent from this page, as Monitoring has it. ``None``: none, or not written down yet."""
-    room, sent = room_of(request), request.query_params.get("request", "")
-    if not sent:
-        return None
-    event = await room.monitoring.read(lambda connection: requests.by_id(connection, sent))
-    return None if event is None else request_rows.row(event, room.pages.preferences(request))
+async def _checks(request: Request, sent: Iterable[str | None]) -> Mapping[str | None, RequestRow]:
+    """The requests as Monitoring has them, by id; those that are not written down yet, or no more, are left out."""
+    room, ids = room_of(request), [each for each in sent if each is not None]
+    prefs = room.pages.preferences(request)
+
+    def found(connection: ReadConnection) -> dict[str | None, RequestRow]:
+        events = {each: requests.by_id(connection, each) for each in ids}
+        return {each: request_rows.row(event, prefs) for each, event in events.items() if event is not None}
+
+    return await room.monitoring.read(found) if ids else {}
 
 
 async def _around(request: Request, account: str = "") -> Mapping[str, Any]:
@@ -188,12 +224,14 @@ async def _around(request: Request, account: str = "") -> Mapping[str, Any]:
     cards = [Card(provider, login.ways, login.missing(providers)) for provider, login in offered().items()]
     if expected is not None:
         cards = [card for card in cards if card.provider is expected.provider]
-    return {"cards": cards, "expected": expected, "finished": await _finished(room)}
+    return {"cards": cards, "expected": expected, "finished": await _finished(request)}
 
 
-async def _finished(room: Room) -> list[Finished]:
+async def _finished(request: Request) -> list[Finished]:
+    room = room_of(request)
     since = room.desk.now() - _SHOWN
     rows = await room.desk.read(lambda connection: reading.finished(connection, since))
+    checks = await _checks(request, [row.outcome.get("check") for row in rows])
     return [
         Finished(
             row.outcome["auth_index"],
@@ -202,29 +240,38 @@ async def _finished(room: Room) -> list[Finished]:
             row.outcome["outcome"],
             row.created_at,
             row.outcome["by"],
+            checks.get(row.outcome.get("check")),
         )
         for row in rows
     ]
 
 
-def _choices(request: Request, now: LoginNow) -> Sequence[tuple[str, str]]:
-    """What can be chosen, and the sentence on its button."""
-    room = room_of(request)
-    prefs = room.pages.preferences(request)
+def _choices(request: Request, now: LoginNow) -> Sequence[Choice]:
+    prefs = room_of(request).pages.preferences(request)
     hide = masked if prefs.masked else str
     made = []
     for choice in now.choices:
-        entry = room.desk.directory.get(choice.removeprefix(NEAR)) if choice.startswith(NEAR) else None
-        name = entry.account.file_name if entry is not None else choice.removeprefix(NEAR)
+        account = _meant(request, now, choice)
         code = "login_choice.update" if choice.startswith(NEAR) else f"login_choice.{choice}"
-        made.append((choice, wording.sentence(code, {"file_name": hide(name)}, prefs.locale)))
+        name = account.file_name if account is not None else choice.removeprefix(NEAR)
+        sentence = wording.sentence(code, {"file_name": hide(name)}, prefs.locale)
+        known = {name: getattr(account, name) for name in _KNOWN} if account is not None else {}
+        made.append(Choice(choice, sentence, account, _facts(request, known)))
     return made
 
 
-def _labels(request: Request, now: LoginNow) -> Sequence[tuple[str, str]]:
+def _meant(request: Request, now: LoginNow, choice: str) -> Account | None:
+    """The account that a choice would update; ``None`` where it names none that is here."""
+    index = now.expected if choice == EXPECTED else choice.removeprefix(NEAR) if choice.startswith(NEAR) else None
+    entry = room_of(request).desk.directory.get(index) if index is not None else None
+    return entry.account if entry is not None else None
+
+
+def _facts(request: Request, known: Mapping[str, Any]) -> Sequence[tuple[str, str]]:
+    """What is known of somebody, with its name; identities as the preferences say."""
     prefs = room_of(request).pages.preferences(request)
     hide = masked if prefs.masked else str
-    given = {name: value for name, value in (now.labels or {}).items() if value}
+    given = {name: value for name, value in known.items() if value}
     return [
         (wording.sentence(f"login_label.{name}", {}, prefs.locale), hide(str(value))) for name, value in given.items()
     ]
@@ -251,5 +298,6 @@ ROUTES: Final = (
     Route(f"{PATH}/{{login_id}}/events", events),
     Route(f"{PATH}/{{login_id}}/callback", call_back, methods=["POST"]),
     Route(f"{PATH}/{{login_id}}/choice", choose, methods=["POST"]),
+    Route(f"{PATH}/{{login_id}}/request", check, methods=["POST"]),
     Route(f"{PATH}/{{login_id}}/cancel", cancel, methods=["POST"]),
 )

@@ -7,8 +7,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from authdeck import wording
 from authdeck.access import Role
-from authdeck.account import SUBSCRIPTIONS, Kind, Provider
+from authdeck.account import Kind, Provider
 from authdeck.errors import DeckError
 from authdeck.gate.routes import needs
 from authdeck.gate.visits import actor_of
@@ -30,6 +31,7 @@ class TermsRow:
     provider: str
     accounts: int
     version: str
+    text: str
     decision: Acknowledgement | None
 
     @property
@@ -40,10 +42,16 @@ class TermsRow:
 @needs(Role.VIEWER)
 async def index(request: Request) -> Response:
     room = room_of(request)
-    decided = await room.desk.read(decisions)
+    decided, locale = await room.desk.read(decisions), room.pages.preferences(request).locale
     rows = [
-        TermsRow(provider.value, _accounts(room, provider), terms.TEXT_VERSIONS[provider], decided.get(provider.value))
-        for provider in sorted(SUBSCRIPTIONS, key=list(NAMES).index)
+        TermsRow(
+            provider.value,
+            _accounts(room, provider),
+            version,
+            wording.sentence(*terms.text_of(provider), locale),
+            decided.get(provider.value),
+        )
+        for provider, version in terms.TEXT_VERSIONS.items()
     ]
     rows.sort(key=lambda row: (row.acknowledged, -row.accounts))
     return room.pages.answer(

@@ -34,7 +34,7 @@ SENTENCES: dict[str, str] = {
     "login_outcome.unchanged": "Same account, same tokens",
     "login_reason.another_identity": "Another account signed in than the one expected. The expected one stays as it is.",
     "login_reason.identity_unproven": "It can't be told whether this is the expected account: the sign-in or the stored file does not say whose it is.",
-    "login_reason.near_match": "An account with the same e-mail is here already, and it can't be told whether it is the same.",
+    "login_reason.near_match": "An account here shares its e-mail, its workspace or its user, and it can't be told whether it is the same one.",
     "login_reason.in_trash": "This account lies in the trash.",
     "login_choice.new": "Keep it as the account that it is",
     "login_choice.expected": "It is the expected account: update it",
@@ -49,4 +49,5 @@ SENTENCES: dict[str, str] = {
     "act.login:login:done": "signed in with {it}",
     "act.login:login:failed": "tried the sign-in {it}, which failed",
     "act.login:login:cancelled": "cancelled the sign-in {it}",
+    "act.login:login:expired": "did not finish the sign-in {it} in time",
 }

@@ -31,6 +31,9 @@ SENTENCES: Final[dict[str, str]] = {
         "PostgreSQL does not answer: nothing was changed. Check that it runs and that AUTHDECK_DATABASE_URL is right:"
         " {detail}"
     ),
+    "provider_gone": (
+        "There are accounts of the provider {provider}, which this authdeck does not know. Install again what added it."
+    ),
     "schema_behind": "The database has an older schema than this authdeck ({needed}). Run: {command}",
     "schema_newer": (
         "The database was made by a newer authdeck: its schema is {found}, this one knows {known}. Install the newer"

@@ -250,6 +250,10 @@ SENTENCES: dict[str, str] = {
         "We found no public text of xAI that allows or forbids other programs to use a subscription sign-in. "
         "Read its current terms before you decide."
     ),
+    "terms.added": (
+        "{provider} was added to authdeck by somebody else, and we have not read its terms. {said} "
+        "Read its current terms before you decide."
+    ),
     "terms.all": (
         "authdeck sends what your client sent and does not hide what it is. Use your own accounts, for yourself, "
         "within the provider's terms: you answer for that."

@@ -14,7 +14,7 @@ from authdeck.operations import disable, trash, upstreams, verify_restored
 from authdeck.operations.release_hold import put_hold_back, release_hold
 from authdeck.operations.send_one import send_one
 from authdeck.web import toasts
-from authdeck.web.addresses import address, inside
+from authdeck.web.addresses import inside
 from authdeck.web.pages.account import diagnostics, overview
 from authdeck.web.pages.account.frame import PATH, at, done, entry_of, show
 from authdeck.web.pages.auth_files import switched
@@ -102,21 +102,14 @@ async def refresh(request: Request) -> Response:
 
 @needs(Role.OPERATOR)
 async def request_one(request: Request) -> Response:
-    """Send one small request through exactly this account; then its own page, which says how it went.
-
-    A login's page (``next``) shows the row itself.
-    """
+    """Send one small request through exactly this account; then its own page, which says how it went."""
     room, entry, said = room_of(request), entry_of(request), await request.form()
     model = str(said.get("model", ""))
     try:
         sent = await send_one(room.desk, room.reaching.send, entry.account.auth_index, actor_of(request), model)
     except DeckError as error:
         return await show(request, entry, "overview", await overview.content(request, entry), error)
-    back = inside(str(said.get("next", "")), "")
-    is_login = back.startswith("/oauth-login/")
-    return RedirectResponse(
-        address(back.partition("?")[0], {"request": sent}) if is_login else f"{MONITORING}/{sent}", 303
-    )
+    return RedirectResponse(f"{MONITORING}/{sent}", 303)
 
 
 @needs(Role.OPERATOR)

@@ -1,11 +1,9 @@
-// [data-follow]: listens to that address's events and loads the page anew when what it shows has changed.
+// [data-follow]: listens to that address's events and loads the page anew when its [data-stage] is the past.
 const followed = document.querySelector("[data-follow]");
 if (followed) {
   const events = new EventSource(followed.dataset.follow);
-  let first;
   events.addEventListener("login", (event) => {
-    first ??= event.data;
-    if (event.data === "pending" && event.data === first) return;
+    if (event.data === followed.dataset.stage) return;
     events.close();
     location.reload();
   });
