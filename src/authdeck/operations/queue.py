@@ -92,6 +92,7 @@ async def close_incident(desk: Desk, key: int, actor: Actor) -> Incident:
     """Close it by hand; what goes on opens another. Closed already: nothing happens. Raises ``incident_not_found``."""
 
     def work(connection: WriteConnection) -> Incident:
+        evidence_writes.claim_bounds(connection)
         found = reading.incident(connection, key)
         if found is None:
             raise NotFound("incident_not_found", id=key)
