@@ -97,9 +97,8 @@ def test_rows_are_answered_shown_and_the_answer_is_undone(alone: Shell, folder: 
     assert "Sign in again: authdeck login codex --account" in shown
     assert "/monitoring/" in shown
     assert "1 done" in alone.ok("queue", "ignore", str(ann), "--until", "2099-01-01T00:00:00Z").out
-    preview = alone.run(
-        "queue", "resolve", "--all", "--status", "pending", "--status", "ignored", "--preview", "--json"
-    )
+    live = ("--status", "pending", "--status", "ignored")
+    preview = alone.run("queue", "resolve", "--all", *live, "--preview", "--json")
     assert (preview.code, preview.json["status"], preview.json["counts"]["done"]) == (0, "previewed", 2)
     done = alone.ok("queue", "resolve", str(bob), "--json").json
     assert alone.run("queue", "ignore", str(bob)).code == 1  # it is closed already
@@ -107,7 +106,6 @@ def test_rows_are_answered_shown_and_the_answer_is_undone(alone: Shell, folder: 
     rows = alone.ok("queue", "list", "--json", *live).json["items"]
     assert {row["id"]: row["status"] for row in rows} == {ann: "ignored", bob: "pending"}
     assert alone.ok("queue", "reopen", str(ann), "--json").json["counts"]["done"] == 1
-    assert (
-        alone.ok("queue", "act", "disable", "--all", "--yes", "--note", "seen to", "--json").json["counts"]["done"] == 2
-    )
+    acted = alone.ok("queue", "act", "disable", "--all", "--yes", "--note", "seen to", "--json").json
+    assert acted["counts"]["done"] == 2
     assert "Nothing needs you." in alone.ok("queue", "list").out
