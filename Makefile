@@ -47,7 +47,7 @@ proof: setup ## The long proofs, about an hour on two cores: every parser and im
 	AUTHDECK_PROOF_INPUTS=100000 $(python) -m pytest --timeout 0 tests/formats/test_fuzz.py tests/operations/test_import_fuzz.py
 	AUTHDECK_PROOF_INPUTS=100000 $(python) -m pytest --timeout 0 -n 2 --dist worksteal tests/upstream/test_http1.py
 	AUTHDECK_PROOF_SECONDS=600 $(python) -m pytest --timeout 0 -s tests/end_to_end/test_rotation_storm.py
-	AUTHDECK_PROOF_ACCOUNTS=10000 $(python) -m pytest --timeout 0 -s tests/web/test_queue_storm.py
+	AUTHDECK_PROOF_ACCOUNTS=10000 $(python) -m pytest --timeout 0 -s tests/web/test_queue_storm.py tests/operations/test_refused_refreshes.py
 	AUTHDECK_PROOF_REQUESTS=200 $(python) -m pytest --timeout 600 -n 2 --dist loadfile $(crashes) tests/end_to_end/test_descriptions.py
 	AUTHDECK_PROOF_ROUNDS=100 $(python) -m pytest --timeout 0 tests/operations/test_directory_and_sql.py
 

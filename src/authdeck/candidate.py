@@ -41,6 +41,18 @@ class Resolution(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a row stands: ``until`` when it rests, why it is not pending, since when, by whom and by which batch."""
+
+    status: Status
+    until: datetime | None = None
+    resolution: Resolution | None = None
+    by: str | None = None
+    at: datetime | None = None
+    batch: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """One live row for an account and a reason.
 
@@ -63,6 +75,19 @@ class Candidate:
     resolution: Resolution | None = None
     batch: str | None = None
     key: int = 0
+
+    @property
+    def standing(self) -> Standing:
+        return Standing(
+            self.status, self.ignored_until, self.resolution, self.closed_by, self.closed_at, self.batch
+        )  # fmt: skip
+
+    def stands(self, so: Standing) -> "Candidate":
+        """The row as it is with that standing."""
+        return replace(
+            self, status=so.status, ignored_until=so.until, resolution=so.resolution, closed_by=so.by,
+            closed_at=so.at, batch=so.batch,
+        )  # fmt: skip
 
     @property
     def is_live(self) -> bool:

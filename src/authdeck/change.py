@@ -1,8 +1,8 @@
 """What a batch does to each of its accounts, and how what it did is compared and taken back. Pure.
 
 A row's state is a flat mapping of names to plain values: a setting's own name, ``file_name``, ``locked``, ``trashed``,
-``header.<name>`` and ``hold.<owner>.<code>[.<scope>]``. Doing, previewing and undoing all compare and set these names,
-one by one.
+``header.<name>``, ``hold.<owner>.<code>[.<scope>]`` and, of a row of the queue, ``queue.<reason>``. Doing, previewing
+and undoing all compare and set these names, one by one.
 """
 
 import re
@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from authdeck import account_fields
 from authdeck.account import Account, Provider
+from authdeck.candidate import Status
 from authdeck.errors import DeckError
 from authdeck.hold import Hold, Owner
 from authdeck.secret import Secret
@@ -27,6 +28,7 @@ DISABLED: Final = "disabled"
 MASKED: Final = "***"
 HEADER: Final = "header."
 HOLD: Final = "hold."
+QUEUE: Final = "queue."
 _LOUD: Final = frozenset({Provider.CODEX, Provider.XAI})
 """Providers that speak websockets."""
 
@@ -63,6 +65,17 @@ class QuotaOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class QueueAnswer:
+    """What becomes of rows of the action queue: ``ignored``, ``resolved``, or ``pending`` again.
+
+    ``until`` is when an ignored one asks again; ``None``: not while its signal stands.
+    """
+
+    status: Status
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """``fields`` are as ``account_fields.read`` gives them (and ``file_name``, for one account); the rest are acts."""
 
@@ -75,6 +88,7 @@ class Change:
     refresh: bool = False
     export: ExportOrder | None = None
     query_quota: QuotaOrder | None = None
+    answer: QueueAnswer | None = None
 
     @property
     def asks_elsewhere(self) -> bool:
@@ -82,19 +96,24 @@ class Change:
         return self.refresh or self.export is not None or self.query_quota is not None
 
 
-_ALONE: Final = ("delete", "restore", "refresh", "export", "query_quota")
+ANSWERS: Final = {"ignore": Status.IGNORED, "resolve": Status.RESOLVED, "reopen": Status.PENDING}
+"""Acts on rows of the action queue, not on accounts."""
+
+_ALONE: Final = ("delete", "restore", "refresh", "export", "query_quota", *ANSWERS)
 _ACTS: Final = ("disable", "enable", "lock", "unlock", *_ALONE)
-KNOWN: Final = (*account_fields.FIELDS, "file_name", *_ACTS)
+KNOWN: Final = (*account_fields.FIELDS, "file_name", *(act for act in _ACTS if act not in ANSWERS))
+"""What a change of accounts may name."""
 
 
 def read(given: Mapping[str, Any]) -> Change:
     """Check what a caller asks for: fields as in a merge patch (``None`` clears, absent leaves), and acts.
 
     ``disable`` is ``true`` or ``{reason?, until?}``, ``export`` is ``{format, hand_over?, recipients?}``,
-    ``query_quota`` is ``true`` or ``{refresh}``, the other acts are ``true``. Raises ``change_empty``,
-    ``change_unknown``, ``change_contradicts``, ``change_invalid`` and what ``account_fields.read`` raises.
+    ``query_quota`` is ``true`` or ``{refresh}``, ``ignore`` (of queue rows) is ``true`` or ``{until}``, the other acts
+    are ``true``. Raises ``change_empty``, ``change_unknown``, ``change_contradicts``, ``change_invalid`` and what
+    ``account_fields.read`` raises.
     """
-    if unknown := [name for name in given if name not in KNOWN and name not in account_fields.NOT_OURS]:
+    if unknown := [name for name in given if name not in {*KNOWN, *ANSWERS, *account_fields.NOT_OURS}]:
         raise DeckError("change_unknown", status=422, field=unknown[0], known=sorted(KNOWN))
     acts = {name: given[name] for name in _ACTS if given.get(name) not in (None, False)}
     fields = {name: value for name, value in given.items() if name not in _ACTS}
@@ -113,6 +132,7 @@ def read(given: Mapping[str, Any]) -> Change:
         refresh=_is_asked(acts, "refresh"),
         export=_export(acts["export"]) if "export" in acts else None,
         query_quota=_quota(acts["query_quota"]) if "query_quota" in acts else None,
+        answer=_answer(acts),
     )
 
 
@@ -168,6 +188,18 @@ def _quota(given: Any) -> QuotaOrder:
         return QuotaOrder()
     _require_keys("query_quota", given, {"refresh"})
     return QuotaOrder(given.get("refresh") is True)
+
+
+def _answer(acts: Mapping[str, Any]) -> QueueAnswer | None:
+    name = next((act for act in acts if act in ANSWERS), None)
+    if name is None:
+        return None
+    given = acts[name]
+    if name == "ignore" and given is not True:
+        _require_keys(name, given, {"until"})
+        return QueueAnswer(ANSWERS[name], _moment(given.get("until")))
+    _is_asked(acts, name)
+    return QueueAnswer(ANSWERS[name])
 
 
 def _require_keys(act: str, given: Any, known: set[str]) -> None:

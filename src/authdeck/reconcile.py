@@ -45,6 +45,9 @@ RECOVERED: Final = "recovered"
 
 _COOLING: Final = frozenset({Signal.QUOTA, Signal.RATE_LIMIT, Signal.TRANSIENT})
 _FIGURES: Final = frozenset({Source.QUOTA_QUERY, Source.INSPECTION})
+_TOLD: Final = ("host", "reason", "at")
+"""What the sentences of holds name, of what the evidence tells."""
+
 _MANAGED: Final = frozenset({Owner.COOLDOWN, Owner.CREDENTIAL})
 
 
@@ -186,8 +189,8 @@ def _cooling(row: Evidence) -> Hold:
 
 
 def _held(row: Evidence, owner: Owner, until: datetime | None = None, **detail: Any) -> Hold:
-    seen, host = rfc3339(row.last_at), row.detail.get("host")
-    told = {"signal": row.signal.value, "source": row.source.value, "seen": seen, "host": host, **detail}
+    seen = {name: row.detail.get(name) for name in _TOLD}
+    told = {"signal": row.signal.value, "source": row.source.value, "seen": rfc3339(row.last_at), **seen, **detail}
     kept = {name: value for name, value in told.items() if value is not None}
     return Hold(
         owner, row.code, row.first_at, until, row.scope, actor="authdeck", evidence=row.key or None, detail=kept

@@ -25,6 +25,11 @@ async def test_it_works(ann: AsyncClient, desk: Desk) -> None:
     assert (first["id"], first["auth_index"], first["hits"]) == (key, found["ann"], 14)
     assert first["sentence"] == "The provider revoked this sign-in."
     assert len(first["request_id"]) == 32
+    assert first["links"] == {
+        "account": f"/auth-files/{found['ann']}",
+        "request": f"/monitoring/{first['request_id']}",
+        "sign_in": f"/oauth-login?account={found['ann']}",
+    }
     assert answer["items"][1]["link"] == "https://example.com/verify"
 
 
@@ -42,14 +47,25 @@ async def test_pages_follow_each_other(ann: AsyncClient, desk: Desk) -> None:
 async def test_rows_rest_close_and_open_again(ann: AsyncClient, desk: Desk) -> None:
     found = await people(desk, "ann")
     key = await ask(desk, found["ann"])
-    assert (await ann.post("/candidates/ignore", json={"ids": [key]})).json() == {"rows": 1}
+    preview = await ann.post("/candidates/ignore", params={"preview": True}, json={"ids": [key]})
+    assert (preview.json()["status"], preview.json()["counts"]["done"]) == ("previewed", 1)
+    assert (await ann.get(f"/candidates/{key}")).json()["status"] == "pending"
+    ignored = (await ann.post("/candidates/ignore", json={"ids": [key]})).json()
+    assert (ignored["counts"]["done"], ignored["items"][0]["after"]["queues"]["token_revoked"]["status"]) == (
+        1, "ignored",
+    )  # fmt: skip
     row = (await ann.get(f"/candidates/{key}")).json()
     assert (row["status"], row["resolution"], row["closed_by"], row["ignored_until"]) == (
         "ignored", "person", "ann", None,
     )  # fmt: skip
-    assert (await ann.post("/candidates/reopen", json={"ids": [key]})).json() == {"rows": 1}
+    assert row["links"]["change"] == f"/batches/{ignored['id']}"
+    await ann.post(f"/batches/{ignored['id']}/undo")
+    assert (await ann.get(f"/candidates/{key}")).json()["status"] == "pending"
+    await ann.post("/candidates/ignore", json={"ids": [key], "until": "2099-01-01T00:00:00Z"})
+    again = await ann.post("/candidates/reopen", json={"ids": [key]})
+    assert again.json()["counts"]["done"] == 1
     closed = await ann.post("/candidates/resolve", json={"filters": {"reason": "token_revoked"}})
-    assert closed.json() == {"rows": 1}
+    assert closed.json()["counts"]["done"] == 1
     row = (await ann.get(f"/candidates/{key}")).json()
     assert row["resolution_sentence"] == "Marked as done by ann."
     audit = (await ann.get("/audit")).json()["items"]
@@ -68,6 +84,14 @@ async def test_a_change_is_previewed_done_and_undone(ann: AsyncClient, desk: Des
     assert (await ann.get(f"/candidates/{keys[0]}")).json()["batch"] == done["id"]
     await ann.post(f"/batches/{done['id']}/undo")
     assert (await ann.get("/candidates")).json()["total"] == 2
+
+
+async def test_a_moment_without_a_zone_or_in_the_past_is_refused(ann: AsyncClient, desk: Desk) -> None:
+    found = await people(desk, "ann")
+    key = await ask(desk, found["ann"])
+    for until, code in (("2099-01-01T00:00:00", "change_invalid"), ("2020-01-01T00:00:00Z", "ignored_until_past")):
+        answer = await ann.post("/candidates/ignore", json={"ids": [key], "until": until})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (422, code)
 
 
 async def test_rows_are_named_one_way(ann: AsyncClient) -> None:

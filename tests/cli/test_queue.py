@@ -1,14 +1,21 @@
 """The queue and notifications on the command line, beside a server and without one."""
 
+import asyncio
 import re
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from authdeck.clock import SystemClock
+from authdeck.storage.database import Database
 from cli.conftest import Shell
+from fakes.desks import desk_on
+from fakes.questions import ask
+from fakes.shops import new_vault
 
 
 @pytest.fixture
@@ -75,3 +82,36 @@ def test_what_is_not_right_is_said_in_a_sentence(alone: Shell, tmp_path: Path) -
     refused = alone.run("notifications", "add-channel", "x", "--url-from", tmp_path / "url")
     assert (refused.code, "is plain http" in refused.err) == (1, True)
     assert "FAKE" not in refused.err
+
+
+async def asked(home: Path, **why: Any) -> list[int]:
+    """Rows of the queue, one for each account of a home that nobody has open."""
+    database = Database(f"sqlite:///{home / 'authdeck.db'}")
+    try:
+        desk = await desk_on(database, new_vault(), SystemClock(), home)
+        names = sorted((entry.account.file_name, entry.account.auth_index) for entry in desk.directory.entries())
+        return [await ask(desk, auth_index, **why) for _, auth_index in names]
+    finally:
+        database.close()
+
+
+def test_rows_are_answered_shown_and_the_answer_is_undone(alone: Shell, folder: Path) -> None:
+    alone.run("import", folder)
+    ann, bob = asyncio.run(asked(alone.home))
+    assert "token_revoked" in alone.ok("queue", "list").out
+    shown = alone.ok("queue", "show", str(ann)).out
+    assert "Sign in again: authdeck login codex --account" in shown
+    assert "/monitoring/" in shown
+    assert "1 done" in alone.ok("queue", "ignore", str(ann), "--until", "2099-01-01T00:00:00Z").out
+    live = ("--status", "pending", "--status", "ignored")
+    preview = alone.run("queue", "resolve", "--all", *live, "--preview", "--json")
+    assert (preview.code, preview.json["status"], preview.json["counts"]["done"]) == (0, "previewed", 2)
+    done = alone.ok("queue", "resolve", str(bob), "--json").json
+    assert alone.run("queue", "ignore", str(bob)).code == 1  # it is closed already
+    assert alone.ok("batch", "undo", done["id"], "--json").json["counts"]["done"] == 1
+    rows = alone.ok("queue", "list", "--json", *live).json["items"]
+    assert {row["id"]: row["status"] for row in rows} == {ann: "ignored", bob: "pending"}
+    assert alone.ok("queue", "reopen", str(ann), "--json").json["counts"]["done"] == 1
+    acted = alone.ok("queue", "act", "disable", "--all", "--yes", "--note", "seen to", "--json").json
+    assert acted["counts"]["done"] == 2
+    assert "Nothing needs you." in alone.ok("queue", "list").out

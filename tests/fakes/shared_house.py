@@ -92,6 +92,8 @@ def sharing(folder: Path, simulator: Simulator, url: str) -> Iterator[SharedHous
         "AUTHDECK_DATABASE_URL": url,
         "AUTHDECK_MASTER_KEY": MasterKey.new().reveal(),
         "AUTHDECK_REFRESH__REQUEST_WAIT": "60",  # a busy machine is no lost token
+        "AUTHDECK_AUTOMATION__ACCOUNTS_PER_HOUR": "1000",  # every lost sign-in shows in its account's state
+        "AUTHDECK_AUTOMATION__PERCENT_PER_HOUR": "100",
     }
     decks = [Deck(folder / name, simulator, **shared) for name in ("one", "two")]
     try:

@@ -6,6 +6,7 @@ from typing import Any
 
 from authdeck.entry import Entry
 from authdeck.operations.reconcile import settle_all
+from authdeck.storage.reading import queue as reading
 from gateway.conftest import House
 from gateway.test_failures import asked
 
@@ -71,6 +72,26 @@ async def test_a_revoked_sign_in_is_kept_away_with_its_evidence(house: House) ->
     assert "refresh_refused" in {hold.code for hold in found.holds}
     assert all(hold.evidence is not None for hold in found.holds)
     assert "refresh_refused" in {row.reason_code for row in found.candidates}
+
+
+async def test_many_revoked_sign_ins_are_one_incident_and_nobody_is_asked_twice(house: House) -> None:
+    """Every tenth account at most is held in an hour; the others are passed over, and their tokens not sent again."""
+    people = [house.simulator.account("codex", f"p{number}@example.com") for number in range(12)]
+    indexes = await house.take_in(*people)
+    await house.acknowledge()
+    for person in people:
+        house.simulator.revoke(person)
+    for _ in range(8):
+        assert (await asked(house))[0] == 503
+    await house.observer.flush()
+    entries = [entry(house, index) for index in indexes]
+    held = [each for each in entries if "refresh_refused" in {hold.code for hold in each.holds}]
+    assert len(held) == 1
+    assert all("refresh_refused" in {row.reason_code for row in each.candidates} for each in entries)
+    found = await house.desk.read(lambda connection: reading.all_incidents(connection, limit=9))
+    mine = [each for each in found if each.subject == "codex:refresh_refused"]
+    assert [(each.cause, each.count) for each in mine] == [("automation_bounds", len(people) - 1)]
+    assert len(house.simulator.seen("/oauth/token", None)) == len(people)
 
 
 async def test_a_token_called_expired_right_after_its_refresh_takes_no_account_away(house: House) -> None:

@@ -115,6 +115,27 @@ async def test_both_see_the_same_failures_and_write_them_down_once(pair: Pair) -
     assert (len(open_holds), len(queue)) == (3, 3)
 
 
+async def test_both_share_the_bounds_and_the_incident(pair: Pair) -> None:
+    """Every tenth account at most, whoever of the two sees it first."""
+    indexes = await pair.sign_in(40)
+    observers = [Observer(desk) for desk in (pair.one, pair.two)]
+    for observer, mine in zip(observers, (indexes[::2], indexes[1::2]), strict=True):
+        for index in mine:
+            account = by_name(pair.one, index).account
+            verdict = PROVIDERS[account.provider].read_failure(401, {}, REVOKED, pair.clock.now(), "gpt-5")
+            observer.failed(Failed(account, 1, verdict, {}, REVOKED, new_request_id(0).hex()))
+    await asyncio.gather(*(observer.flush() for observer in observers))
+    held = select(func.count()).select_from(tables.holds).where(tables.holds.c.released_at.is_(None))
+    told = select(tables.incidents.c.subject, tables.incidents.c["count"])
+    found = await pair.one.read(
+        lambda connection: (
+            connection.execute(held).scalar_one(),
+            [tuple(row) for row in connection.execute(told)],
+        )
+    )
+    assert found == (4, [("codex:token_revoked", 36)])
+
+
 async def test_both_settle_the_same_accounts(pair: Pair) -> None:
     indexes = await pair.sign_in(30)
     for _ in range(ROUNDS):

@@ -345,6 +345,20 @@ async def test_declined_in_the_browser(logins, simulator):
     assert (after.status, after.error[0]) == ("failed", "login_denied")
 
 
+async def test_a_sign_in_again_that_fails_shows_in_the_queue(desk, logins, simulator):
+    index = await imported(desk, simulator, simulator.account("codex", "ann@example.com"))
+    account, at = await stored(desk, index), desk.now()
+    asks = Candidate("token_revoked", Action.REAUTH, at, at)
+    await desk.write(lambda c: evidence_writes.store_candidate(c, account.key, asks, by="authdeck"))
+    simulator.world.denying.add("codex")
+    now = await logins.begin("codex", HERE, expected=index)
+
+    await logins.call_back(now.id, await came_back(now.url), HERE)
+
+    row = await desk.read(lambda connection: connection.execute(candidates.select()).one())
+    assert (row.status, row.resolution, row.resolved_by) == ("failed", "did_fail", "ann")
+
+
 async def test_slow_down_lengthens_the_wait(logins, pauses, clock):
     now = await logins.begin("kimi", HERE)
     for seconds in (5, 5):

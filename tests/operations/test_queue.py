@@ -11,14 +11,15 @@ from authdeck.candidate import OPEN, Status
 from authdeck.errors import DeckError
 from authdeck.evidence import Action
 from authdeck.operations import disable, queue, trash
+from authdeck.operations.answer_queue import tried_in_vain
 from authdeck.operations.batch_runner import BatchRunner
-from authdeck.operations.batches import Batches
+from authdeck.operations.batches import Asked, Batches
 from authdeck.operations.desk import Desk
 from authdeck.operations.queue import Chosen
 from authdeck.operations.reconcile import settle_all
+from authdeck.storage.reading import batches as batch_reading
 from authdeck.storage.reading import queue as reading
 from authdeck.storage.reading.queue import QueueSearch, Sort
-from authdeck.storage.writing import queue as writing
 from fakes.auth_files import codex, take_in
 from fakes.clock import SetClock
 from fakes.people import ANN, BOB
@@ -34,11 +35,12 @@ async def indexes(desk: Desk) -> dict[str, str]:
     return {who: str(row.auth_index) for who, row in zip(PEOPLE, rows, strict=True)}
 
 
+async def does_not_rotate(_auth_index: str) -> None:
+    raise DeckError("refresh_not_possible", status=503)
+
+
 @pytest_asyncio.fixture
 async def batches(desk: Desk) -> AsyncIterator[Batches]:
-    async def does_not_rotate(_auth_index: str) -> None:
-        raise DeckError("refresh_not_possible", status=503)
-
     runner = BatchRunner(desk, does_not_rotate)
     yield Batches(desk, runner)
     await runner.close()
@@ -57,19 +59,23 @@ def asking(desk: Desk, auth_index: str) -> list[str]:
     return [each.reason_code for each in entry.candidates] if entry else []
 
 
-async def test_it_works(desk: Desk, indexes: dict[str, str]) -> None:
+async def test_it_works(desk: Desk, batches: Batches, indexes: dict[str, str]) -> None:
     key = await ask(desk, indexes["ann"])
     assert asking(desk, indexes["ann"]) == ["token_revoked"]
-    assert await queue.resolve(desk, Chosen([key]), BOB) == 1
+    done = await queue.change(desk, batches, Chosen([key]), {"resolve": True}, BOB)
+    assert (done.status, done.counts, done.of_queue) == ("completed", {"done": 1}, True)
     assert await status_of(desk, key) == ("resolved", "person", "bob")
     assert asking(desk, indexes["ann"]) == []
     await settle_all(desk, [indexes["ann"]])
     assert asking(desk, indexes["ann"]) == []
 
 
-async def test_what_rests_asks_again_at_its_moment(desk: Desk, clock: SetClock, indexes: dict[str, str]) -> None:
+async def test_what_rests_asks_again_at_its_moment(
+    desk: Desk, batches: Batches, clock: SetClock, indexes: dict[str, str]
+) -> None:
     key = await ask(desk, indexes["ann"])
-    await queue.ignore(desk, Chosen([key]), BOB, clock.now() + timedelta(hours=4))
+    until = (clock.now() + timedelta(hours=4)).isoformat()
+    await queue.change(desk, batches, Chosen([key]), {"ignore": {"until": until}}, BOB)
     assert (await status_of(desk, key))[0] == "ignored"
     assert desk.directory.asking == {}
     clock.move(hours=4)
@@ -78,15 +84,99 @@ async def test_what_rests_asks_again_at_its_moment(desk: Desk, clock: SetClock, 
     assert desk.directory.asking == {Action.REAUTH: 1}
 
 
-async def test_a_moment_that_is_past_is_refused(desk: Desk, clock: SetClock, indexes: dict[str, str]) -> None:
+async def test_a_moment_that_is_past_is_refused(
+    desk: Desk, batches: Batches, clock: SetClock, indexes: dict[str, str]
+) -> None:
     key = await ask(desk, indexes["ann"])
     with pytest.raises(DeckError, match="ignored_until_past"):
-        await queue.ignore(desk, Chosen([key]), BOB, clock.now())
+        await queue.change(desk, batches, Chosen([key]), {"ignore": {"until": clock.now().isoformat()}}, BOB)
 
 
-async def test_no_row_is_an_error_that_says_so(desk: Desk) -> None:
+async def test_no_row_is_an_error_that_says_so(desk: Desk, batches: Batches) -> None:
     with pytest.raises(DeckError, match="queue_selection_empty"):
-        await queue.resolve(desk, Chosen([404]), BOB)
+        await queue.change(desk, batches, Chosen([404]), {"resolve": True}, BOB)
+
+
+async def test_accounts_are_not_ignored_only_rows_are(batches: Batches, indexes: dict[str, str]) -> None:
+    with pytest.raises(DeckError, match="change_of_queue_rows"):
+        await batches.begin(Asked({"ignore": True}, [indexes["ann"]]), ANN)
+
+
+async def test_an_answer_is_previewed_and_says_what_is_left_out(
+    desk: Desk, batches: Batches, indexes: dict[str, str]
+) -> None:
+    keys = [await ask(desk, indexes[who]) for who in PEOPLE]
+    await queue.change(desk, batches, Chosen(keys[:1]), {"resolve": True}, BOB)
+    await queue.change(desk, batches, Chosen(keys[1:2]), {"ignore": True}, BOB)
+    preview = await queue.change(desk, batches, Chosen(keys), {"ignore": True}, ANN, preview=True)
+    assert preview.counts == {"skipped": 1, "unchanged": 1, "done": 1}
+    items = await desk.read(lambda connection: batch_reading.items(connection, preview.id, limit=9))
+    assert {item.outcome: (item.reason or {}).get("code") for item in items} == {
+        "skipped": "candidate_closed", "unchanged": None, "done": None,
+    }  # fmt: skip
+    assert await status_of(desk, keys[2]) == ("pending", None, None)
+    done = await batches.apply(preview.id, ANN)
+    assert done.counts == preview.counts
+    assert await status_of(desk, keys[2]) == ("ignored", "person", "ann")
+
+
+async def test_what_changed_since_the_preview_is_listed(desk: Desk, batches: Batches, indexes: dict[str, str]) -> None:
+    keys = [await ask(desk, indexes[who]) for who in PEOPLE[:2]]
+    preview = await queue.change(desk, batches, Chosen(keys), {"resolve": True}, ANN, preview=True)
+    await queue.change(desk, batches, Chosen(keys[:1]), {"ignore": True}, BOB)
+    done = await batches.apply(preview.id, ANN)
+    assert done.counts == {"done": 2}
+    items = await desk.read(lambda connection: batch_reading.items(connection, done.id, limit=9))
+    differs = [item.differs["queue.token_revoked"]["found"]["status"] for item in items if item.differs]
+    assert differs == ["ignored"]
+
+
+async def test_answers_are_undone_and_the_undo_is_too(
+    desk: Desk, batches: Batches, clock: SetClock, indexes: dict[str, str]
+) -> None:
+    keys = [await ask(desk, indexes[who]) for who in PEOPLE]
+    until = (clock.now() + timedelta(hours=4)).isoformat()
+    await queue.change(desk, batches, Chosen(keys[:1]), {"ignore": {"until": until}}, BOB)
+    done = await queue.change(desk, batches, Chosen(keys), {"resolve": True}, ANN)
+    undone = await batches.undo(done.id, BOB)
+    assert undone.counts == {"done": 3}
+    assert [await status_of(desk, key) for key in keys] == [
+        ("ignored", "person", "bob"), ("pending", None, None), ("pending", None, None),
+    ]  # fmt: skip
+    assert desk.directory.asking == {Action.REAUTH: 2}
+    await batches.undo(undone.id, BOB)
+    assert {await status_of(desk, key) for key in keys} == {("resolved", "person", "ann")}
+
+
+async def test_an_undo_leaves_what_someone_else_changed_and_what_is_asked_anew(
+    desk: Desk, batches: Batches, clock: SetClock, indexes: dict[str, str]
+) -> None:
+    keys = [await ask(desk, indexes[who]) for who in PEOPLE]
+    done = await queue.change(desk, batches, Chosen(keys[:2]), {"resolve": True}, ANN)
+    ignored = await queue.change(desk, batches, Chosen(keys[2:]), {"ignore": True}, ANN)
+    clock.move(hours=2)
+    newer = await ask(desk, indexes["ann"], hours=0.5)
+    await queue.change(desk, batches, Chosen(keys[2:]), {"reopen": True}, BOB)
+    undone = await batches.undo(done.id, BOB)
+    assert undone.counts == {"skipped": 1, "done": 1}
+    items = await desk.read(lambda connection: batch_reading.items(connection, undone.id, limit=9))
+    assert [(item.reason or {}).get("code") for item in items if item.outcome == "skipped"] == ["candidate_asked_anew"]
+    assert [(await status_of(desk, key))[0] for key in (keys[0], newer)] == ["resolved", "pending"]
+    assert (await batches.undo(ignored.id, BOB)).counts == {"unchanged": 1}
+
+
+async def test_thousands_of_answers_go_on_in_the_background_and_after_a_crash(
+    desk: Desk, indexes: dict[str, str]
+) -> None:
+    keys = [await ask(desk, indexes[who]) for who in PEOPLE]
+    runner = BatchRunner(desk, does_not_rotate, chunk=1)
+    first = Batches(desk, runner)
+    await runner.close()  # whoever took the order goes before the first row
+    begun = await first.begin(Asked({"resolve": True}, [indexes[who] for who in PEOPLE], queue_rows=keys), ANN)
+    assert begun.is_running
+    other = BatchRunner(desk, does_not_rotate, chunk=1)
+    await other.carry_on(begun.id)
+    assert {await status_of(desk, key) for key in keys} == {("resolved", "person", "ann")}
 
 
 async def test_a_change_from_the_queue_answers_it_and_its_undo_asks_again(
@@ -132,15 +222,16 @@ async def test_an_account_in_the_trash_asks_for_nothing(desk: Desk, indexes: dic
     assert desk.directory.asking == {}
 
 
-async def test_what_was_tried_in_vain_says_so_and_still_asks(desk: Desk, indexes: dict[str, str]) -> None:
-    key = await ask(desk, indexes["ann"])
-    entry = desk.directory.get(indexes["ann"])
-    assert entry is not None
-    await desk.write(lambda c: writing.did_fail(c, [entry.account.key], batch="b" * 32, by="ann", at=desk.now()))
+async def test_what_was_tried_in_vain_says_so_and_still_asks(
+    desk: Desk, batches: Batches, indexes: dict[str, str]
+) -> None:
+    key, other = await ask(desk, indexes["ann"]), await ask(desk, indexes["ann"], UNCLEAR)
+    await desk.write(lambda c: tried_in_vain(desk, c, indexes["ann"], Action.REAUTH, ANN))
+    assert (await status_of(desk, other))[0] == "pending"
     assert await status_of(desk, key) == ("failed", "did_fail", "ann")
     await settle_all(desk, [indexes["ann"]])
     assert (await status_of(desk, key))[0] == "failed"
-    assert await queue.ask_again(desk, Chosen([key]), BOB) == 1
+    await queue.change(desk, batches, Chosen([key]), {"reopen": True}, BOB)
     assert (await status_of(desk, key))[0] == "pending"
 
 

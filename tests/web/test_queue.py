@@ -18,6 +18,15 @@ async def receiver() -> AsyncIterator[Receiver]:
         yield found
 
 
+async def previewed(ann, **said) -> str:
+    """The form of many rows leads to a preview; what it says, after it was carried out."""
+    answer = await ann.post("/queue/acts", **said)
+    preview = answer.headers["location"].partition("?")[0]
+    shown = (await ann.get(answer.headers["location"])).text
+    await ann.post(f"{preview}/run", next="/queue")
+    return shown
+
+
 async def test_it_works(ann, house: House) -> None:
     index = house.index("codex-ann@example.com-plus.json")
     await ask(house.desk, index, hits=14)
@@ -36,16 +45,23 @@ async def test_ignoring_resolving_and_asking_again(ann, house: House) -> None:
     await ann.post("/queue/acts", one=f"ignore:{key}", next="/queue")
     assert "Nothing needs you" in (await ann.get("/queue")).text
     assert "Ignored by" in (await ann.get("/queue?view=ignored")).text
-    await ann.post("/queue/acts", one=f"ask_again:{key}", next="/queue")
-    assert "Sign in again · 1" in (await ann.get("/queue")).text
-    await ann.post("/queue/acts", act="resolve", row=[str(key)], next="/queue")
+    await ann.post("/queue/acts", one=f"reopen:{key}", next="/queue")
+    page = (await ann.get("/queue")).text
+    assert "Sign in again · 1" in page
+    undo = re.search(r'action="(/batches/[0-9a-f]{32}/undo)"', page)
+    assert undo is not None
+    await ann.post(undo[1], next="/queue")
+    assert "Nothing needs you" in (await ann.get("/queue")).text
+    await previewed(ann, act="resolve", row=[str(key)], next="/queue")
     assert "Marked as done by" in (await ann.get("/queue?view=resolved")).text
 
 
 async def test_ignoring_for_a_while_says_until_when(ann, house: House) -> None:
     key = await ask(house.desk, house.index("codex-ann@example.com-plus.json"))
     await ann.get("/queue")
-    await ann.post("/queue/acts", **{"act": "ignore", "row": [str(key)], "for": "4", "next": "/queue"})
+    preview = await previewed(ann, **{"act": "ignore", "row": [str(key)], "for": "4", "next": "/queue"})
+    assert "1 of 1 rows" in preview
+    assert re.search(r"Row token_revoked</span> .*to do</span>.*<b>ignored until \d\d:\d\d", preview)
     assert re.search(r"Ignored by \w+ until \d\d:\d\d", (await ann.get("/queue?view=ignored")).text)
 
 
@@ -74,7 +90,7 @@ async def test_all_that_match_are_meant_not_only_the_page(ann, house: House) -> 
         await ask(house.desk, house.index(f"codex-{name}@example.com-plus.json"))
     other = await ask(house.desk, house.index("gemini-evaluation.json"), UNCLEAR)
     await ann.get("/queue")
-    await ann.post("/queue/acts", act="resolve", all="yes", next="/queue?provider=codex")
+    assert "3 of 3 rows" in await previewed(ann, act="resolve", all="yes", next="/queue?provider=codex")
     page = (await ann.get("/queue")).text
     assert f'id="q-{other}"' in page
     assert "Sign in again" not in page.partition("<table")[2].partition("</table")[0]

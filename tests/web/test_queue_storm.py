@@ -17,6 +17,8 @@ from authdeck.hold import Owner
 from authdeck.ids import new_request_id
 from authdeck.notice import ChannelKind, Kind
 from authdeck.operations import channels, queue
+from authdeck.operations.batch_runner import BatchRunner
+from authdeck.operations.batches import Batches
 from authdeck.operations.channels import RuleWish
 from authdeck.operations.deliver import Deliverer
 from authdeck.operations.observe import Failed, Observer
@@ -29,7 +31,7 @@ from authdeck.upstream.origins import Origins
 from authdeck.upstream.sessions import Sessions
 from authdeck.wording import notifying
 from fakes.clock import SetClock
-from fakes.crowd import crowd
+from fakes.crowd import crowd, no_refresh
 from fakes.house import House, build
 from fakes.people import ANN
 from fakes.receiver import Receiver, receiving
@@ -126,7 +128,9 @@ async def test_all_accounts_refused_at_once(ann, house: House, receiver: Receive
 
     # All of them at rest with one answer.
     begun = process_time()
-    assert await queue.ignore(desk, Chosen(search=QueueSearch()), ANN) == NUMBER
+    runner = BatchRunner(desk, no_refresh)
+    made = await queue.change(desk, Batches(desk, runner), Chosen(search=QueueSearch()), {"ignore": True}, ANN)
+    await runner.carry_on(made.id)
     tell(f"ignoring {NUMBER} rows: {process_time() - begun:.1f} s of CPU")
     assert desk.directory.asking == {}
     assert (await desk.read(lambda c: reading.facets(c, QueueSearch((Status.IGNORED,)))))["status"] == {

@@ -1,6 +1,6 @@
 """``/candidates`` and ``/incidents``: what accounts ask of a person, and causes that many of them share."""
 
-from datetime import datetime
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query
@@ -10,7 +10,7 @@ from starlette.responses import Response
 from authdeck.access import Role
 from authdeck.account import Provider
 from authdeck.action import Incident
-from authdeck.api.batches import BatchPageShape, Key, answer
+from authdeck.api.batches import ANSWERS, Key, answer
 from authdeck.api.limits import Limited
 from authdeck.api.parts import ActorHere, DeskHere, EyesHere, PartsHere
 from authdeck.api.shapes import Eyes, Listing, Shape, Time
@@ -19,6 +19,7 @@ from authdeck.errors import DeckError, NotFound
 from authdeck.evidence import Action
 from authdeck.gate.routes import needs
 from authdeck.operations import queue
+from authdeck.operations.login_now import offered
 from authdeck.operations.queue import Chosen
 from authdeck.storage.reading import queue as reading
 from authdeck.storage.reading.queue import LONGEST_TEXT, QueueRow, QueueSearch, Sort
@@ -59,7 +60,8 @@ class CandidateShape(Shape):
 
     ``resolution`` is the code of why it is not pending, ``resolution_sentence`` says so; ``batch`` is the change that
     did it. ``ignored_until`` null of an ignored row: while its signal stands. ``link`` is where the provider sends the
-    owner; only operators see it.
+    owner; only operators see it. ``links`` are paths of the console: ``account``, ``request`` (the evidence),
+    ``sign_in`` or ``import`` where that is suggested, ``change`` (the batch that answered it).
     """
 
     id: int
@@ -77,6 +79,7 @@ class CandidateShape(Shape):
     source: str | None
     request_id: str | None
     link: str | None
+    links: dict[str, str]
     ignored_until: Time | None
     closed_at: Time | None
     closed_by: str | None
@@ -116,9 +119,9 @@ class Rows(BaseModel):
 
 
 class Ignored(Rows):
-    """``until`` null: while the signal stands."""
+    """``until`` (RFC 3339) null: while the signal stands."""
 
-    until: datetime | None = None
+    until: str | None = Field(None, max_length=64)
 
 
 class Wish(Rows):
@@ -130,12 +133,6 @@ class Wish(Rows):
     @property
     def change(self) -> dict[str, Any]:
         return {self.act: {"reason": self.reason} if self.act == "disable" and self.reason else True}
-
-
-class Answered(Shape):
-    """How many rows there were."""
-
-    rows: int
 
 
 @router.get("/candidates")
@@ -161,34 +158,54 @@ async def candidate(candidate_id: Id, desk: DeskHere, eyes: EyesHere, actor: Act
     return _candidate(page.items[0], eyes, may_act=actor.role >= Role.OPERATOR)
 
 
-@router.post("/candidates/ignore")
+@router.post("/candidates/ignore", response_model=None, responses=ANSWERS)
 @needs(Role.OPERATOR)
-async def ignore(asked: Ignored, desk: DeskHere, actor: ActorHere) -> Answered:
-    """Let live rows rest: until a moment, or while their signal stands."""
-    return Answered(rows=await queue.ignore(desk, asked.chosen, actor, asked.until))
+async def ignore(
+    asked: Ignored, parts: PartsHere, actor: ActorHere, eyes: EyesHere, preview: bool = False, key: Key = None
+) -> Response:
+    """Let live rows rest: until a moment, or while their signal stands. A batch, with its preview and undo."""
+    wish = {"ignore": {"until": asked.until} if asked.until else True}
+    return await _begun(parts, eyes, asked.chosen, wish, actor, preview=preview, key=key)
 
 
-@router.post("/candidates/resolve")
+@router.post("/candidates/resolve", response_model=None, responses=ANSWERS)
 @needs(Role.OPERATOR)
-async def resolve(asked: Rows, desk: DeskHere, actor: ActorHere) -> Answered:
-    """Close live rows: nothing is left to do. Only what is observed later opens them anew."""
-    return Answered(rows=await queue.resolve(desk, asked.chosen, actor))
+async def resolve(
+    asked: Rows, parts: PartsHere, actor: ActorHere, eyes: EyesHere, preview: bool = False, key: Key = None
+) -> Response:
+    """Close live rows: nothing is left to do. Only what is observed later opens them anew. A batch, as above."""
+    return await _begun(parts, eyes, asked.chosen, {"resolve": True}, actor, preview=preview, key=key)
 
 
-@router.post("/candidates/reopen")
+@router.post("/candidates/reopen", response_model=None, responses=ANSWERS)
 @needs(Role.OPERATOR)
-async def reopen(asked: Rows, desk: DeskHere, actor: ActorHere) -> Answered:
-    """Make ignored and failed rows pending again."""
-    return Answered(rows=await queue.ask_again(desk, asked.chosen, actor))
+async def reopen(
+    asked: Rows, parts: PartsHere, actor: ActorHere, eyes: EyesHere, preview: bool = False, key: Key = None
+) -> Response:
+    """Make ignored and failed rows pending again. A batch, as above."""
+    return await _begun(parts, eyes, asked.chosen, {"reopen": True}, actor, preview=preview, key=key)
 
 
-@router.post("/candidates/batch", response_model=BatchPageShape)
+@router.post("/candidates/batch", response_model=None, responses=ANSWERS)
 @needs(Role.OPERATOR)
 async def batch(
     asked: Wish, parts: PartsHere, actor: ActorHere, eyes: EyesHere, preview: bool = False, key: Key = None
 ) -> Response:
     """Disable, enable or delete the rows' accounts: a batch, with its preview and undo, that answers these rows."""
-    found = await queue.change(parts.desk, parts.batches, asked.chosen, asked.change, actor, preview=preview, key=key)
+    return await _begun(parts, eyes, asked.chosen, asked.change, actor, preview=preview, key=key)
+
+
+async def _begun(
+    parts: PartsHere,
+    eyes: Eyes,
+    chosen: Chosen,
+    wish: Mapping[str, Any],
+    actor: ActorHere,
+    *,
+    preview: bool,
+    key: str | None,
+) -> Response:
+    found = await queue.change(parts.desk, parts.batches, chosen, wish, actor, preview=preview, key=key)
     return await answer(parts, eyes, found)
 
 
@@ -241,6 +258,7 @@ def _candidate(row: QueueRow, eyes: Eyes, *, may_act: bool) -> CandidateShape:
         source=row.source,
         request_id=row.request_id,
         link=row.detail.get("link") if may_act else None,
+        links=_links(row),
         ignored_until=asks.ignored_until,
         closed_at=asks.closed_at,
         closed_by=asks.closed_by,
@@ -248,6 +266,18 @@ def _candidate(row: QueueRow, eyes: Eyes, *, may_act: bool) -> CandidateShape:
         resolution_sentence=told,
         batch=asks.batch,
     )
+
+
+def _links(row: QueueRow) -> dict[str, str]:
+    asks, signs_in = row.candidate, row.provider in offered()
+    found = {"account": f"/auth-files/{row.auth_index}"}
+    if row.request_id:
+        found["request"] = f"/monitoring/{row.request_id}"
+    if asks.action is Action.REAUTH:
+        found |= {"sign_in": f"/oauth-login?account={row.auth_index}"} if signs_in else {"import": "/import"}
+    if asks.batch:
+        found["change"] = f"/batches/{asks.batch}"
+    return found
 
 
 def _incident(incident: Incident, eyes: Eyes) -> IncidentShape:

@@ -106,7 +106,7 @@ def change(
     with management() as api:
         asked = {"selection": selection, "change": wanted}
         found = finished(api, api.post("/batches", json=asked, params={"preview": preview or None}), quiet=json)
-    _tell(found, json=json)
+    tell(found, json=json)
 
 
 @app.command("list")
@@ -130,7 +130,7 @@ def show_(batch: Id, json: AsJson = False) -> None:
     """Show what became of a batch, row by row. Ends with 1 when a row was skipped or failed."""
     with management() as api:
         found = _whole(api, batch)
-    _tell(found, json=json)
+    tell(found, json=json)
 
 
 @app.command()
@@ -139,7 +139,7 @@ def undo(batch: Id, preview: Preview = False, json: AsJson = False) -> None:
     with management() as api:
         begun = api.post(f"/batches/{segment(batch)}/undo", params={"preview": preview or None})
         found = finished(api, begun, quiet=json)
-    _tell(found, json=json)
+    tell(found, json=json)
 
 
 @app.command()
@@ -147,7 +147,7 @@ def apply(preview: Annotated[str, typer.Argument(metavar="PREVIEW", show_default
     """Do what was previewed: exactly those rows. What is otherwise by now is listed."""
     with management() as api:
         found = finished(api, api.post("/batches", json={"preview": preview}), quiet=json)
-    _tell(found, json=json)
+    tell(found, json=json)
 
 
 @app.command()
@@ -235,7 +235,8 @@ def _whole(api: Management, batch_id: str) -> dict[str, Any]:
     return found
 
 
-def _tell(batch: dict[str, Any], *, json: bool) -> None:
+def tell(batch: dict[str, Any], *, json: bool) -> None:
+    """Ends with 1 when a row was skipped or failed."""
     if json:
         show.as_json(batch)
     else:

@@ -6,7 +6,8 @@ import typer
 
 from authdeck.cli import account_filters as filters
 from authdeck.cli import show
-from authdeck.cli.management import Management, management
+from authdeck.cli.batch import Preview, finished, tell
+from authdeck.cli.management import management
 from authdeck.cli.show import AsJson
 
 app = typer.Typer(name="queue", help="What needs a person: the action queue and incidents.", no_args_is_help=True)
@@ -56,6 +57,30 @@ def list_(
         typer.echo(f"{len(found['items'])} of {found['total']} rows.")
 
 
+@app.command("show")
+def show_(row: Annotated[int, typer.Argument(metavar="ROW", help="A row's id.")], json: AsJson = False) -> None:
+    """Show one row: its evidence, where it stands, and where to go from there."""
+    with management() as api:
+        found = api.get(f"/candidates/{row}")
+    if json:
+        show.as_json(found)
+        return
+    ends = [("Ends", show.moment(found["ignored_until"])), ("", found["resolution_sentence"])]
+    show.fields(
+        [
+            *((heading, found[key]) for heading, key in _COLUMNS[:6]),
+            ("Why", found["sentence"]),
+            ("First seen", show.moment(found["first_seen"])),
+            ("Last seen", show.moment(found["last_seen"])),
+            *ends,
+            ("At the provider", found["link"]),
+            *((name.replace("_", " ").capitalize(), path) for name, path in found["links"].items()),
+        ]
+    )
+    if "sign_in" in found["links"]:
+        typer.echo(f"Sign in again: authdeck login {found['provider']} --account {found['auth_index']}")
+
+
 @app.command()
 def ignore(
     ids: Ids = None,
@@ -66,10 +91,12 @@ def ignore(
     action: Action = None,
     provider: filters.Provider = None,
     reason: Reason = None,
+    preview: Preview = False,
+    json: AsJson = False,
 ) -> None:
-    """Let rows rest."""
+    """Let rows rest. Like every answer here it is a batch: authdeck batch undo takes it back."""
     rows = _rows(ids, _filters(status, search, action, provider, reason), every=every)
-    _answer("ignore", {**rows, "until": until}, "Ignored")
+    _answer("ignore", {**rows, "until": until}, preview=preview, json=json)
 
 
 @app.command()
@@ -81,15 +108,22 @@ def resolve(
     action: Action = None,
     provider: filters.Provider = None,
     reason: Reason = None,
+    preview: Preview = False,
+    json: AsJson = False,
 ) -> None:
     """Mark rows as done: nothing is left to do."""
-    _answer("resolve", _rows(ids, _filters(status, search, action, provider, reason), every=every), "Resolved")
+    rows = _rows(ids, _filters(status, search, action, provider, reason), every=every)
+    _answer("resolve", rows, preview=preview, json=json)
 
 
 @app.command()
-def reopen(ids: Annotated[list[int], typer.Argument(help="Rows, by id.", show_default=False)]) -> None:
+def reopen(
+    ids: Annotated[list[int], typer.Argument(help="Rows, by id.", show_default=False)],
+    preview: Preview = False,
+    json: AsJson = False,
+) -> None:
     """Make ignored and failed rows pending again."""
-    _answer("reopen", {"ids": ids}, "Open again")
+    _answer("reopen", {"ids": ids}, preview=preview, json=json)
 
 
 @app.command()
@@ -107,14 +141,7 @@ def act(
 ) -> None:
     """Disable, enable or delete the rows' accounts, as a batch that can be undone with: authdeck batch undo ID."""
     rows = _rows(ids, _filters(None, search, action, provider, reason), every=every)
-    with management() as api:
-        wish = {**rows, "act": what, "reason": note}
-        done = api.post("/candidates/batch", params={"preview": not yes}, json=wish, patient=True)
-    if json:
-        show.as_json(done)
-        return
-    counts = ", ".join(f"{number} {name}" for name, number in done["counts"].items() if number and name != "total")
-    typer.echo(f"{'Done' if yes else 'Would be'}: {counts}. Batch {done['id']}.")
+    _answer("batch", {**rows, "act": what, "reason": note}, preview=not yes, json=json)
 
 
 @app.command()
@@ -140,21 +167,24 @@ def incidents(
 
 
 @app.command("close-incident")
-def close_incident(id_: Annotated[int, typer.Argument(metavar="ID", help="An incident.", show_default=False)]) -> None:
+def close_incident(
+    id_: Annotated[int, typer.Argument(metavar="ID", help="An incident.", show_default=False)], json: AsJson = False
+) -> None:
     """Close an incident by hand. Failures that go on open another."""
     with management() as api:
-        api.post(f"/incidents/{id_}/close")
-    typer.echo("Closed.")
+        closed = api.post(f"/incidents/{id_}/close")
+    if json:
+        show.as_json(closed)
+    else:
+        typer.echo("Closed.")
 
 
-def _answer(what: str, rows: dict[str, Any], done: str) -> None:
+def _answer(what: str, rows: dict[str, Any], *, preview: bool, json: bool) -> None:
+    """Wait until it is through. Ends with 1 when a row was skipped or failed."""
     with management() as api:
-        _tell(api, what, rows, done)
-
-
-def _tell(api: Management, what: str, rows: dict[str, Any], done: str) -> None:
-    answered = api.post(f"/candidates/{what}", json=rows)
-    typer.echo(f"{done}: {answered['rows']}.")
+        begun = api.post(f"/candidates/{what}", params={"preview": preview or None}, json=rows, patient=True)
+        done = finished(api, begun, quiet=json, what="Answering")
+    tell(done, json=json)
 
 
 def _filters(

@@ -6,11 +6,15 @@ Inside the transaction that does it, so that no row says "done" of what is not.
 from collections.abc import Sequence
 from typing import Final
 
+from authdeck.access import Actor
 from authdeck.change import DISABLED, HOLD, RowOutcome
 from authdeck.evidence import Action
 from authdeck.hold import Owner
 from authdeck.operations.change_rows import Plan, Taking
+from authdeck.operations.desk import Desk
+from authdeck.operations.records import changed
 from authdeck.storage.database import WriteConnection
+from authdeck.storage.reading import accounts
 from authdeck.storage.reading.batches import StoredBatch
 from authdeck.storage.writing import queue
 
@@ -33,6 +37,13 @@ def answer(taking: Taking, connection: WriteConnection, plans: Sequence[Plan], b
         if keys:
             named = batch.id if batch else None
             queue.did(connection, keys, action=action.value, batch=named, by=taking.actor, at=taking.now)
+
+
+def tried_in_vain(desk: Desk, connection: WriteConnection, auth_index: str, action: Action, actor: Actor) -> None:
+    """What open rows of the account suggest was tried, and did not work: they say so until it is seen anew."""
+    account = accounts.by_index(connection, auth_index)
+    queue.did_fail(connection, [account.key], batch=None, by=actor.name, at=desk.now(), action=action.value)
+    changed(desk, connection, "account", auth_index)
 
 
 def _keys(plans: Sequence[Plan], outcomes: Sequence[RowOutcome]) -> list[int]:

@@ -31,11 +31,15 @@ Item = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A batch as its runner needs it: ``indexes`` are the accounts by row, ``change`` is opened (empty of an undo)."""
+    """A batch as its runner needs it: ``indexes`` are the accounts by row, ``change`` is opened (empty of an undo).
+
+    ``queue_rows`` are keys of queue rows beside the accounts, where the batch answers those.
+    """
 
     batch: StoredBatch
     indexes: Sequence[str]
     change: Change
+    queue_rows: Sequence[int] = ()
 
     @property
     def previewing(self) -> bool:

@@ -14,6 +14,7 @@ from authdeck import tasks
 from authdeck.change import Change
 from authdeck.errors import DeckError
 from authdeck.operations import seals
+from authdeck.operations.batch_answers import take_answers
 from authdeck.operations.batch_calls import Calling, Refresh
 from authdeck.operations.batch_queries import Query
 from authdeck.operations.batch_rows import Job, take, wish_of
@@ -21,7 +22,7 @@ from authdeck.operations.batch_turn import cursor_if_ours, end_if_through, lease
 from authdeck.operations.desk import Desk
 from authdeck.storage.database import ReadConnection, WriteConnection
 from authdeck.storage.reading import batches as reading
-from authdeck.storage.reading.batches import StoredBatch
+from authdeck.storage.reading.batches import Rows, StoredBatch
 from authdeck.storage.writing import batches as writing
 from authdeck.storage.writing import refreshing
 
@@ -89,14 +90,14 @@ class BatchRunner:
         return True
 
     async def _job(self, batch_id: str) -> Job:
-        def work(connection: ReadConnection) -> tuple[StoredBatch, list[str], bytes | None]:
-            return reading.one(connection, batch_id), *reading.rows_of(connection, batch_id)
+        def work(connection: ReadConnection) -> tuple[StoredBatch, Rows]:
+            return reading.one(connection, batch_id), reading.rows_of(connection, batch_id)
 
-        batch, indexes, sealed = await self._desk.read(work)
+        batch, rows = await self._desk.read(work)
         given = dict(batch.change)
-        if sealed is not None:
-            given |= json.loads(seals.open_change(self._desk.vault, batch_id, sealed))
-        return Job(batch, indexes, Change() if batch.undo_of else changes.read(given))
+        if rows.sealed is not None:
+            given |= json.loads(seals.open_change(self._desk.vault, batch_id, rows.sealed))
+        return Job(batch, rows.indexes, Change() if batch.undo_of else changes.read(given), rows.queue_rows)
 
     async def _through(self, job: Job, fence: int) -> None:
         """Chunk after chunk. One that fails is tried again: another process may have been in its way."""
@@ -128,7 +129,10 @@ class BatchRunner:
         if start is None:
             return False
         end = min(start + self._size, len(job.indexes))
-        items = take(self._desk, connection, job, start, end, wish_of(self._desk, connection, job, start, end))
+        if job.queue_rows:
+            items = take_answers(self._desk, connection, job, start, end)
+        else:
+            items = take(self._desk, connection, job, start, end, wish_of(self._desk, connection, job, start, end))
         writing.add_items(connection, job.batch.id, items, cursor=end)
         return not end_if_through(self._desk, connection, job, end)
 

@@ -33,7 +33,7 @@ from authdeck.search import AccountSearch
 from authdeck.storage.database import ReadConnection, WriteConnection
 from authdeck.storage.reading import accounts
 from authdeck.storage.reading import batches as reading
-from authdeck.storage.reading.batches import StoredBatch, packed
+from authdeck.storage.reading.batches import StoredBatch, packed, packed_keys
 from authdeck.storage.writing import batches as writing
 from authdeck.storage.writing.batches import NewBatch
 
@@ -55,7 +55,8 @@ PATIENCE: Final = 20.0
 class Asked:
     """What a caller wants: ``change`` (as given) of the accounts named, or of those that ``search`` finds.
 
-    ``selection`` is how that was put, for people to read. ``key`` is the caller's Idempotency-Key.
+    ``selection`` is how that was put, for people to read. ``key`` is the caller's Idempotency-Key. ``queue_rows`` are
+    keys of rows of the queue, one beside each of the accounts named (by auth_index), where those are to be answered.
     """
 
     change: Mapping[str, Any] = field(repr=False)
@@ -63,6 +64,7 @@ class Asked:
     search: AccountSearch | None = None
     selection: Mapping[str, Any] = field(default_factory=dict)
     key: str | None = None
+    queue_rows: Sequence[int] = ()
 
 
 class Batches:
@@ -80,7 +82,7 @@ class Batches:
         Raises what ``change.read`` raises, ``selection_empty``, ``file_name_for_one``, ``idempotency_key_reused``.
         """
         change = changes.read(asked.change)
-        self._check(change)
+        self._check(change, asked)
         known, unknown = await self._selected(asked)
         if not known and not unknown:
             raise DeckError("selection_empty", status=422)
@@ -91,7 +93,7 @@ class Batches:
         if secrets:
             sealed = seals.seal_change(self._desk.vault, new.id, json.dumps(secrets).encode())
             new = replace(new, sealed=sealed)
-        return await self._add(replace(new, total=len(known) + len(unknown)), actor, Act.BATCH_BEGUN, unknown)
+        return await self._add(replace(new, total=len(known) + len(unknown)), actor, _act(asked.change), unknown)
 
     async def apply(self, preview_id: str, actor: Actor, *, key: str | None = None) -> StoredBatch:
         """Do what was previewed, with exactly its rows; what is otherwise by now is listed row by row.
@@ -113,21 +115,22 @@ class Batches:
             )
         if preview.expires_at <= desk.now():
             raise Conflict("batch_preview_expired", id=preview_id)
-        indexes, sealed = await desk.read(partial(reading.rows_of, batch_id=preview_id))
+        rows = await desk.read(partial(reading.rows_of, batch_id=preview_id))
         new = replace(
             new,
             kind=preview.kind,
-            accounts=packed(indexes),
+            accounts=packed(rows.indexes),
+            queue_rows=packed_keys(rows.queue_rows) or None,
             selection=preview.selection,
             change=preview.change,
             preview_of=preview_id,
             undo_of=preview.undo_of,
             total=preview.total,
         )
-        if sealed is not None:
-            secrets = seals.open_change(desk.vault, preview_id, sealed)
+        if rows.sealed is not None:
+            secrets = seals.open_change(desk.vault, preview_id, rows.sealed)
             new = replace(new, sealed=seals.seal_change(desk.vault, new.id, secrets))
-        act = Act.BATCH_BEGUN if preview.undo_of is None else Act.BATCH_UNDONE
+        act = _act(preview.change) if preview.undo_of is None else Act.BATCH_UNDONE
         return await self._add(new, actor, act, ())
 
     async def undo(self, batch_id: str, actor: Actor, *, preview: bool = False, key: str | None = None) -> StoredBatch:
@@ -139,12 +142,13 @@ class Batches:
         done = await desk.read(partial(reading.one, batch_id=batch_id))
         if done.is_running:
             raise Conflict("batch_running", id=batch_id)
-        indexes, _ = await desk.read(partial(reading.rows_of, batch_id=batch_id))
+        rows = await desk.read(partial(reading.rows_of, batch_id=batch_id))
         if done.is_preview or done.kind not in {"change", "undo", "inspection"} or ASKING & set(done.change):
             raise Conflict("batch_not_undoable", id=batch_id, kind=done.kind)
         asked = Asked({}, selection={"batch": batch_id}, key=key)
         new = replace(
-            self._new("undo", actor, asked, indexes, preview=preview),
+            self._new("undo", actor, asked, rows.indexes, preview=preview),
+            queue_rows=packed_keys(rows.queue_rows) or None,
             undo_of=batch_id,
             total=done.counts.get("done", 0),
         )
@@ -191,8 +195,12 @@ class Batches:
 
     # ---- beginning one ----
 
-    def _check(self, change: Change) -> None:
+    def _check(self, change: Change, asked: Asked) -> None:
         """What only the server can know to be wrong."""
+        if change.answer is not None and not asked.queue_rows:
+            raise DeckError("change_of_queue_rows", status=422)
+        if change.answer is not None and change.answer.until is not None and change.answer.until <= self._desk.now():
+            raise DeckError("ignored_until_past", status=422)
         until = change.disable.until if change.disable else None
         if until is not None and until <= self._desk.now():
             raise DeckError("change_invalid", status=422, field="until", problem="past")
@@ -200,8 +208,10 @@ class Batches:
             export.require_key(export_wish(change.export, ()))
 
     async def _selected(self, asked: Asked) -> tuple[list[str], list[Item]]:
-        """The accounts by auth_index, each once, and rows for names that mean none."""
+        """The accounts by auth_index, each once, and rows for names that mean none. Those of queue rows as given."""
         desk = self._desk
+        if asked.queue_rows:
+            return list(asked.names), []
         if asked.search is not None:
             return await matching_accounts(desk, asked.search), []
         names = list(dict.fromkeys(asked.names))
@@ -223,13 +233,14 @@ class Batches:
             now,
             status="previewing" if preview else "running",
             accounts=packed(indexes),
+            queue_rows=packed_keys(asked.queue_rows) or None,
             expires_at=now + PREVIEW_KEPT if preview else None,
             idempotency_key=None if asked.key is None else f"{actor.name}:{asked.key}",
             request_hash=self._request_hash(f"{kind} {preview}", asked),
         )
 
     def _request_hash(self, what: str, asked: Asked) -> str:
-        content = [what, asked.change, asked.selection]
+        content = [what, asked.change, asked.selection, *([list(asked.queue_rows)] if asked.queue_rows else [])]
         return self._desk.vault.keyed_hash("request", json.dumps(content, sort_keys=True, default=str))
 
     async def _repeated(self, key: str | None, request_hash: str | None) -> StoredBatch | None:
@@ -289,6 +300,13 @@ class Batches:
                 break
             await asyncio.sleep(pause)
         return batch
+
+
+def _act(change: Mapping[str, Any]) -> Act:
+    return next((act for name, act in _ANSWERED.items() if name in change), Act.BATCH_BEGUN)
+
+
+_ANSWERED: Final = {"ignore": Act.QUEUE_IGNORED, "resolve": Act.QUEUE_RESOLVED, "reopen": Act.QUEUE_ASKED_AGAIN}
 
 
 def _looked_up(connection: ReadConnection, names: Sequence[str]) -> tuple[dict[str, str], dict[str, DeckError]]:

@@ -16,14 +16,17 @@ from authdeck.storage.writing import evidence as writing
 
 
 class Guard:
-    """Keeps automation within its bounds, and writes incidents down. Lives as long as one transaction."""
+    """Keeps automation within its bounds, and writes incidents down. Lives as long as one transaction.
+
+    The first question claims the bounds until the transaction ends: processes that ask at once share them.
+    """
 
     def __init__(self, desk: Desk, connection: WriteConnection) -> None:
         allowed = desk.settings.automation
         self._desk: Final = desk
         self._connection: Final = connection
         self._bounds: Final = Bounds(allowed.accounts_per_hour, allowed.percent_per_hour)
-        self._open: Final = reading.open_incidents(connection)
+        self._known: dict[tuple[Cause, str], Incident] | None = None
         self._held: dict[str, set[int]] = {}
 
     def bounded(self, account: Account, row: Evidence) -> Evidence:
@@ -35,8 +38,8 @@ class Guard:
     def allows(self, account: Account, code: str, at: datetime) -> bool:
         """Whether automation may hold this account, too. Where not, the incident of that reason counts one more."""
         cause = (Cause.BOUNDS, f"{account.provider.value}:{code}")
-        held = self._held_of(account)
-        is_stopped = cause in self._open or len(held) >= self._allowance(account)
+        is_open, held = cause in self._open(), self._held_of(account)
+        is_stopped = is_open or len(held) >= self._allowance(account)
         if account.key in held or not is_stopped:
             held.add(account.key)
             return True
@@ -45,15 +48,21 @@ class Guard:
 
     def report(self, cause: tuple[Cause, str], at: datetime) -> None:
         """Open the incident, or count one more."""
-        known = self._open.get(cause)
+        known = self._open().get(cause)
         incident = (
             Incident(*cause, opened_at=at, last_at=at)
             if known is None
             else replace(known, count=known.count + 1, last_at=max(known.last_at, at))
         )
-        self._open[cause] = writing.store_incident(self._connection, incident)
+        self._open()[cause] = stored = writing.store_incident(self._connection, incident)
         if known is None:
-            note_incidents(self._connection, [self._open[cause]], self._desk.now())
+            note_incidents(self._connection, [stored], self._desk.now())
+
+    def _open(self) -> dict[tuple[Cause, str], Incident]:
+        if self._known is None:
+            writing.claim_bounds(self._connection)
+            self._known = reading.open_incidents(self._connection)
+        return self._known
 
     def _held_of(self, account: Account) -> set[int]:
         provider = account.provider.value

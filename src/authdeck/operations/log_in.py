@@ -17,8 +17,10 @@ from authdeck.account import Provider
 from authdeck.acts import Act
 from authdeck.credential import Draft
 from authdeck.errors import Conflict, DeckError, NotFound
+from authdeck.evidence import Action
 from authdeck.exchange import Outgoing
 from authdeck.operations import call_backs, login_beginning, login_calls, login_storing, login_turns, seals
+from authdeck.operations.answer_queue import tried_in_vain
 from authdeck.operations.call_backs import CallBack
 from authdeck.operations.desk import Desk
 from authdeck.operations.login_beginning import Beginner, session_of, state_hash, unreachable
@@ -284,6 +286,8 @@ class Logins:
             if writing.end(connection, login_id, "failed", among=("pending", "exchanging"), outcome=told):
                 actor = Actor(login.outcome["by"], Role.OPERATOR)
                 record(desk, connection, actor, Act.LOGIN_FAILED, login_id, after={"code": error.code})
+                if login.expected is not None:
+                    tried_in_vain(desk, connection, login.expected, Action.REAUTH, actor)
                 changed(desk, connection, CHANGE, login_id)
 
         await desk.write(work)

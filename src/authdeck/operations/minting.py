@@ -71,7 +71,7 @@ class Mint:
         if read.outcome is RefreshOutcome.REFUSED:
             opened = await self._lender.opened(credential.auth_index)
             detail = {"reason": read.code}
-            await desk.write(lambda connection: token_calls.hold(desk, connection, opened, "refresh_refused", detail))
+            await desk.write(lambda c: token_calls.refused(desk, c, opened, token_calls.REFUSED, detail))
             raise DeckError("refresh_refused", status=503, reason=read.code)
         if read.outcome is not RefreshOutcome.OK:
             raise DeckError("refresh_failed", status=503, reason=read.code)

@@ -1,8 +1,7 @@
 """The action queue as people answer it: rows that rest, close, or become a change of their accounts."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
@@ -10,25 +9,22 @@ from authdeck.access import Actor
 from authdeck.action import Incident
 from authdeck.acts import Act
 from authdeck.candidate import Status
+from authdeck.change import ANSWERS
 from authdeck.errors import DeckError, NotFound
 from authdeck.operations.answer_queue import FROM_QUEUE
 from authdeck.operations.batches import Asked, Batches
 from authdeck.operations.desk import Desk
 from authdeck.operations.notices import note_incidents
-from authdeck.operations.records import changed, record
+from authdeck.operations.records import record
 from authdeck.storage.database import ReadConnection, WriteConnection
 from authdeck.storage.reading import queue as reading
 from authdeck.storage.reading.batches import StoredBatch
 from authdeck.storage.reading.queue import QueueSearch
-from authdeck.storage.writing import accounts as account_writes
 from authdeck.storage.writing import evidence as evidence_writes
-from authdeck.storage.writing import queue as writing
 
 MOST_ROWS: Final = 50_000
 AT_ONCE: Final = 200
-"""Rows of one transaction: none may last 50 ms."""
-
-_Write = Callable[[WriteConnection, Sequence[int]], int]
+"""Rows of one question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,31 +39,6 @@ class Chosen:
         return reading.keys_of(connection, search, MOST_ROWS)
 
 
-async def ignore(desk: Desk, chosen: Chosen, actor: Actor, until: datetime | None = None) -> int:
-    """Let rows rest until a moment, or (``None``) for as long as their signal stands. How many do.
-
-    Raises ``DeckError('ignored_until_past')`` and ``DeckError('queue_selection_empty')``.
-    """
-    now = desk.now()
-    if until is not None and until <= now:
-        raise DeckError("ignored_until_past", status=422)
-    told = {"until": until.isoformat() if until else None}
-    write = partial(writing.ignore, until=until, by=actor.name, at=now)
-    return await _answer(desk, chosen, actor, Act.QUEUE_IGNORED, write, told)
-
-
-async def resolve(desk: Desk, chosen: Chosen, actor: Actor) -> int:
-    """Close rows: nothing is left to do. What is observed later opens them anew. How many were closed."""
-    return await _answer(
-        desk, chosen, actor, Act.QUEUE_RESOLVED, partial(writing.resolve, by=actor.name, at=desk.now())
-    )
-
-
-async def ask_again(desk: Desk, chosen: Chosen, actor: Actor) -> int:
-    """Rows that rest or failed are pending again. How many are."""
-    return await _answer(desk, chosen, actor, Act.QUEUE_ASKED_AGAIN, writing.ask_again)
-
-
 async def change(
     desk: Desk,
     batches: Batches,
@@ -78,20 +49,26 @@ async def change(
     preview: bool = False,
     key: str | None = None,
 ) -> StoredBatch:
-    """The change (as ``authdeck.change.read`` takes it) of the rows' accounts, as a batch that answers these rows.
+    """A batch (``wish`` as ``authdeck.change.read`` takes it): an answer to these rows, or a change of their accounts.
 
     Raises what ``Batches.begin`` raises, and ``DeckError('queue_selection_empty')``.
     """
-    keys = await _found(desk, chosen)
-    names = list(dict.fromkeys(await desk.read(partial(_in_order, keys=keys))))
-    told = {"auth_indexes": len(names), FROM_QUEUE: True}
-    return await batches.begin(Asked(wish, names, selection=told, key=key), actor, preview=preview)
+    found = await desk.read(partial(_in_order, chosen))
+    if not found:
+        raise DeckError("queue_selection_empty", status=422)
+    if wish.keys() & ANSWERS.keys():
+        asked = Asked(wish, list(found.values()), selection={"rows": len(found)}, key=key, queue_rows=list(found))
+    else:
+        names = list(dict.fromkeys(found.values()))
+        asked = Asked(wish, names, selection={"auth_indexes": len(names), FROM_QUEUE: True}, key=key)
+    return await batches.begin(asked, actor, preview=preview)
 
 
 async def close_incident(desk: Desk, key: int, actor: Actor) -> Incident:
     """Close it by hand; what goes on opens another. Closed already: nothing happens. Raises ``incident_not_found``."""
 
     def work(connection: WriteConnection) -> Incident:
+        evidence_writes.claim_bounds(connection)
         found = reading.incident(connection, key)
         if found is None:
             raise NotFound("incident_not_found", id=key)
@@ -107,46 +84,9 @@ async def close_incident(desk: Desk, key: int, actor: Actor) -> Incident:
     return await desk.write(work)
 
 
-async def _answer(
-    desk: Desk, chosen: Chosen, actor: Actor, act: Act, write: _Write, told: Mapping[str, Any] | None = None
-) -> int:
-    """Some rows a transaction, audited once, with the first of them."""
-    keys, answered = await _found(desk, chosen), 0
-    for start in range(0, len(keys), AT_ONCE):
-        after = {"rows": len(keys), **(told or {})} if start == 0 else None
-        some = keys[start : start + AT_ONCE]
-        answered += await desk.write(partial(_write, desk, some, actor, act, write, after), patient=True)
-    return answered
-
-
-def _write(
-    desk: Desk,
-    keys: Sequence[int],
-    actor: Actor,
-    act: Act,
-    write: _Write,
-    told: Mapping[str, Any] | None,
-    connection: WriteConnection,
-) -> int:
-    indexes = sorted(set(reading.accounts_of(connection, keys).values()))
-    account_writes.claim(connection, indexes)
-    answered = write(connection, keys)
-    if told is not None:
-        record(desk, connection, actor, act, indexes[0] if len(indexes) == 1 else "", after=told)
-    for auth_index in indexes:
-        changed(desk, connection, "account", auth_index)
-    return answered
-
-
-async def _found(desk: Desk, chosen: Chosen) -> list[int]:
-    keys = await desk.read(chosen.find)
-    if not keys:
-        raise DeckError("queue_selection_empty", status=422)
-    return keys
-
-
-def _in_order(connection: ReadConnection, keys: Sequence[int]) -> list[str]:
-    found: dict[int, str] = {}
+def _in_order(chosen: Chosen, connection: ReadConnection) -> dict[int, str]:
+    """The rows' keys, each with its account."""
+    keys, found = chosen.find(connection), dict[int, str]()
     for start in range(0, len(keys), AT_ONCE):
         found |= reading.accounts_of(connection, keys[start : start + AT_ONCE])
-    return [found[key] for key in keys if key in found]
+    return {key: found[key] for key in keys if key in found}

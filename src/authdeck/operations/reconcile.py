@@ -165,6 +165,7 @@ class Reconciler:
         return refreshing.take_lease(connection, _LEASE, self._desk.boot, _LEASE_SECONDS)
 
     def _close(self, ended: Sequence[Incident], connection: WriteConnection) -> None:
+        writing.claim_bounds(connection)
         closed = [
             writing.store_incident(connection, replace(incident, closed_at=self._desk.now(), closed_by=AUTOMATION.name))
             for incident in ended

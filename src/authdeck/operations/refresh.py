@@ -17,7 +17,7 @@ from authdeck.account import Account, Provider, RefreshBy
 from authdeck.credential import Credential
 from authdeck.entry import Entry
 from authdeck.errors import DeckError
-from authdeck.exchange import Outgoing, Refreshed, RefreshOutcome
+from authdeck.exchange import Outgoing
 from authdeck.freshness import is_due, is_expired
 from authdeck.hold import Owner
 from authdeck.operations import token_calls
@@ -29,6 +29,7 @@ from authdeck.providers import PROVIDERS
 from authdeck.storage.writing import refreshing
 
 BACK_OFF: Final = (5.0, 30.0, 300.0)
+REFUSED_FOR: Final = timedelta(hours=1)
 TRIES_AT_ONCE: Final = 4
 SLICE: Final = 1_000
 """Accounts that are looked at before the loop has its turn."""
@@ -36,15 +37,18 @@ SLICE: Final = 1_000
 LOOK_AGAIN: Final = 0.1
 """Seconds until an account or a lane that another process holds is looked at again."""
 
+_REFUSED: Final = frozenset({"refresh_refused", "refresh_answer_lost"})
+_ANSWERED: Final = _REFUSED | {"refresh_unknown"}
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class _Wait:
-    """After failures: not before ``until``. ``step`` counts them."""
+    """After failures: not before ``until``. ``step`` counts them; ``refused`` is what a later call would say again."""
 
     until: datetime
     step: int
+    refused: DeckError | None = None
 
 
 class Refresher:
@@ -144,6 +148,8 @@ class Refresher:
             raise self._cannot(credential)
         now = self._desk.now()
         if (wait := self._waits.get(credential.auth_index)) is not None and now < wait.until:
+            if wait.refused is not None:
+                raise DeckError(wait.refused.code, status=503, **wait.refused.params)
             left = (wait.until - now).total_seconds()
             raise DeckError("refresh_failed", status=503, retry_after=left, reason="back_off")
         task = self._start(credential, cause)
@@ -246,8 +252,8 @@ class Refresher:
         try:
             return await token_calls.begin(self._desk, opened, cause)
         except DeckError as error:
-            if error.code == "refresh_unknown":
-                self._back_off(opened.credential.auth_index, Refreshed(RefreshOutcome.FAILED))
+            if error.code in _ANSWERED:
+                self._back_off(opened.credential.auth_index, error)
             raise
 
     async def _called(self, call: Call) -> Credential:
@@ -258,17 +264,22 @@ class Refresher:
         if error is None:
             self._waits.pop(credential.auth_index, None)
             return await self._lender.newest(credential.auth_index)
-        if read.outcome is not RefreshOutcome.REFUSED:
-            self._back_off(credential.auth_index, read)
+        self._back_off(credential.auth_index, error, read.retry_after)
         raise error
 
-    def _back_off(self, auth_index: str, read: Refreshed) -> None:
-        """5 s, 30 s, 5 min; longer where the provider says so; spread, so that many accounts do not come at once."""
+    def _back_off(self, auth_index: str, error: DeckError, told: timedelta | None = None) -> None:
+        """5 s, 30 s, 5 min; longer where the provider says so; spread, so that many accounts do not come at once.
+
+        After a refusal only new tokens or a person help, and both end the waiting: nobody need ask the database.
+        """
+        if error.code in _REFUSED:
+            self._waits[auth_index] = _Wait(self._desk.now() + REFUSED_FOR, 0, error)
+            return
         before = self._waits.get(auth_index)
         step = 0 if before is None else min(before.step + 1, len(BACK_OFF) - 1)
         pause = timedelta(seconds=BACK_OFF[step] * random.uniform(1, 1.25))  # noqa: S311 - no secret
-        if read.retry_after is not None:
-            pause = max(pause, read.retry_after)
+        if told is not None:
+            pause = max(pause, told)
         self._waits[auth_index] = _Wait(self._desk.now() + pause, step)
 
 

@@ -12,7 +12,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from hashlib import sha256
 from typing import Final, TypeVar
@@ -25,12 +25,13 @@ from authdeck.account import Provider
 from authdeck.clock import rfc3339
 from authdeck.credential import Credential
 from authdeck.errors import DeckError
-from authdeck.evidence import Action, Evidence, Signal, Source
+from authdeck.evidence import Action, Confidence, Evidence, Signal, Source
 from authdeck.exchange import Outgoing, Refreshed, RefreshOutcome
 from authdeck.freshness import is_expired
-from authdeck.hold import Hold, Owner
+from authdeck.hold import Owner
 from authdeck.metrics import REFRESHES
-from authdeck.operations import new_revision, seals
+from authdeck.operations import new_revision, seals, verify_restored
+from authdeck.operations.bounds import Guard
 from authdeck.operations.desk import Desk
 from authdeck.operations.lend import Opened
 from authdeck.operations.reconcile import settle
@@ -40,6 +41,7 @@ from authdeck.storage.database import WriteConnection
 from authdeck.storage.reading import accounts, revisions
 from authdeck.storage.reading import refreshing as reading
 from authdeck.storage.reading.evidence import of_sign_in
+from authdeck.storage.writing import accounts as account_writes
 from authdeck.storage.writing import evidence, holds, refreshing
 from authdeck.storage.writing import revisions as writing
 from authdeck.upstream.failures import UpstreamFailure
@@ -54,8 +56,9 @@ RENEWED_EVERY: Final = 1.0
 STORE_FOR: Final = 300.0
 """Seconds for which tokens that came back are tried to be stored, whatever ails the database."""
 
+REFUSED: Final = "refresh_refused"
 _PAUSES: Final = (0.05, 0.2, 1.0, 2.0, 5.0)
-_HOLD_CODES: Final = ("refresh_refused", "refresh_answer_lost", "refresh_unknown", "restored_unverified")
+_NEXT: Final = timedelta(microseconds=1)
 _NOBODY: Final = 0
 """No revision has this number: one with this parent never becomes current."""
 
@@ -227,7 +230,7 @@ def _is_dead(desk: Desk, credential: Credential, cause: Cause) -> bool:
 def _hold_if_spent(desk: Desk, connection: WriteConnection, opened: Opened, lost: list[datetime], cause: Cause) -> None:
     """As long as the old access token lives, the account goes on serving with it."""
     if _is_for_a_person(desk, lost) and _is_dead(desk, opened.credential, cause):
-        hold(desk, connection, opened, "refresh_unknown", {"at": rfc3339(lost[-1])})
+        refused(desk, connection, opened, "refresh_unknown", {"at": rfc3339(lost[-1])})
 
 
 def _taken(desk: Desk, connection: WriteConnection, name: str, seconds: float) -> Lease | None:
@@ -279,8 +282,8 @@ def _commit_tokens(desk: Desk, connection: WriteConnection, call: Call, read: Re
     _end(desk, connection, call, read, code="" if became_current else "kept_beside", new_revision=number)
     if became_current:
         new_revision.learn(desk, connection, auth_index, document)
-        for code in _HOLD_CODES:
-            holds.release(connection, key, Owner.CREDENTIAL, by=AUTOMATION.name, at=desk.now(), code=code)
+        code = verify_restored.CODE
+        holds.release(connection, key, Owner.CREDENTIAL, by=AUTOMATION.name, at=desk.now(), code=code)
         _proven(desk, connection, call.opened)
     changed(desk, connection, "account", auth_index)
 
@@ -294,9 +297,9 @@ def _commit_end(desk: Desk, connection: WriteConnection, call: Call, read: Refre
     if read.outcome is RefreshOutcome.REFUSED:
         if call.lost_at is not None:
             lost_at = rfc3339(call.lost_at)
-            hold(desk, connection, call.opened, "refresh_answer_lost", {"at": lost_at, "reason": read.code})
+            refused(desk, connection, call.opened, "refresh_answer_lost", {"at": lost_at, "reason": read.code})
             return DeckError("refresh_answer_lost", status=503, at=lost_at)
-        hold(desk, connection, call.opened, "refresh_refused", {"reason": read.code})
+        refused(desk, connection, call.opened, REFUSED, {"reason": read.code})
         return DeckError("refresh_refused", status=503, reason=read.code)
     if read.outcome is RefreshOutcome.FAILED:
         return DeckError("refresh_failed", status=503, reason=read.code)
@@ -315,25 +318,34 @@ def _end(
         _release(desk, connection, lease)
 
 
-def hold(desk: Desk, connection: WriteConnection, opened: Opened, code: str, detail: dict[str, str]) -> None:
-    """The account waits for a person: why, and on what evidence."""
-    now, key, credential = desk.now(), opened.account_key, opened.credential
+def refused(desk: Desk, connection: WriteConnection, opened: Opened, code: str, detail: dict[str, str]) -> None:
+    """The account waits for a person: why, and on what evidence. Whether it is held, bounds, lock and settings say.
+
+    Only a refusal is certain; an answer that nobody could read is no reason to switch an account off.
+    """
+    now, auth_index = desk.now(), opened.credential.auth_index
+    account_writes.claim(connection, [auth_index])
+    account = accounts.by_index(connection, auth_index)
     seen = Evidence(
-        credential.generation, Source.REFRESH, Signal.CREDENTIAL, code, now, now, action=Action.REAUTH, detail=detail
-    )
-    row = evidence.note(connection, key, seen)
-    placed = Hold(Owner.CREDENTIAL, code, since=now, actor=AUTOMATION.name, evidence=row.key or None, detail=detail)
-    holds.place(connection, key, placed)
-    settle(desk, connection, [accounts.by_index(connection, credential.auth_index)])
-    changed(desk, connection, "account", credential.auth_index)
+        opened.credential.generation, Source.REFRESH, Signal.CREDENTIAL, code, now, now, action=Action.REAUTH,
+        confidence=Confidence.HIGH if code == REFUSED else Confidence.MEDIUM, may_automate=True, detail=detail,
+    )  # fmt: skip
+    evidence.note(connection, account.key, Guard(desk, connection).bounded(account, seen))
+    settle(desk, connection, [account])
+    changed(desk, connection, "account", auth_index)
 
 
 def _proven(desk: Desk, connection: WriteConnection, opened: Opened) -> None:
-    """New tokens end what was said of the old ones. Written down only where something was said."""
+    """New tokens end what was said of the old ones. Written down only where something was said.
+
+    They came later, whatever the clocks of the processes say: the lease puts the calls in order.
+    """
+    account_writes.claim(connection, [opened.credential.auth_index])
     account = accounts.by_index(connection, opened.credential.auth_index)
     known = of_sign_in(connection, [account.key]).get(account.key, ())
-    if any(row.signal is Signal.CREDENTIAL for row in known):
-        now = desk.now()
+    said = [row.last_at for row in known if row.signal is Signal.CREDENTIAL]
+    if said:
+        now = max(desk.now(), max(said) + _NEXT)
         row = Evidence(opened.credential.generation, Source.REFRESH, Signal.SUCCESS, "refreshed", now, now)
         evidence.note(connection, account.key, row)
         settle(desk, connection, [account])

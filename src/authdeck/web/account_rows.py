@@ -193,6 +193,12 @@ def accounts(number: int, locale: str) -> str:
     return text % {"count": wording.count(number, locale)}
 
 
+def queue_rows(number: int, locale: str) -> str:
+    """``38 rows``."""
+    text = wording.plural("%(count)s row", "%(count)s rows", number, locale)
+    return text % {"count": wording.count(number, locale)}
+
+
 def identifier(text: str | None, prefs: Preferences) -> str:
     return "" if not text else (masked_id(masked(text)) if prefs.masked else text)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from authdeck.change import ANSWERS
 from authdeck.errors import DeckError
 
 Options = Sequence[tuple[str, str]]
@@ -119,5 +120,5 @@ def _disablement(said: Mapping[str, str], now: datetime) -> dict[str, Any]:
 
 def act_of(change: Mapping[str, Any]) -> str:
     """Which act a stored change is, for its words: the only one it names, else ``several``."""
-    names = [name for name in change if name in ACTS or name == "restore"]
+    names = [name for name in change if name in ACTS or name == "restore" or name in ANSWERS]
     return names[0] if len(names) == 1 and len(change) == 1 else "several"

@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from authdeck import wording
-from authdeck.change import HEADER, HOLD, MASKED, hold_from
+from authdeck.change import HEADER, HOLD, MASKED, QUEUE, hold_from
+from authdeck.fields import moment
 from authdeck.storage.reading.batches import StoredItem
 from authdeck.web.masking import masked
 from authdeck.web.preferences import Preferences
@@ -65,11 +66,15 @@ class _Words:
     def _label(self, name: str) -> str:
         if name.startswith(HEADER):
             return self._say("batch_value.header", header=name.removeprefix(HEADER))
+        if name.startswith(QUEUE):
+            return self._say("batch_value.queue", reason=name.removeprefix(QUEUE))
         return self._say("batch_value.hold" if name.startswith(HOLD) else f"batch_value.{name}")
 
     def _text(self, name: str, value: Any) -> str:
         if name.startswith(HOLD):
             return self._hold(name, value) if value else self._say("batch_value.no_hold")
+        if name.startswith(QUEUE):
+            return self._stands(value)
         if name == "trashed":
             return self._say("batch_value.in_trash" if value else "batch_value.in_use")
         if isinstance(value, Mapping):
@@ -89,6 +94,14 @@ class _Words:
             return text
         end = wording.until(hold.until, self.now, self.prefs.zone, self.prefs.locale)
         return self._say("until", text=text.rstrip(".。"), end=end)
+
+    def _stands(self, value: Mapping[str, Any]) -> str:
+        """Where a row of the queue stands."""
+        until = moment(value["until"])
+        if until is None:
+            return self._say(f"queue.is.{value['status']}")
+        end = wording.until(until, self.now, self.prefs.zone, self.prefs.locale)
+        return self._say("queue.is.ignored_until", end=end)
 
     def _say(self, code: str, **params: Any) -> str:
         return wording.sentence(code, params, self.prefs.locale)

@@ -34,8 +34,8 @@ STYLESHEETS: Final = (
 )  # fmt: skip
 SCRIPTS: Final = (
     "copy", "dismiss", "row-menu", "row-act", "keys", "list-cursor", "pick", "pick-more", "find", "filter-form", "busy",
-    "failure", "retry", "opens", "drop", "zone", "drawer", "drawer-close", "drawer-keys", "follow", "live-pause", "live",
-    "progress",
+    "failure", "retry", "opens", "drop", "zone", "drawer", "drawer-close", "drawer-keys", "follow", "live-pause",
+    "live", "progress",
 )  # fmt: skip
 
 
@@ -119,6 +119,7 @@ class Pages:
         prefs = self.preferences(request)
         shown = {name: masked(str(value)) if prefs.masked else value for name, value in params.items()}
         shown |= {"accounts": account_rows.accounts(int(params["count"]), prefs.locale)} if "count" in params else {}
+        shown |= {"rows": account_rows.queue_rows(int(params["rows"]), prefs.locale)} if "rows" in params else {}
         return Toast(wording.sentence(code, shown, prefs.locale), undo)
 
 
@@ -178,6 +179,7 @@ def _words(locale: str, statics: Statics) -> Mapping[str, Any]:
         "more_acts": batch_forms.MORE,
         "seconds": lambda ms: wording.duration(timedelta(milliseconds=ms), locale),
         "accounts": lambda number: account_rows.accounts(number, locale),
+        "queue_rows": lambda number: account_rows.queue_rows(number, locale),
         "share": lambda part, whole: wording.share(part, whole, locale),
     }
 

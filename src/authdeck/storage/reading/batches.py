@@ -16,7 +16,10 @@ RUNNING: Final = ("running", "previewing")
 """Statuses of a batch that somebody has to carry on."""
 
 _INDEX: Final = 8  # bytes of an auth_index
-_SHOWN: Final = [column for column in batches.c if column.name not in {"accounts", "sealed"}]
+_SHOWN: Final = [
+    *(column for column in batches.c if column.name not in {"accounts", "sealed", "queue_rows"}),
+    batches.c.queue_rows.is_not(None).label("of_queue"),
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +27,8 @@ class StoredBatch:
     """A batch as lists show it. ``kind``: change, undo, inspection, import or merge. ``counts`` are rows by outcome.
 
     ``status``: previewing, previewed or applied (a preview); running, completed, cancelled, stopped, interrupted or
-    failed. ``total`` is ``None`` where nobody knew it beforehand. ``change`` shows no secret.
+    failed. ``total`` is ``None`` where nobody knew it beforehand. ``change`` shows no secret. ``of_queue``: its rows
+    are those of the action queue.
     """
 
     id: str
@@ -42,6 +46,7 @@ class StoredBatch:
     counts: Mapping[str, int]
     expires_at: datetime | None
     request_hash: str | None = field(repr=False)
+    of_queue: bool = False
 
     @property
     def is_running(self) -> bool:
@@ -78,6 +83,17 @@ def unpacked(content: bytes) -> list[str]:
     return [text[start : start + 2 * _INDEX] for start in range(0, len(text), 2 * _INDEX)]
 
 
+def packed_keys(keys: Iterable[int]) -> bytes:
+    return b"".join(key.to_bytes(_KEY) for key in keys)
+
+
+def unpacked_keys(content: bytes) -> list[int]:
+    return [int.from_bytes(content[start : start + _KEY]) for start in range(0, len(content), _KEY)]
+
+
+_KEY: Final = 8
+
+
 def one(connection: ReadConnection, batch_id: str) -> StoredBatch:
     """Raises ``NotFound('batch_not_found')``."""
     found = connection.execute(select(*_SHOWN).where(batches.c.id == batch_id)).one_or_none()
@@ -91,10 +107,22 @@ def by_key(connection: ReadConnection, idempotency_key: str) -> StoredBatch | No
     return None if found is None else _batch(found)
 
 
-def rows_of(connection: ReadConnection, batch_id: str) -> tuple[list[str], bytes | None]:
-    """The accounts of a batch in order, by auth_index; and what is sealed of its change."""
-    found = connection.execute(select(batches.c.accounts, batches.c.sealed).where(batches.c.id == batch_id)).one()
-    return unpacked(found.accounts or b""), found.sealed
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What a batch is about, row by row: accounts by auth_index, and keys of queue rows where it answers those.
+
+    ``sealed`` is what is sealed of its change.
+    """
+
+    indexes: list[str]
+    queue_rows: list[int]
+    sealed: bytes | None = field(repr=False)
+
+
+def rows_of(connection: ReadConnection, batch_id: str) -> Rows:
+    asked = select(batches.c.accounts, batches.c.queue_rows, batches.c.sealed).where(batches.c.id == batch_id)
+    found = connection.execute(asked).one()
+    return Rows(unpacked(found.accounts or b""), unpacked_keys(found.queue_rows or b""), found.sealed)
 
 
 def newest(

@@ -1,7 +1,7 @@
 """Named reads of the action queue as people look at it: rows with their accounts, exact counts, incidents."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Final
@@ -53,6 +53,7 @@ class QueueRow:
     """A row with its account, and the evidence that it rests on, where that is still kept."""
 
     candidate: Candidate
+    account: int
     auth_index: str
     file_name: str
     provider: Provider
@@ -95,6 +96,19 @@ def keys_of(connection: ReadConnection, search: QueueSearch, limit: int) -> list
     """The keys of all rows that match, whatever the page, in their order; at most so many."""
     statement = select(candidates.c.key).select_from(_WITH_ACCOUNT).where(*_conditions(search))
     return list(connection.execute(statement.order_by(*_order(search.sort)).limit(limit)).scalars())
+
+
+def rows(connection: ReadConnection, keys: Sequence[int]) -> dict[int, QueueRow]:
+    """Rows by key. Those whose account is gone, or asks for nothing in the trash, are left out."""
+    asked = _rows().where(*_conditions(QueueSearch(tuple(Status), keys=keys)))
+    return {row.key: _row(row) for row in connection.execute(asked)}
+
+
+def live_reasons(connection: ReadConnection, account_keys: Collection[int]) -> dict[tuple[int, str], int]:
+    """The keys of these accounts' live rows, by account and reason."""
+    mine = candidates.c.account.in_(account_keys), candidates.c.status.in_(LIVE)
+    found = connection.execute(select(candidates.c.account, candidates.c.reason_code, candidates.c.key).where(*mine))
+    return {(row.account, row.reason_code): row.key for row in found}
 
 
 def accounts_of(connection: ReadConnection, keys: Sequence[int]) -> dict[int, str]:
@@ -213,6 +227,7 @@ def _order(sort: Sort) -> tuple[ColumnElement[Any], ...]:
 def _row(row: Row[Any]) -> QueueRow:
     return QueueRow(
         candidate=candidate_of(row),
+        account=row.account,
         auth_index=row.auth_index,
         file_name=row.file_name,
         provider=Provider(row.provider),

@@ -77,6 +77,7 @@ batches = Table(
     Column("counts", JSON),  # rows by outcome
     Column("expires_at", Moment),  # of a preview
     Column("request_hash", String(64)),  # what an idempotency key came with
+    Column("queue_rows", LargeBinary),  # 8 bytes of a candidate's key a row, where the rows are those of the queue
 )
 
 batch_items = Table(

@@ -23,7 +23,10 @@ DELETED_AT_ONCE: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class NewBatch:
-    """A row to be. ``accounts`` are packed by ``reading.batches.packed``; without them nothing resumes it."""
+    """A row to be. ``accounts`` are packed by ``reading.batches.packed``; without them nothing resumes it.
+
+    ``queue_rows`` are keys of the queue's rows, one beside each account, packed by ``packed_keys``.
+    """
 
     id: str
     kind: str
@@ -40,6 +43,7 @@ class NewBatch:
     expires_at: datetime | None = None
     idempotency_key: str | None = None
     request_hash: str | None = None
+    queue_rows: bytes | None = None
 
 
 def add(connection: WriteConnection, new: NewBatch) -> bool:
@@ -60,6 +64,7 @@ def add(connection: WriteConnection, new: NewBatch) -> bool:
         "expires_at": new.expires_at,
         "idempotency_key": new.idempotency_key,
         "request_hash": new.request_hash,
+        "queue_rows": new.queue_rows,
     }
     dialect = sqlite if connection.dialect == "sqlite" else postgresql
     statement = dialect.insert(batches).values(row).on_conflict_do_nothing(index_elements=["idempotency_key"])

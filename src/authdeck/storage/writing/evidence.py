@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import Final
 
-from sqlalchemy import and_, delete, insert, literal, select, update
+from sqlalchemy import and_, delete, func, insert, literal, select, update
 
 from authdeck.action import Incident
 from authdeck.candidate import LIVE, Candidate, Resolution, Status
@@ -157,6 +158,16 @@ def resolve_candidates(connection: WriteConnection, account_key: int, action: st
     )
     values = {"status": Status.DONE.value, "resolved_at": at, "resolved_by": by, "resolution": Resolution.NEW_SIGN_IN}
     return connection.execute(update(candidates).where(*mine).values(values)).rowcount
+
+
+def claim_bounds(connection: WriteConnection) -> None:
+    """Until the transaction ends no other process counts holds of automation or incidents. Claim accounts before."""
+    if connection.dialect != "sqlite":
+        connection.execute(select(func.pg_advisory_xact_lock(_BOUNDS_LOCK)))
+
+
+_BOUNDS_LOCK: Final = 0x61757468_0003
+"""PostgreSQL's advisory lock."""
 
 
 def store_incident(connection: WriteConnection, incident: Incident) -> Incident:

@@ -6,26 +6,22 @@ from typing import Any
 
 from sqlalchemy import Update, select, update
 
-from authdeck.candidate import LIVE, OPEN, Resolution, Status
+from authdeck.candidate import LIVE, OPEN, Resolution, Standing, Status
 from authdeck.storage.database import WriteConnection
 from authdeck.storage.tables import candidates
 
 
-def ignore(connection: WriteConnection, keys: Sequence[int], *, until: datetime | None, by: str, at: datetime) -> int:
-    """Let live rows rest, until a moment or while their signal stands. How many."""
-    values = {"status": Status.IGNORED, "ignored_until": until, "resolution": Resolution.PERSON}
-    return _set(connection, keys, LIVE, {**values, "resolved_at": at, "resolved_by": by})
-
-
-def resolve(connection: WriteConnection, keys: Sequence[int], *, by: str, at: datetime) -> int:
-    """Close live rows: a person says that nothing is left to do. How many."""
-    values = {"status": Status.RESOLVED, "ignored_until": None, "resolution": Resolution.PERSON}
-    return _set(connection, keys, LIVE, {**values, "resolved_at": at, "resolved_by": by})
-
-
-def ask_again(connection: WriteConnection, keys: Sequence[int]) -> int:
-    """Make rows that rest or failed pending again. How many."""
-    return _set(connection, keys, (Status.IGNORED, Status.FAILED), _PENDING)
+def put(connection: WriteConnection, keys: Sequence[int], stands: Standing) -> int:
+    """Have these rows stand so. How many."""
+    values = {
+        "status": stands.status,
+        "ignored_until": stands.until,
+        "resolution": stands.resolution,
+        "resolved_by": stands.by,
+        "resolved_at": stands.at,
+        "batch": stands.batch,
+    }
+    return connection.execute(update(candidates).where(candidates.c.key.in_(keys)).values(values)).rowcount
 
 
 def did(
@@ -46,9 +42,19 @@ def did(
     return connection.execute(done.values({**values, "ignored_until": None})).rowcount
 
 
-def did_fail(connection: WriteConnection, account_keys: Sequence[int], *, batch: str, by: str, at: datetime) -> int:
-    """What was tried with these accounts failed: their open rows say so."""
+def did_fail(
+    connection: WriteConnection,
+    account_keys: Sequence[int],
+    *,
+    batch: str | None,
+    by: str,
+    at: datetime,
+    action: str | None = None,
+) -> int:
+    """What was tried with these accounts failed: their open rows (those that suggest this) say so."""
     failed = _of(account_keys).where(candidates.c.status.in_(OPEN))
+    if action is not None:
+        failed = failed.where(candidates.c.suggested_action == action)
     values = {"status": Status.FAILED, "resolution": Resolution.DID_FAIL, "batch": batch}
     return connection.execute(failed.values({**values, "resolved_at": at, "resolved_by": by})).rowcount
 
@@ -78,10 +84,3 @@ _PENDING: Mapping[str, Any] = {
 
 def _of(account_keys: Sequence[int]) -> Update:
     return update(candidates).where(candidates.c.account.in_(account_keys))
-
-
-def _set(
-    connection: WriteConnection, keys: Sequence[int], expected: Sequence[Status], values: Mapping[str, Any]
-) -> int:
-    mine = update(candidates).where(candidates.c.key.in_(keys), candidates.c.status.in_(expected))
-    return connection.execute(mine.values(values)).rowcount

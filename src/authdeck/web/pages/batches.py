@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from authdeck import wording
 from authdeck.access import Role
+from authdeck.change import ANSWERS
 from authdeck.errors import DeckError
 from authdeck.gate.routes import needs
 from authdeck.gate.visits import actor_of
@@ -32,7 +33,7 @@ PATH: Final = "/batches"
 _ROWS: Final = 100
 _LISTED: Final = 30
 _TAKES_OUT: Final = frozenset({"disable", "delete"})
-_OWN_WORDS: Final = frozenset({"enable", "disable", "refresh", "query_quota", "delete", "restore"})
+_OWN_WORDS: Final = frozenset({"enable", "disable", "refresh", "query_quota", "delete", "restore", *ANSWERS})
 """Acts whose outcome has words of its own; the others "changed" accounts."""
 
 
@@ -166,7 +167,7 @@ async def run(request: Request) -> Response:
     """Do what was previewed. Small ones lead back to the list, long ones and those with failures to their page."""
     room, said = room_of(request), await request.form()
     batch = await room.batches.apply(request.path_params["id"], actor_of(request))
-    return _ended(batch, inside(str(said.get("next", "")), LIST))
+    return ended(batch, inside(str(said.get("next", "")), LIST))
 
 
 @needs(Role.OPERATOR)
@@ -174,7 +175,7 @@ async def undo(request: Request) -> Response:
     """Take back what a batch did; what others changed since stays as they left it and is listed."""
     room, said = room_of(request), await request.form()
     batch = await room.batches.undo(request.path_params["id"], actor_of(request))
-    return _ended(batch, inside(str(said.get("next", "")), LIST))
+    return ended(batch, inside(str(said.get("next", "")), LIST))
 
 
 @needs(Role.OPERATOR)
@@ -200,7 +201,8 @@ async def content(request: Request) -> Response:
     return Response(file.content, media_type=file.media_type, headers=headers)
 
 
-def _ended(batch: StoredBatch, back: str) -> Response:
+def ended(batch: StoredBatch, back: str) -> Response:
+    """Back where it was asked for, saying what was done; to its own page where that is not the whole story."""
     counts = batch.counts
     is_plain = batch.status == "completed" and counts.get("done") and not counts.get("failed")
     if not is_plain or "export" in batch.change:
@@ -208,7 +210,9 @@ def _ended(batch: StoredBatch, back: str) -> Response:
     response = RedirectResponse(back, 303)
     act = batch_forms.act_of(batch.change)
     did = "undone" if batch.undo_of else act if act in _OWN_WORDS else "changed"
-    said = {"count": counts["done"], "rest": sum(counts.values()) - counts["done"]}
+    if batch.of_queue:
+        did = f"queue.{did}"
+    said = {"rows" if batch.of_queue else "count": counts["done"], "rest": sum(counts.values()) - counts["done"]}
     way_back = Undo(f"{PATH}/{batch.id}/undo", "undone", back) if _may_undo(batch) else None
     toasts.leave(response, f"did_batch.{did}" + (".rest" if said["rest"] else ""), said, way_back)
     return response

@@ -13,6 +13,7 @@ from starlette.routing import Route
 from authdeck import wording
 from authdeck.access import Role
 from authdeck.candidate import OPEN, Status
+from authdeck.change import ANSWERS
 from authdeck.errors import DeckError
 from authdeck.gate.routes import needs
 from authdeck.gate.visits import actor_of
@@ -24,6 +25,7 @@ from authdeck.storage.reading.queue import ACTIONS, QueueSearch, Sort
 from authdeck.web import queue_rows, toasts
 from authdeck.web.account_rows import NAMES, provider_named
 from authdeck.web.addresses import address, changed, here, inside
+from authdeck.web.pages.batches import ended
 from authdeck.web.preferences import Preferences
 from authdeck.web.room import Room, room_of
 
@@ -39,11 +41,8 @@ HOURS: Final = (("", "ignore.signal"), ("4", "for.4"), ("24", "for.24"), ("168",
 _TOP: Final = 5
 _ROWS: Final = 50
 _SHOWN_INCIDENTS: Final = 3
-_CHANGES: Final[Mapping[str, Mapping[str, Any]]] = {
-    "disable": {"disable": True},
-    "enable": {"enable": True},
-    "delete": {"delete": True},
-}
+_ANSWERS: Final = frozenset(ANSWERS)
+_WISHES: Final = _ANSWERS | {"disable", "enable", "delete"}
 _FILTERS: Final = ("view", "q", "action", "provider", "reason", "account", "sort")
 
 
@@ -117,31 +116,25 @@ async def _incidents(request: Request) -> Response:
 
 @needs(Role.OPERATOR)
 async def act(request: Request) -> Response:
-    """A row's button, or what is to be done with the ticked ones: at once, or by way of a preview."""
+    """A row's own answer at once; what concerns accounts, or many rows, by way of a preview."""
     room, said = room_of(request), await request.form()
     back = inside(str(said.get("next", "")), PATH)
     wish, chosen = _asked(said, back)
-    if wish in _CHANGES:
-        preview = await queue.change(room.desk, room.batches, chosen, _CHANGES[wish], actor_of(request), preview=True)
-        return RedirectResponse(address(f"/batches/{preview.id}", {"next": back}), 303)
-    count = await _answer(room, request, wish, chosen, said)
-    response = RedirectResponse(back, 303)
-    toasts.leave(response, f"did_queue.{wish}", {"rows": count})
-    return response
+    change, is_one = _change(room, wish, said), bool(said.get("one"))
+    is_at_once = is_one and wish in _ANSWERS
+    made = await queue.change(room.desk, room.batches, chosen, change, actor_of(request), preview=not is_at_once)
+    return ended(made, back) if is_at_once else RedirectResponse(address(f"/batches/{made.id}", {"next": back}), 303)
 
 
-async def _answer(room: Room, request: Request, wish: str, chosen: Chosen, said: FormData) -> int:
-    actor = actor_of(request)
-    match wish:
-        case "ignore":
-            hours = str(said.get("for", ""))
-            until = room.desk.now() + timedelta(hours=int(hours)) if hours in dict(HOURS) and hours else None
-            return await queue.ignore(room.desk, chosen, actor, until)
-        case "resolve":
-            return await queue.resolve(room.desk, chosen, actor)
-        case "ask_again":
-            return await queue.ask_again(room.desk, chosen, actor)
-    raise DeckError("act_unknown", status=422)
+def _change(room: Room, wish: str, said: FormData) -> Mapping[str, Any]:
+    """Raises ``DeckError('act_unknown')``."""
+    if wish == "ignore":
+        hours = str(said.get("for", ""))
+        until = room.desk.now() + timedelta(hours=int(hours)) if hours in dict(HOURS) and hours else None
+        return {"ignore": {"until": until.isoformat()} if until else True}
+    if wish not in _WISHES:
+        raise DeckError("act_unknown", status=422)
+    return {wish: True}
 
 
 @needs(Role.OPERATOR)
