@@ -175,7 +175,7 @@ class Quota(_Part):
     """
 
     at_once: int = Field(4, ge=1, le=32)
-    pace: float = Field(0.025, ge=0)
+    pace: float = Field(0.02, ge=0)
     every: QuotaEvery = QuotaEvery()
 
 
