@@ -1,6 +1,6 @@
 """How long an inspection of many accounts takes, what it costs, and what the gateway feels meanwhile.
 
-python bench/inspection.py [--accounts 10000] [--workers 16] [--pace 0.025] [--rounds 2]
+python bench/inspection.py [--accounts 10000] [--workers 16] [--at-once N] [--pace SECONDS] [--rounds 2]
 """
 
 import argparse
@@ -21,10 +21,11 @@ from shared import fill, serving, tell
 
 METHOD = (
     "`authdeck serve` in a process of its own (SQLite), made-up Codex accounts, and a provider on loopback that answers"
-    " every quota query at once; as many are under way as the run has workers, --pace apart. A run is asked for by the"
-    " API and timed to its end, when every result, window and piece of evidence is committed. CPU is the server's,"
-    " user and system, over the accounts. RSS is the server's, before the first run, at most, and after each. The"
-    " gateway is asked for one short answer after the other, at rest and during the run."
+    " every quota query at once. How many questions are under way, and how far apart, is as usual unless --at-once and"
+    " --pace say so. A run is asked for by the API and timed to its end, when every result, window and piece of"
+    " evidence is committed. CPU is the server's, user and system, over the accounts, without what as many gateway"
+    " requests cost at rest. RSS is the server's, before the first run, at most, and after each. The gateway is asked"
+    " for one short answer after the other, at rest before and after each run, and during it."
 )
 USAGE = json.dumps(
     {
@@ -45,7 +46,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--accounts", type=int, default=10_000)
     parser.add_argument("--workers", type=int, default=16)
-    parser.add_argument("--pace", type=float, default=0.025, help="seconds between two queries")
+    parser.add_argument("--at-once", type=int, help="queries under way; default: the setting's")
+    parser.add_argument("--pace", type=float, help="seconds between two queries; default: the setting's")
     parser.add_argument("--rounds", type=int, default=2)
     options = parser.parse_args()
     tell(f"Inspection of {options.accounts:,} accounts, {options.workers} workers", "5 min; flat memory", METHOD)
@@ -53,11 +55,9 @@ def main() -> None:
     url = f"http://127.0.0.1:{listening.getsockname()[1]}"
     provider = multiprocessing.get_context("fork").Process(target=provide, args=(listening,), daemon=True)
     provider.start()
-    more = {
-        "AUTHDECK_PROVIDERS__CODEX__API_URL": url,
-        "AUTHDECK_QUOTA__AT_ONCE": str(options.workers),
-        "AUTHDECK_QUOTA__PACE": str(options.pace),
-    }
+    given = {"AUTHDECK_QUOTA__AT_ONCE": options.at_once, "AUTHDECK_QUOTA__PACE": options.pace}
+    more = {name: str(value) for name, value in given.items() if value is not None}
+    more["AUTHDECK_PROVIDERS__CODEX__API_URL"] = url
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "home"
         fill(home, options.accounts)
@@ -68,9 +68,11 @@ def main() -> None:
 
 def measure(client: Client, process: int, url: str, options: argparse.Namespace) -> None:
     key = open_gateway(client, url)
-    rest = [asked(client, key) for _ in range(300)]
-    print(f"  gateway at rest: {told(rest)}; RSS before {resident(process):.0f} MB")
+    for _ in range(50):
+        asked(client, key)
+    print(f"  RSS before {resident(process):.0f} MB")
     for number in range(options.rounds):
+        rest, each = at_rest(client, process, key)
         cpu, began = used(process), time.perf_counter()
         body = {"provider": "codex", "policy": {"workers": options.workers}}
         run = post(client, "/api/v1/inspections", body)["id"]
@@ -78,13 +80,22 @@ def measure(client: Client, process: int, url: str, options: argparse.Namespace)
         while (found := client.get(f"/api/v1/inspections/{run}").json())["status"] in ("queued", "running"):
             during += [asked(client, key) for _ in range(20)]
             most = max(most, resident(process))
-        seconds, spent = time.perf_counter() - began, used(process) - cpu
+        seconds, spent = time.perf_counter() - began, used(process) - cpu - len(during) * each
+        rest += at_rest(client, process, key)[0]
         print(
             f"  run {number + 1}: {found['status']}, {found['done']:,} accounts in {seconds:.1f} s"
-            f" ({found['done'] / seconds:.0f}/s); CPU {spent / options.accounts * 1000:.2f} ms an account,"
-            f" {len(during):,} gateway requests included; RSS at most {most:.0f} MB, after {resident(process):.0f} MB"
+            f" ({found['done'] / seconds:.0f}/s); CPU {spent / options.accounts * 1000:.2f} ms an account;"
+            f" RSS at most {most:.0f} MB, after {resident(process):.0f} MB\n"
+            f"    gateway at rest: {told(rest)}, CPU {each * 1000:.2f} ms a request\n"
+            f"    gateway meanwhile: {told(during)}, {len(during):,} requests; ratios {ratios(during, rest)}"
         )
-        print(f"    gateway meanwhile: {told(during)}; ratio of medians {ratio(during, rest):.2f}")
+
+
+def at_rest(client: Client, process: int, key: str, times: int = 1_000) -> tuple[list[float], float]:
+    """Milliseconds of each of so many answers of the gateway, and the CPU seconds of one."""
+    cpu = used(process)
+    taken = [asked(client, key) for _ in range(times)]
+    return taken, (used(process) - cpu) / times
 
 
 def open_gateway(client: Client, url: str) -> str:
@@ -111,12 +122,15 @@ def asked(client: Client, key: str) -> float:
 
 
 def told(values: list[float]) -> str:
-    ordered = sorted(values)
-    return f"median {statistics.median(ordered):.2f} ms, p99 {ordered[int(len(ordered) * 0.99)]:.2f} ms"
+    return f"median {statistics.median(values):.2f} ms, p99 {p99(values):.2f} ms"
 
 
-def ratio(some: list[float], others: list[float]) -> float:
-    return statistics.median(some) / statistics.median(others)
+def ratios(some: list[float], others: list[float]) -> str:
+    return f"{statistics.median(some) / statistics.median(others):.2f} (median), {p99(some) / p99(others):.2f} (p99)"
+
+
+def p99(values: list[float]) -> float:
+    return statistics.quantiles(values, n=100)[98]
 
 
 def used(process: int) -> float:

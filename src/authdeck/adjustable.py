@@ -112,6 +112,7 @@ ADJUSTABLE: Final = (
     Adjustable("evidence_days", "retention"),
     Adjustable("monitoring.keep_days", "retention"),
     Adjustable("monitoring.disk_limit_mib", "retention"),
+    Adjustable("inspection.keep_days", "retention"),
     Adjustable("session_idle_hours", "retention"),
     Adjustable("automation.cooldown", "automation"),
     Adjustable("automation.credential_holds", "automation"),

@@ -197,17 +197,21 @@ class QuotaEvery(Part):
 
 
 class Quota(Part):
-    """``at_once`` and ``pace`` (seconds between two) bound questions to one provider through one egress."""
+    """``at_once`` and ``pace`` (seconds between two) bound questions to one provider through one egress.
+
+    ``at_once`` is what keeps to a provider's own speed; ``pace`` only bounds how fast quick answers are followed by
+    further questions.
+    """
 
     at_once: int = Field(4, ge=1, le=32)
-    pace: float = Field(0.25, ge=0)
+    pace: float = Field(0.02, ge=0)
     every: QuotaEvery = QuotaEvery()
 
 
 class Inspection(Part):
     """Runs go ``keep_days`` days after they ended."""
 
-    keep_days: int = Field(90, ge=1)
+    keep_days: int = Field(90, ge=1, le=3650)
 
 
 class Automation(Part):

@@ -6,13 +6,13 @@ is done for: only words do. Where neighbouring tools disagree, ``docs/decisions/
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
 from authdeck.event import FailureKind
-from authdeck.evidence import Action, Confidence, Evidence, Signal, Source
+from authdeck.evidence import CALLED_EXPIRED, Action, Confidence, Evidence, Signal, Source
 from authdeck.quota import Accuracy
 
 _ANY: Final[frozenset[int]] = frozenset()
@@ -150,6 +150,17 @@ class Verdict:
             request_id=request_id,
             detail={name: value for name, value in told.items() if value is not None},
         )
+
+
+def of_expired(verdict: Verdict, *, is_final: bool, is_new: bool) -> Verdict:
+    """A token that is called expired may just have run out, and says nothing clear unless it ``is_final``.
+
+    One that ``is_new``, made a moment ago, tells of clocks or of the provider's state (``evidence.of_new_token``).
+    """
+    if verdict.code != "token_expired" or (is_final and not is_new):
+        return verdict
+    code = CALLED_EXPIRED if is_new else verdict.code
+    return replace(verdict, code=code, confidence=Confidence.LOW, may_automate=False)
 
 
 @dataclass(frozen=True, slots=True)

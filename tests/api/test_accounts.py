@@ -125,7 +125,7 @@ async def test_every_codex_status_finds_who_has_it(ann: AsyncClient, desk: Desk,
             holds.place(connection, entry.account.key, hold)
         if status in limits:
             full = QuotaWindow(limits[status], 100.0, now, Source.HEADER, resets_at=ends)
-            evidence.replace_windows(connection, entry.account.key, [full])
+            evidence.replace_windows(connection, {entry.account.key: [full]})
         changed(desk, connection, "account", entry.account.auth_index)
 
     await desk.write(work)

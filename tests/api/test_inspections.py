@@ -132,3 +132,16 @@ async def test_an_account_that_was_not_inspected(ann: AsyncClient, desk: Desk) -
     report = await take_in(desk, ("ann.json", codex()))
     answer = await ann.get(f"/accounts/{report.items[0].auth_index}/inspection")
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "account_not_inspected")
+
+
+async def test_the_same_call_with_the_same_key_begins_one_run(
+    ann: AsyncClient, desk: Desk, key_file: tuple[str, bytes]
+) -> None:
+    await take_in(desk, key_file)
+    asked = {"policy": {"threshold": 90}}
+    begun = [await ann.post("/inspections", json=asked, headers={"Idempotency-Key": "i-1"}) for _ in range(2)]
+    assert [answer.status_code for answer in begun] == [202, 202]
+    assert begun[0].json()["id"] == begun[1].json()["id"]
+    assert len((await ann.get("/inspections")).json()["items"]) == 1
+    other = await ann.post("/inspections", json={}, headers={"Idempotency-Key": "i-1"})
+    assert (other.status_code, other.json()["error"]["code"]) == (422, "idempotency_key_reused")

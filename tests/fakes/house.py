@@ -292,9 +292,8 @@ async def _tell_more(desk: Desk, by_person: list[str]) -> None:
 
     def work(connection: WriteConnection) -> None:
         key = accounts.by_index(connection, ann).key
-        evidence.replace_windows(connection, key, windows)
-        for window in windows[:2]:
-            evidence.add_snapshot(connection, key, window, is_reset=False)
+        evidence.replace_windows(connection, {key: windows})
+        evidence.add_snapshots(connection, [(key, window, False) for window in windows[:2]])
         evidence.note(connection, key, refused)
         evidence.note(connection, accounts.by_index(connection, mia).key, used_up)
         for index in (ann, mia):
@@ -329,7 +328,7 @@ async def _see_windows(desk: Desk, windows: dict[str, list[QuotaWindow]]) -> Non
         for auth_index, seen in windows.items():
             entry = desk.directory.get(auth_index)
             assert entry is not None
-            evidence.replace_windows(connection, entry.account.key, seen)
+            evidence.replace_windows(connection, {entry.account.key: seen})
             changed(desk, connection, "account", auth_index)
 
     await desk.write(work)

@@ -22,7 +22,7 @@ from authdeck.operations.channels import NewChannel, RuleWish
 from authdeck.operations.deliver import Deliverer
 from authdeck.operations.desk import Desk
 from authdeck.operations.reconcile import settle_all
-from authdeck.operations.windows import take_in_windows
+from authdeck.operations.windows import Seen, take_in_windows
 from authdeck.quota import QuotaWindow
 from authdeck.storage.database import WriteConnection
 from authdeck.storage.reading import accounts
@@ -165,7 +165,7 @@ async def test_quota_is_told_of_when_it_crosses_the_mark(
 
 def _see(connection: WriteConnection, auth_index: str, window: QuotaWindow) -> None:
     entry = accounts.entries(connection, [auth_index])[auth_index]
-    take_in_windows(connection, entry.account, entry.windows, [window])
+    take_in_windows(connection, [Seen(entry.account, entry.windows, [window])])
 
 
 async def test_what_happens_within_a_minute_is_one_message(

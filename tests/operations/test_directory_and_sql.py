@@ -126,7 +126,7 @@ def happening(desk: Desk, chance: random.Random, indexes: Sequence[str]) -> Call
             if chance.random() < 0.5:
                 holds.place(connection, key, hold(chance, now))
             if chance.random() < 0.5:
-                evidence.replace_windows(connection, key, [window(chance, now)])
+                evidence.replace_windows(connection, {key: [window(chance, now)]})
             changed(desk, connection, "account", index)
 
     return work

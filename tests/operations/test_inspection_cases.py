@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from authdeck import wording
 from authdeck.account import Provider, RefreshBy
 from authdeck.hold import Hold, Owner
 from authdeck.inspection_order import read_policy
-from authdeck.operations.inspect_account import Inspector
+from authdeck.operations.inspect_account import Inspected, Inspector, judge
 from authdeck.providers.quotas import QUOTAS
 from authdeck.reconcile import SWITCHED_OFF
 from authdeck.storage import opening
@@ -67,9 +68,12 @@ async def suggested(shop: Shop, case: dict[str, Any], email: str) -> tuple[str, 
             headers=case.get("headers") or {"content-type": "application/json", **said_by(body)},
         )  # fmt: skip
     policy = read_policy({"threshold": case.get("threshold", 100), "refresh": case.get("refresh", False)})
-    inspector, inspected = Inspector(shop.desk, queries_of(shop)), None
+    inspector = Inspector(shop.desk, queries_of(shop))
+    inspected: Inspected | None = None
     for _ in range(case.get("times", 1)):
-        inspected = await inspector.inspect(index, policy)
+        asked = await inspector.ask(index, policy)
+        assert asked is not None
+        (inspected,) = await shop.desk.write(partial(judge, shop.desk, [asked], policy))
         shop.clock.move(minutes=1)
     shop.simulator.heal()
     assert inspected is not None

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from authdeck.operations import disable
 from authdeck.operations.batch_runner import BatchRunner
 from authdeck.operations.batches import Asked, Batches
 from authdeck.operations.desk import Desk
-from authdeck.operations.inspect_account import Inspected, Inspector
+from authdeck.operations.inspect_account import Answered, Inspector
 from authdeck.operations.inspecting import Inspecting
 from authdeck.operations.inspection_runner import InspectionRunner, lease_of
 from authdeck.operations.inspections import Inspections
@@ -174,29 +174,18 @@ async def test_it_never_enables_what_a_person_disabled(clinic: Clinic) -> None:
     assert {hold.owner for hold in clinic.entry(ann).holds} == {Owner.OPERATOR, Owner.INSPECTION}
 
 
-class Meddled(Inspector):
-    """Somebody disables each account right after it was looked at."""
-
-    def __init__(self, desk: Desk, queries: QuotaQueries) -> None:
-        super().__init__(desk, queries)
-        self.of = desk
-
-    async def inspect(self, auth_index: str, policy: Policy, *, family_stopped: bool = False) -> Inspected | None:
-        found = await super().inspect(auth_index, policy, family_stopped=family_stopped)
-        await disable.disable(self.of, auth_index, ANN, reason="mine")
-        return found
-
-
 async def test_a_person_who_disables_meanwhile_is_not_overruled(clinic: Clinic) -> None:
     """The suggestion is older than the decision: what the account is when it is written counts."""
     (ann,) = await clinic.move_in("ann")
     await clinic.hold(ann, Hold(Owner.INSPECTION, "long_window_full", clinic.shop.clock.now()))
     desk = clinic.shop.desk
-    runner = InspectionRunner(desk, Meddled(desk, queries_of(clinic.shop)))
-    runs = Inspections(desk, runner, clinic.batches)
-    begun = await runs.begin(Order(policy=read_policy({"may": ["enable"]})), ANN)
-    await runner.carry_on(begun.id)
-    found = await clinic.result(begun, ann)
+
+    async def disable_once_it_is_judged(inspection_id: str) -> None:
+        if (await clinic.inspecting.runs.one(inspection_id)).done:
+            await disable.disable(desk, ann, ANN, reason="mine")
+
+    desk.feed.subscribe("inspection", disable_once_it_is_judged)
+    found = await clinic.result(await clinic.run(may=["enable"]), ann)
     assert (found.action, found.outcome) == (Action.ENABLE, "skipped")
     assert found.outcome_reason is not None
     assert found.outcome_reason["code"] == "disabled_by_person"
@@ -256,6 +245,42 @@ async def test_it_stops_at_the_first_sign_that_a_family_is_revoked(clinic: Clini
     assert {found[index].reason_code for index in indexes[1:]} == {"family_stopped"}
     assert clinic.shop.calls() == 1
     assert run.counts == {"reauth": 1, "keep": 2}
+
+
+async def test_a_token_that_was_just_made_and_is_called_expired_asks_for_nobody_the_first_time(clinic: Clinic) -> None:
+    (ann,) = await clinic.move_in("ann")
+    clinic.shop.simulator.fail(path="/wham/usage", status=401, kind="token_expired", times=4)
+    found = await clinic.result(await clinic.run(refresh=True), ann)
+    assert (found.action, found.reason_code) == (Action.KEEP, "refused_once")
+    clinic.shop.clock.move(minutes=1)
+    found = await clinic.result(await clinic.run(refresh=True), ann)
+    assert (found.action, found.reason_code) == (Action.REAUTH, "new_token_expired")
+
+
+async def test_an_account_that_cannot_be_written_down_stops_no_other(clinic: Clinic) -> None:
+    ann, bob = await clinic.move_in("ann", "bob")
+    desk, queries = clinic.shop.desk, queries_of(clinic.shop)
+    runner = InspectionRunner(desk, Garbled(desk, queries, ann))
+    begun = await Inspections(desk, runner, clinic.batches).begin(Order(), ANN)
+    await runner.carry_on(begun.id)
+    found = await clinic.results(begun)
+    assert (found[ann].action, found[ann].reason_code) == (Action.KEEP, "internal")
+    assert found[bob].reason_code == "inspected_healthy"
+    assert (await clinic.inspecting.runs.one(begun.id)).status == "completed"
+
+
+class Garbled(Inspector):
+    """What one account's provider says can't be stored: a half of a character that takes two."""
+
+    def __init__(self, desk: Desk, queries: QuotaQueries, index: str) -> None:
+        super().__init__(desk, queries)
+        self.index = index
+
+    async def ask(self, auth_index: str, policy: Policy, *, family_stopped: bool = False) -> Answered | None:
+        asked = await super().ask(auth_index, policy, family_stopped=family_stopped)
+        if auth_index != self.index or asked is None or asked.heard.told is None:
+            return asked
+        return Answered(replace(asked.heard, told=replace(asked.heard.told, plan="\udc80")))
 
 
 async def test_a_closed_workspace_and_a_revoked_sign_in(clinic: Clinic) -> None:

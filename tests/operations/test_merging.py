@@ -183,7 +183,7 @@ async def test_the_newest_figures_of_both_count(desk: Desk, clock: SetClock) -> 
         key = by_name(desk, index).account.key
 
         def work(connection: WriteConnection, key: int = key, window: QuotaWindow = window) -> None:
-            evidence_writes.replace_windows(connection, key, [window])
+            evidence_writes.replace_windows(connection, {key: [window]})
 
         await desk.write(work)
     await merge(desk, one, other, ANN)

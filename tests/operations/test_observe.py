@@ -21,7 +21,7 @@ from authdeck.ids import new_request_id
 from authdeck.operations import disable
 from authdeck.operations.desk import Desk
 from authdeck.operations.observe import Failed, Observer
-from authdeck.operations.reconcile import Reconciler, rebuild_state
+from authdeck.operations.reconcile import SETTLED, Reconciler, rebuild_state
 from authdeck.operations.release_hold import release_hold
 from authdeck.operations.uses import Uses
 from authdeck.providers import PROVIDERS
@@ -434,7 +434,7 @@ async def test_what_may_act_is_written_without_waiting_for_the_timetable(story: 
     async def note(auth_index: str) -> None:
         seen.append(auth_index)
 
-    placed.subscribe("account", note)
+    placed.subscribe(SETTLED, note)
     story.observer.failed(Failed(account, account.generation, verdict, figures(100), body, "r" * 32))
     await story.observer.close()
     assert story.holds(ann) == ["cooldown:usage_limit_reached"]

@@ -113,6 +113,18 @@ async def test_a_rejected_token_is_renewed_once_where_that_is_wanted(counter: Co
     assert counter.shop.calls() == 1
 
 
+async def test_a_token_that_was_just_made_and_is_called_expired_proves_nothing_once(counter: Counter) -> None:
+    counter.shop.simulator.fail(path="/wham/usage", status=401, kind="token_expired", times=4)
+    answer = await counter.asked(refresh=True)
+    assert (answer.outcome, answer.code) == (Outcome.REFUSED, "new_token_expired")
+    assert counter.shop.calls() == 1
+    assert counter.entry.candidates == ()
+    counter.shop.clock.move(minutes=1)
+    await counter.asked(refresh=True)
+    assert [(row.reason_code, row.action) for row in counter.entry.candidates] == [("new_token_expired", "reauth")]
+    assert counter.entry.holds == ()
+
+
 async def test_a_sign_in_that_another_program_refreshes_is_left_to_it(counter: Counter) -> None:
     bob = counter.shop.simulator.account("codex", "bob@example.com", expires_in=timedelta(seconds=5))
     index = await counter.shop.take_in(bob, refresh_by=RefreshBy.OTHER)

@@ -77,7 +77,7 @@ def from_a_provider(made: House, connection: WriteConnection) -> None:
         QuotaWindow(CANARY[:60], 40, now, Source.HEADER, scope=SHORT, resets_at=now + timedelta(hours=2)),
         QuotaWindow("five_hour", 100, now, Source.HEADER, scope=CANARY, resets_at=now + timedelta(hours=2)),
     ]
-    evidence.replace_windows(connection, key, windows)
+    evidence.replace_windows(connection, {key: windows})
     detail = {"status": 429, "summary": CANARY, "link": f"https://x.example/{CANARY}"}
     seen = Evidence(1, Source.RESPONSE, Signal.QUOTA, CANARY[:40], now, now, scope=SHORT, detail=detail)
     row = evidence.note(connection, key, seen)

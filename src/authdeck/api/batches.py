@@ -31,7 +31,7 @@ Key = Annotated[
         alias="Idempotency-Key",
         max_length=200,
         pattern="^[!-~]+$",
-        description="The same call with the same key is carried out once; its batch is answered again.",
+        description="The same call with the same key is carried out once; what it began is answered again.",
     ),
 ]
 PageSize = Annotated[int, Query(ge=1, le=AT_ONCE)]

@@ -139,12 +139,12 @@ class FollowUpAsked(BaseModel):
 
 @router.post("/inspections", status_code=202)
 @needs(Role.OPERATOR)
-async def begin(asked: InspectionAsked, parts: PartsHere, actor: ActorHere) -> InspectionShape:
+async def begin(asked: InspectionAsked, parts: PartsHere, actor: ActorHere, key: Key = None) -> InspectionShape:
     """Begin a run. It goes on in the background: ask ``GET /inspections/{id}``, or follow its events."""
     given = asked.model_dump(exclude={"policy", "dry_run"}, exclude_none=True)
     policy = asked.policy.model_dump(exclude_none=True)
     order = Order(read_selection(given), read_policy(policy))
-    return shape(await parts.inspecting.runs.begin(order, actor, dry_run=asked.dry_run))
+    return shape(await parts.inspecting.runs.begin(order, actor, dry_run=asked.dry_run, key=key))
 
 
 @router.get("/inspections")

@@ -13,6 +13,7 @@ from authdeck.operations import uses
 from authdeck.operations.change_rows import RANKING
 from authdeck.operations.desk import Desk
 from authdeck.operations.find_accounts import SLICE, take_in
+from authdeck.operations.reconcile import SETTLED
 from authdeck.operations.records import changed
 from authdeck.pool import Pool
 from authdeck.storage.database import WriteConnection
@@ -44,7 +45,7 @@ class Mirror:
         self._reads = 0
         self._reading = 0
         self._taken: dict[str, int] = {}
-        for kind in ("account", RANKING):
+        for kind in ("account", RANKING, SETTLED):
             desk.feed.subscribe_many(kind, self._accounts)
         desk.feed.subscribe("terms", self._terms)
         desk.feed.subscribe_many(uses.CHANGE, partial(uses.take_in_uses, desk))

@@ -4,24 +4,24 @@ What goes out is a quota query and, for a service account where a run may refres
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Final
 
 import structlog
 
-from authdeck import evidence
 from authdeck.account import Account, Kind
 from authdeck.errors import DeckError
-from authdeck.evidence import Evidence
+from authdeck.evidence import standing
 from authdeck.inspection import Seen, Suggestion, redacted, suggest
 from authdeck.inspection_order import Policy
 from authdeck.operations.batch_rows import reason_of
 from authdeck.operations.desk import Desk
+from authdeck.operations.note_quota import Heard, note_heard
 from authdeck.operations.query_quota import QuotaQueries
 from authdeck.quota_answer import Outcome, QuotaAnswer
-from authdeck.storage.database import ReadConnection
+from authdeck.storage.database import WriteConnection
+from authdeck.storage.reading import accounts
 from authdeck.storage.reading import evidence as reading
 
 _log = structlog.get_logger(__name__)
@@ -53,43 +53,49 @@ class Inspected:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What was heard of one account, to be judged. ``family_stopped``: it was not asked, see ``Seen``."""
+
+    heard: Heard
+    family_stopped: bool = False
+
+
 class Inspector:
-    """``inspect`` for many runs at once; ``queries`` paces."""
+    """``ask`` for many runs at once; ``queries`` paces."""
 
     def __init__(self, desk: Desk, queries: QuotaQueries) -> None:
         self._desk: Final = desk
         self._queries: Final = queries
 
-    async def inspect(self, auth_index: str, policy: Policy, *, family_stopped: bool = False) -> Inspected | None:
-        """Ask and judge. ``None``: there is no such account any more. ``family_stopped``: judge without asking."""
+    async def ask(self, auth_index: str, policy: Policy, *, family_stopped: bool = False) -> Answered | None:
+        """``None``: there is no such account any more. ``family_stopped``: its provider is not asked."""
         entry = self._desk.directory.get(auth_index)
         if entry is None:
             return None
-        answer = await self._answer(entry.account, policy, family_stopped=family_stopped)
-        entry = self._desk.directory.get(auth_index)
-        if entry is None:
-            return None
-        standing = await self._desk.read(partial(_standing, account=entry.account))
-        seen = Seen(
-            entry.account, answer, entry.holds, standing, refreshed=policy.refresh, family_stopped=family_stopped
-        )
-        return Inspected(seen, suggest(seen, policy, self._desk.now()))
+        return Answered(await self._heard(entry.account, policy, family_stopped=family_stopped), family_stopped)
 
-    async def _answer(self, account: Account, policy: Policy, *, family_stopped: bool) -> QuotaAnswer:
+    def broken(self, asked: Answered) -> Answered:
+        """The same account, of which nothing can be written down but that."""
+        answer = asked.heard.answer
+        broken = QuotaAnswer(answer.auth_index, Outcome.FAILED, answer.at, code="internal")
+        return Answered(Heard(broken, is_news=False), asked.family_stopped)
+
+    async def _heard(self, account: Account, policy: Policy, *, family_stopped: bool) -> Heard:
         if family_stopped:
             return self._without(account, Outcome.SKIPPED, "family_stopped")
         if account.kind is Kind.SERVICE_ACCOUNT and policy.refresh:
             return await self._made_token(account, policy)
         for _ in range(policy.retries):
-            answer = await self._asked(account, policy)
-            if answer.outcome is not Outcome.FAILED or answer.status is not None:
-                return answer
+            heard = await self._asked(account, policy)
+            if heard.answer.outcome is not Outcome.FAILED or heard.answer.status is not None:
+                return heard
         return await self._asked(account, policy)
 
-    async def _asked(self, account: Account, policy: Policy) -> QuotaAnswer:
+    async def _asked(self, account: Account, policy: Policy) -> Heard:
         try:
             async with asyncio.timeout(policy.timeout):
-                return await self._queries.query_quota(account.auth_index, refresh=policy.refresh)
+                return await self._queries.ask(account.auth_index, refresh=policy.refresh)
         except TimeoutError:
             return self._without(account, Outcome.FAILED, "inspection_timeout", {"seconds": policy.timeout})
         except DeckError as error:
@@ -98,7 +104,7 @@ class Inspector:
             _log.exception("account not inspected", auth_index=account.auth_index)
             return self._without(account, Outcome.FAILED, "internal")
 
-    async def _made_token(self, account: Account, policy: Policy) -> QuotaAnswer:
+    async def _made_token(self, account: Account, policy: Policy) -> Heard:
         """A service account's token, made anew: its provider tells no limits, but whether it knows the key."""
         try:
             async with asyncio.timeout(policy.timeout):
@@ -110,18 +116,33 @@ class Inspector:
             return self._without(account, outcome, error.code, error.params)
         return self._without(account, Outcome.UNKNOWN, "token_made")
 
-    def _without(
-        self, account: Account, outcome: Outcome, code: str, params: Mapping[str, Any] | None = None
-    ) -> QuotaAnswer:
+    def _without(self, account: Account, outcome: Outcome, code: str, params: Mapping[str, Any] | None = None) -> Heard:
         """An answer in which nothing is told."""
         entry = self._desk.directory.get(account.auth_index)
         known = entry.windows if entry else ()
-        return QuotaAnswer(
+        answer = QuotaAnswer(
             account.auth_index, outcome, self._desk.now(), windows=known, plan=account.plan, code=code,
             params=params or {},
         )  # fmt: skip
+        return Heard(answer, is_news=False)
 
 
-def _standing(connection: ReadConnection, account: Account) -> list[Evidence]:
-    rows = reading.of_sign_in(connection, [account.key]).get(account.key, ())
-    return evidence.standing(rows, account.generation)
+def judge(desk: Desk, asked: Sequence[Answered], policy: Policy, connection: WriteConnection) -> list[Inspected]:
+    """Write down what was heard of these accounts, look at what stands against each now, and say what to do.
+
+    Those that are gone are left out.
+    """
+    answers = note_heard(desk, [each.heard for each in asked], connection)
+    entries = accounts.entries(connection, [answer.auth_index for answer in answers])
+    evidence = reading.of_sign_in(connection, [entry.account.key for entry in entries.values()])
+    now, found = desk.now(), []
+    for each, answer in zip(asked, answers, strict=True):
+        if (entry := entries.get(answer.auth_index)) is None:
+            continue
+        standing_now = standing(evidence.get(entry.account.key, ()), entry.account.generation)
+        seen = Seen(
+            entry.account, answer, entry.holds, standing_now,
+            refreshed=policy.refresh, family_stopped=each.family_stopped,
+        )  # fmt: skip
+        found.append(Inspected(seen, suggest(seen, policy, now)))
+    return found

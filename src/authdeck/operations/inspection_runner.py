@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
@@ -19,7 +19,7 @@ from authdeck import tasks
 from authdeck.errors import DeckError
 from authdeck.inspection_order import Policy, read_policy
 from authdeck.operations.desk import Desk
-from authdeck.operations.inspect_account import Inspected, Inspector
+from authdeck.operations.inspect_account import Answered, Inspector, judge
 from authdeck.operations.inspection_acts import act_on
 from authdeck.operations.records import changed
 from authdeck.operations.refresh_lanes import RefreshLane, in_lanes
@@ -39,11 +39,11 @@ RENEWED_EVERY: Final = 2.0
 OLDEST: Final = timedelta(days=1)
 """A run that rested longer is not gone on with: its results would tell of two days."""
 
-TOGETHER: Final = 50
-"""Results of one transaction, at most."""
+TOGETHER: Final = 25
+"""Accounts of one transaction: what was heard of each, what follows from that, and the result."""
 
 APART: Final = 0.25
-"""Seconds after which results are written though they are few: people watch."""
+"""Seconds after which accounts are written down though they are few: people watch."""
 
 PATIENCE: Final = 5.0
 """Seconds that a stop waits for answers under way: asking again later costs nothing but a question."""
@@ -59,7 +59,7 @@ class _Run:
     policy: Policy
     todo: Sequence[str]
     fence: int
-    waiting: list[dict[str, Any]] = field(default_factory=list)
+    waiting: list[Answered] = field(default_factory=list)
     gone: int = 0
     ended: bool = False
 
@@ -191,7 +191,7 @@ class InspectionRunner:
         for auth_index in left:
             if self._stops(run):
                 return
-            await self._take_in(run, await self._inspector.inspect(auth_index, run.policy))
+            await self._take_in(run, await self._inspector.ask(auth_index, run.policy))
 
     async def _in_lanes(self, run: _Run) -> None:
         lanes = await in_lanes(self._desk, run.todo)
@@ -205,18 +205,18 @@ class InspectionRunner:
             before = await lane.turn(auth_index)
             if self._stops(run):
                 return
-            found = await self._inspector.inspect(auth_index, run.policy, family_stopped=lane.is_stopped)
-            if found is not None:
-                lane.heard(found.seen.answer, before)
-            await self._take_in(run, found)
+            asked = await self._inspector.ask(auth_index, run.policy, family_stopped=lane.is_stopped)
+            if asked is not None:
+                lane.heard(asked.heard.answer, before)
+            await self._take_in(run, asked)
 
     # ---- writing down ----
 
-    async def _take_in(self, run: _Run, found: Inspected | None) -> None:
-        if found is None:
+    async def _take_in(self, run: _Run, asked: Answered | None) -> None:
+        if asked is None:
             run.gone += 1
             return
-        run.waiting.append(found.row)
+        run.waiting.append(asked)
         if len(run.waiting) >= TOGETHER:
             await self._note(run)
 
@@ -229,23 +229,46 @@ class InspectionRunner:
                 await self._note(run)
 
     async def _note(self, run: _Run) -> None:
-        """What waits to be written, of a cancelled run too. Of one that is another's by now nothing is."""
-        rows, gone, run.waiting, run.gone = run.waiting, run.gone, [], 0
-        if not (rows or gone):
+        """Who waits to be written down, of a cancelled run too. Of one that is another's by now no result is."""
+        asked, gone, run.waiting, run.gone = run.waiting, run.gone, [], 0
+        if not (asked or gone):
             return
         try:
-            if not await self._desk.write(partial(self._add, run, rows, gone), patient=True):
-                run.ended = True
+            await self._write(run, asked, gone)
         except BaseException:
-            run.waiting, run.gone = [*rows, *run.waiting], run.gone + gone
+            run.waiting, run.gone = [*asked, *run.waiting], run.gone + gone
             raise
 
-    def _add(self, run: _Run, rows: Sequence[dict[str, Any]], gone: int, connection: WriteConnection) -> bool:
+    async def _write(self, run: _Run, asked: Sequence[Answered], gone: int) -> None:
+        try:
+            is_open = await self._desk.write(partial(self._add, run, asked, gone), patient=True)
+        except Exception as error:
+            if not asked or not _is_about_one(error):
+                raise
+            await self._write_apart(run, asked, gone)
+        else:
+            run.ended = run.ended or not is_open
+
+    async def _write_apart(self, run: _Run, asked: Sequence[Answered], gone: int) -> None:
+        """One of these can't be written down: the others are all the same, and of that one it is said."""
+        if len(asked) > 1:
+            for each in asked:
+                await self._write(run, [each], 0)
+            asked = []
+        else:
+            _log.exception("account not inspected", auth_index=asked[0].heard.answer.auth_index)
+            asked = [self._inspector.broken(asked[0])]
+        if asked or gone:
+            await self._desk.write(partial(self._add, run, asked, gone), patient=True)
+
+    def _add(self, run: _Run, asked: Sequence[Answered], gone: int, connection: WriteConnection) -> bool:
         """False: it was cancelled, or another process has it."""
+        found = judge(self._desk, asked, run.policy, connection)
         head = writing.head(connection, run.stored.id)
         if head is None or not refreshing.holds_lease(connection, run.lease, self._desk.boot, run.fence):
             return False
-        writing.add_results(connection, run.stored.id, rows, gone=gone)
+        gone += len(asked) - len(found)
+        writing.add_results(connection, run.stored.id, [each.row for each in found], gone=gone)
         changed(self._desk, connection, CHANGE, run.stored.id)
         return head.status in reading.OPEN
 
@@ -279,3 +302,8 @@ class InspectionRunner:
             yield
         finally:
             task.cancel()
+
+
+def _is_about_one(error: Exception) -> bool:
+    """Whether it is what was heard that can't be written down, and not the store that fails."""
+    return not isinstance(error, DeckError) or error.code == "storage_text_refused"

@@ -8,6 +8,7 @@ import json
 import random
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Collection
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Any, Final
@@ -50,19 +51,37 @@ class Inspections:
         self._watched: dict[str, set[asyncio.Event]] = defaultdict(set)
         desk.feed.subscribe(CHANGE, self._changed)
 
-    async def begin(self, order: Order, actor: Actor, *, dry_run: bool = False) -> StoredInspection:
+    async def begin(
+        self, order: Order, actor: Actor, *, dry_run: bool = False, key: str | None = None
+    ) -> StoredInspection:
         """A run in the background. ``dry_run``: it says what it would do by itself, and does nothing.
 
-        Raises ``selection_empty``, ``account_not_found`` and ``alias_ambiguous``.
+        ``key``: the caller's Idempotency-Key; the run that the same call began before is answered again.
+        Raises ``selection_empty``, ``account_not_found``, ``alias_ambiguous`` and ``idempotency_key_reused``.
         """
-        new = await self.prepared(order, actor, dry_run=dry_run)
+        known = None if key is None else f"{actor.name}:{key}"
+        told = self._hash([write_selection(order.selection), write_policy(order.policy), dry_run])
+        if (former := await self._repeated(known, told)) is not None:
+            return former
+        new = replace(await self.prepared(order, actor, dry_run=dry_run), idempotency_key=known, request_hash=told)
+        if await self._desk.write(lambda connection: self.store(connection, new, actor)):
+            self._runner.carry_on(new.id)
+            return await self.one(new.id)
+        former = await self._repeated(known, told)
+        assert former is not None  # it came at the same time
+        return former
 
-        def work(connection: WriteConnection) -> None:
-            self.store(connection, new, actor)
+    async def _repeated(self, key: str | None, told: str) -> StoredInspection | None:
+        found = None if key is None else await self._desk.read(partial(reading.by_key, idempotency_key=key))
+        if found is None:
+            return None
+        inspection_id, came_with = found
+        if came_with != told:
+            raise DeckError("idempotency_key_reused", status=422)
+        return await self.one(inspection_id)
 
-        await self._desk.write(work)
-        self._runner.carry_on(new.id)
-        return await self.one(new.id)
+    def _hash(self, content: Any) -> str:
+        return self._desk.vault.keyed_hash("request", json.dumps(content, sort_keys=True))
 
     async def prepared(
         self, order: Order, actor: Actor, *, dry_run: bool = False, schedule: StoredSchedule | None = None
@@ -72,7 +91,7 @@ class Inspections:
         indexes = await self._chosen(order.selection)
         if not indexes:
             raise DeckError("selection_empty", status=422)
-        about = desk.vault.keyed_hash("request", json.dumps(selection, sort_keys=True))
+        about = self._hash(selection)
         compared = await desk.read(partial(reading.latest_of, selection_hash=about, before=desk.now()))
         return NewInspection(
             ids.new_id(),
@@ -90,7 +109,7 @@ class Inspections:
         )
 
     def store(self, connection: WriteConnection, new: NewInspection, actor: Actor) -> bool:
-        """False: its schedule has an open run."""
+        """False: its schedule has an open run, or its Idempotency-Key one."""
         if not writing.add(connection, new):
             return False
         told = {"accounts": new.total, "policy": dict(new.policy), "dry_run": new.dry_run}

@@ -11,7 +11,7 @@ from authdeck.access import Actor
 from authdeck.account import Account
 from authdeck.hold import Owner
 from authdeck.operations.desk import Desk
-from authdeck.operations.windows import take_in_windows
+from authdeck.operations.windows import Seen, take_in_windows
 from authdeck.storage.database import WriteConnection
 from authdeck.storage.reading import evidence as reading
 from authdeck.storage.reading.holds import open_holds
@@ -24,7 +24,7 @@ def take(desk: Desk, connection: WriteConnection, given: Account, stays: Account
     writing.copy_evidence(connection, given.key, stays.key, base)
     writing.copy_watermarks(connection, given.key, stays.key)
     windows = reading.windows(connection, [given.key, stays.key])
-    take_in_windows(connection, stays, windows.get(stays.key, ()), windows.get(given.key, ()))
+    take_in_windows(connection, [Seen(stays, windows.get(stays.key, ()), windows.get(given.key, ()))])
     for hold in open_holds(connection, [stays.key]).get(stays.key, ()):
         is_settled = hold.detail.get("auth_indexes") == [given.auth_index]
         if hold.owner is Owner.CREDENTIAL and hold.code == "merge_proposed" and is_settled:

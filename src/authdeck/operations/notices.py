@@ -50,12 +50,10 @@ def _before(account: Account, former: DerivedState | None, now: datetime) -> str
     return Health.UNKNOWN.value if is_new else None
 
 
-def note_windows(
-    connection: WriteConnection, account: Account, seen: Iterable[tuple[QuotaWindow | None, QuotaWindow]]
-) -> None:
-    """Windows with what was known of each before: those of which less is left."""
+def note_windows(connection: WriteConnection, seen: Iterable[tuple[Account, QuotaWindow | None, QuotaWindow]]) -> None:
+    """Accounts' windows with what was known of each before: those of which less is left."""
     happened = []
-    for former, window in seen:
+    for account, former, window in seen:
         left, before = _left(window), _left(former)
         if left is not None and (before is None or left < before) and window.counts:
             told = {"window": window.window, "scope": window.scope, "left": left, "former": before}

@@ -22,9 +22,9 @@ from authdeck.evidence import NEUTRAL, Action, Confidence, Evidence, Signal, Sou
 from authdeck.metrics import OBSERVATIONS_DROPPED
 from authdeck.operations.bounds import Guard
 from authdeck.operations.desk import Desk
-from authdeck.operations.reconcile import settle
+from authdeck.operations.reconcile import SETTLED, settle
 from authdeck.operations.records import changed
-from authdeck.operations.windows import take_in_windows
+from authdeck.operations.windows import Seen, take_in_windows
 from authdeck.providers import PROVIDERS
 from authdeck.quota import QuotaWindow
 from authdeck.storage.database import WriteConnection
@@ -226,12 +226,11 @@ def take_in(desk: Desk, seen: Mapping[str, _Waiting], connection: WriteConnectio
     account_writes.claim(connection, seen)
     found = accounts.entries(connection, list(seen))
     guard = Guard(desk, connection)
-    for auth_index, entry in found.items():
-        account, waiting = entry.account, seen[auth_index]
-        for row in waiting.evidence.values():
-            writing.note(connection, account.key, guard.bounded(account, row))
-        if take_in_windows(connection, account, entry.windows, waiting.windows):
-            changed(desk, connection, "account", auth_index)
+    rows = [(entry.account, row) for index, entry in found.items() for row in seen[index].evidence.values()]
+    writing.note_all(connection, [(account.key, guard.bounded(account, row)) for account, row in rows])
+    windows = [Seen(entry.account, entry.windows, seen[index].windows) for index, entry in found.items()]
+    for auth_index in take_in_windows(connection, windows):
+        changed(desk, connection, SETTLED, auth_index)
     for waiting in seen.values():
         for cause, at in waiting.causes.items():
             guard.report(cause, at)

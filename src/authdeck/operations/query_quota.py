@@ -1,11 +1,12 @@
 """Asking a provider what is left of an account's limits. Only on purpose: nothing here happens by looking at a page.
 
 The access token is used as it is. It is refreshed only where the caller says so, and then only if it ran out or was
-rejected. What is read is in force before the call returns.
+rejected.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
@@ -19,7 +20,7 @@ from authdeck.metrics import QUOTA_QUERIES
 from authdeck.operations.desk import Desk
 from authdeck.operations.entries import by_name
 from authdeck.operations.lend import Lender
-from authdeck.operations.note_quota import Heard, note_answer, note_told
+from authdeck.operations.note_quota import Heard, note_heard
 from authdeck.operations.observe import Failed, Observer
 from authdeck.operations.quota_pace import Pace
 from authdeck.operations.refresh import Refresher
@@ -27,7 +28,7 @@ from authdeck.providers import PROVIDERS
 from authdeck.providers.quotas import QUOTAS, Quota
 from authdeck.quota_answer import Outcome, QuotaAnswer
 from authdeck.upstream.failures import UpstreamFailure
-from authdeck.verdict import Verdict
+from authdeck.verdict import Verdict, of_expired
 
 _SUCCESS: Final = range(200, 300)
 _UNAUTHORIZED: Final = 401
@@ -45,11 +46,15 @@ def telling() -> frozenset[Provider]:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What came back. ``failure``: no answer arrived for a question that matters."""
+    """What came back. ``failure``: no answer arrived for a question that matters.
+
+    ``renewed_at`` is when the credential was made, where one before it was not accepted.
+    """
 
     credential: Credential
     replies: Mapping[str, Reply] = field(default_factory=dict)
     failure: DeckError | None = None
+    renewed_at: datetime | None = None
 
     @property
     def refused(self) -> Reply | None:
@@ -69,17 +74,24 @@ class QuotaQueries:
         self._pace: Final = Pace(desk.settings.quota.at_once, desk.settings.quota.pace)
 
     async def query_quota(self, auth_index: str, *, refresh: bool = False) -> QuotaAnswer:
-        """Ask, and write down what was answered. Never raises for what the provider does or the account lacks.
+        """Ask, and write down what was answered; it is in force before the call returns.
+
+        Never raises for what the provider does or the account lacks.
 
         ``refresh``: a token that ran out or is rejected may be exchanged for a new one first.
         Raises ``NotFound('account_not_found')`` and ``Conflict('alias_ambiguous')``.
         """
-        account = by_name(self._desk, auth_index).account
-        answer = await self._answer(account, refresh=refresh)
-        QUOTA_QUERIES.labels(account.provider.value, answer.outcome.value).inc()
-        return answer
+        heard = await self.ask(auth_index, refresh=refresh)
+        return (await self._desk.write(partial(note_heard, self._desk, [heard])))[0] if heard.is_news else heard.answer
 
-    async def _answer(self, account: Account, *, refresh: bool) -> QuotaAnswer:
+    async def ask(self, auth_index: str, *, refresh: bool = False) -> Heard:
+        """Likewise, for who asks many: what was heard is left to be written down by ``note_heard``, some at a time."""
+        account = by_name(self._desk, auth_index).account
+        heard = await self._ask_of(account, refresh=refresh)
+        QUOTA_QUERIES.labels(account.provider.value, heard.answer.outcome.value).inc()
+        return heard
+
+    async def _ask_of(self, account: Account, *, refresh: bool) -> Heard:
         quota = QUOTAS.get(account.provider)
         if quota is None or account.kind is not Kind.OAUTH:
             return self._skipped(account, "quota_not_offered", provider=account.provider.value)
@@ -92,8 +104,10 @@ class QuotaQueries:
         asked = await self._ask(quota, account, credential)
         if refresh and asked.refused is not None and asked.refused.status == _UNAUTHORIZED:
             newer = await self._refresher.renewed(credential)
-            asked = asked if newer is None else await self._ask(quota, account, newer)
-        return await self._heard(quota, account, asked, refresh=refresh)
+            if newer is not None:
+                made_at = newer.issued_at or self._desk.now()
+                asked = replace(await self._ask(quota, account, newer), renewed_at=made_at)
+        return await self._heard(quota, account, asked)
 
     async def usable(self, account: Account, *, refresh: bool) -> Credential:
         """A credential that can be sent now.
@@ -124,39 +138,39 @@ class QuotaQueries:
 
     # ---- what it means ----
 
-    async def _heard(self, quota: Quota, account: Account, asked: _Asked, *, refresh: bool) -> QuotaAnswer:
+    async def _heard(self, quota: Quota, account: Account, asked: _Asked) -> Heard:
         now = self._desk.now()
         told = quota.read(asked.replies, now)
         if not told.is_empty:
             status = next((reply.status for reply in asked.replies.values() if reply.status in _SUCCESS), None)
             answer = QuotaAnswer(account.auth_index, Outcome.TOLD, now, status)
-            heard = Heard(answer, told, asked.credential.generation)
-            return await self._desk.write(partial(note_told, self._desk, heard)) or answer
+            return Heard(answer, told, asked.credential.generation)
         if asked.failure is not None:
             params = _plain(asked.failure.params)
-            return await self._noted(account, Outcome.FAILED, asked.failure.code, params=params)
+            return self._untold(account, Outcome.FAILED, asked.failure.code, params=params)
         if (refused := asked.refused) is None:
             first = next(iter(asked.replies.values()))
-            return await self._noted(account, Outcome.UNKNOWN, "quota_not_told", status=first.status)
-        return await self._refused(account, asked.credential, refused, refresh=refresh)
+            return self._untold(account, Outcome.UNKNOWN, "quota_not_told", status=first.status)
+        return await self._refused(account, asked, refused)
 
-    async def _refused(self, account: Account, credential: Credential, reply: Reply, *, refresh: bool) -> QuotaAnswer:
+    async def _refused(self, account: Account, asked: _Asked, reply: Reply) -> Heard:
         provider = PROVIDERS[account.provider]
         verdict = provider.read_failure(reply.status, reply.headers, reply.body, self._desk.now())
         if _says_something(verdict):
-            is_final = refresh or not self._refresher.can_refresh(credential)
+            is_final = asked.renewed_at is not None or not self._refresher.can_refresh(asked.credential)
             failed = Failed(
-                account, credential.generation, verdict, reply.headers, reply.body, "",
-                is_final=is_final, source=Source.QUOTA_QUERY,
+                account, asked.credential.generation, verdict, reply.headers, reply.body, "",
+                is_final=is_final, renewed_at=asked.renewed_at, source=Source.QUOTA_QUERY,
             )  # fmt: skip
+            verdict = of_expired(verdict, is_final=is_final, is_new=asked.renewed_at is not None)
             self._observer.failed(failed)
             await self._observer.flush()
-            return await self._noted(account, Outcome.REFUSED, verdict.code, verdict=verdict)
+            return self._untold(account, Outcome.REFUSED, verdict.code, verdict=verdict)
         is_passing = verdict.signal in (Signal.TRANSIENT, Signal.RATE_LIMIT, Signal.QUOTA, Signal.EGRESS)
         outcome = Outcome.FAILED if is_passing else Outcome.UNKNOWN
-        return await self._noted(account, outcome, verdict.code, verdict=verdict)
+        return self._untold(account, outcome, verdict.code, verdict=verdict)
 
-    async def _noted(
+    def _untold(
         self,
         account: Account,
         outcome: Outcome,
@@ -165,13 +179,13 @@ class QuotaQueries:
         status: int | None = None,
         params: Mapping[str, Any] | None = None,
         verdict: Verdict | None = None,
-    ) -> QuotaAnswer:
-        desk = self._desk
-        entry = desk.directory.get(account.auth_index)
+    ) -> Heard:
+        """An answer in which nothing was told."""
+        entry = self._desk.directory.get(account.auth_index)
         answer = QuotaAnswer(
             account.auth_index,
             outcome,
-            desk.now(),
+            self._desk.now(),
             verdict.status if verdict else status,
             windows=entry.windows if entry else (),
             plan=account.plan,
@@ -181,22 +195,16 @@ class QuotaQueries:
             evidence=_redacted(verdict) if verdict else {},
             verdict=verdict,
         )
-        await desk.write(partial(note_answer, desk, answer))
-        return answer
+        return Heard(answer)
 
-    def _skipped(self, account: Account, code: str, **params: Any) -> QuotaAnswer:
-        entry = self._desk.directory.get(account.auth_index)
-        known = entry.windows if entry else ()
-        return QuotaAnswer(
-            account.auth_index, Outcome.SKIPPED, self._desk.now(), windows=known, plan=account.plan, code=code,
-            params=params,
-        )  # fmt: skip
+    def _skipped(self, account: Account, code: str, **params: Any) -> Heard:
+        return replace(self._untold(account, Outcome.SKIPPED, code, params=params), is_news=False)
 
-    def _unusable(self, account: Account, error: DeckError) -> QuotaAnswer:
+    def _unusable(self, account: Account, error: DeckError) -> Heard:
         """Nothing was asked for want of a token that can be sent."""
-        answer = self._skipped(account, error.code, **_plain(error.params))
         is_passing = isinstance(error, UpstreamFailure) or error.code in _OURS
-        return replace(answer, outcome=Outcome.FAILED) if is_passing else answer
+        outcome = Outcome.FAILED if is_passing else Outcome.SKIPPED
+        return replace(self._untold(account, outcome, error.code, params=_plain(error.params)), is_news=False)
 
 
 def _says_something(verdict: Verdict) -> bool:

@@ -33,6 +33,12 @@ from authdeck.storage.writing import holds, refreshing
 AT_ONCE: Final = 50
 """Accounts of one transaction: none may last 50 ms."""
 
+SETTLED: Final = "settled"
+"""The kind of change after which an account is as it should be already: what is known of it, not what it is itself.
+
+Neither its settings nor its credential are different, and nobody needs to settle it again.
+"""
+
 _LEASE: Final = "job:reconcile"
 _LEASE_SECONDS: Final = 30
 
@@ -92,7 +98,7 @@ def _apply(desk: Desk, connection: WriteConnection, account: Account, plan: Plan
     for candidate in (*plan.candidates, *plan.resolve):
         writing.store_candidate(connection, account.key, candidate, by=AUTOMATION.name)
     if not plan.is_empty:
-        changed(desk, connection, "account", account.auth_index)
+        changed(desk, connection, SETTLED, account.auth_index)
 
 
 def _is_lasting(hold: Hold) -> bool:

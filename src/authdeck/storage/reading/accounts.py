@@ -33,6 +33,7 @@ def _among(column: ColumnElement[Any]) -> ColumnElement[bool]:
 
 
 # Made once: an import asks them for every row, and making a statement costs more than running it.
+_BY_INDEX: Final = selected().where(_EXISTS, accounts.c.auth_index == bindparam("of"))
 _ALIVE_OR_TRASHED: Final = selected(accounts.c.identity_hash)
 _BY_IDENTITY = _ALIVE_OR_TRASHED.where(_EXISTS, _among(accounts.c.identity_hash))
 _BY_KEY = _ALIVE_OR_TRASHED.where(_EXISTS, _among(accounts.c.key))
@@ -109,7 +110,7 @@ def addressed(connection: ReadConnection) -> list[Addressed]:
 
 def by_index(connection: ReadConnection, auth_index: str) -> Account:
     """A live or trashed account. Raises ``NotFound('account_not_found')``."""
-    found = _accounts(connection, and_(_EXISTS, accounts.c.auth_index == auth_index))
+    found = _with_names(connection, connection.execute(_BY_INDEX, {"of": auth_index}).all())
     if not found:
         raise NotFound("account_not_found", name=auth_index)
     return found[0]

@@ -56,26 +56,21 @@ def history(connection: ReadConnection, account_key: int, limit: int, offset: in
     return Page([_evidence(row) for row in rows], total)
 
 
-def same_episode(connection: ReadConnection, account_key: int, row: Evidence, near: timedelta) -> Evidence | None:
-    """The row that an equal observation joins: of the same kind and near enough in time."""
-    statement = (
-        select(evidence)
-        .where(
-            evidence.c.account == account_key,
-            evidence.c.generation == row.generation,
-            evidence.c.source == row.source.value,
-            evidence.c.signal == row.signal.value,
-            evidence.c.code == row.code,
-            evidence.c.scope == (row.scope or ""),
-            evidence.c.is_dated.is_(row.is_dated),
-            evidence.c.last_at >= row.first_at - near,
-            evidence.c.first_at <= row.last_at + near,
-        )
-        .order_by(evidence.c.last_at.desc())
-        .limit(1)
-    )
-    found = connection.execute(statement).one_or_none()
-    return None if found is None else _evidence(found)
+Kind = tuple[int, tuple[object, ...]]
+"""An account's key, and what makes two observations of it equal (``Evidence.kind``)."""
+
+
+def near(
+    connection: ReadConnection, seen: Sequence[tuple[int, Evidence]], apart: timedelta
+) -> dict[Kind, list[Evidence]]:
+    """Rows that these observations may join, each given with its account's key: newest first, near enough in time."""
+    found: dict[Kind, list[Evidence]] = defaultdict(list)
+    if seen:
+        wanted = {"wanted": [key for key, _ in seen], "since": min(row.first_at for _, row in seen) - apart}
+        for row in connection.execute(_NEAR, wanted):
+            known = _evidence(row)
+            found[row.account, known.kind].append(known)
+    return found
 
 
 def newest_of_code(connection: ReadConnection, account_key: int, code: str) -> datetime | None:
@@ -134,6 +129,11 @@ _OPEN_OF: Final = _OPEN.where(_among(candidates.c.account))
 _QUEUE_OF: Final = select(candidates).where(_among(candidates.c.account)).order_by(candidates.c.key.desc())
 _MARKS_OF: Final = select(watermarks).where(_among(watermarks.c.account))
 _STATES_OF: Final = select(account_state).where(_among(account_state.c.account))
+_NEAR: Final = (
+    select(evidence)
+    .where(_among(evidence.c.account), evidence.c.last_at >= bindparam("since", type_=evidence.c.last_at.type))
+    .order_by(evidence.c.last_at.desc(), evidence.c.key.desc())
+)
 _OF_SIGN_IN: Final = (
     select(evidence)
     .join(accounts, and_(accounts.c.key == evidence.c.account, accounts.c.generation == evidence.c.generation))

@@ -20,7 +20,8 @@ OPEN: Final = ("queued", "running")
 
 BY_ITSELF: Final = {May.ENABLE: Action.ENABLE, May.DISABLE: Action.DISABLE}
 
-_SHOWN: Final = [column for column in inspections.c if column.name != "accounts"]
+_HIDDEN: Final = frozenset({"accounts", "idempotency_key", "request_hash"})
+_SHOWN: Final = [column for column in inspections.c if column.name not in _HIDDEN]
 _LONGEST_NUMBER: Final = 18
 
 
@@ -84,6 +85,13 @@ def one(connection: ReadConnection, inspection_id: str) -> StoredInspection:
     if found is None:
         raise NotFound("inspection_not_found", id=inspection_id)
     return _inspection(found)
+
+
+def by_key(connection: ReadConnection, idempotency_key: str) -> tuple[str, str] | None:
+    """The id of the run that was asked for with the key, and what that came with."""
+    asked = select(inspections.c.id, inspections.c.request_hash).where(inspections.c.idempotency_key == idempotency_key)
+    found = connection.execute(asked).one_or_none()
+    return None if found is None else (found.id, found.request_hash)
 
 
 def newest(

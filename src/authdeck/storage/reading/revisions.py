@@ -50,6 +50,14 @@ class Fingerprint:
 
 _WITH_INDEX = select(revisions, accounts.c.auth_index).join(accounts, accounts.c.key == revisions.c.account)
 
+_CURRENT = _WITH_INDEX.where(
+    accounts.c.auth_index == bindparam("of"), revisions.c.number == accounts.c.current_revision
+)
+_SECRET_SETTINGS = (
+    select(accounts.c.headers_sealed, proxies.c.sealed, proxies.c.url_hash)
+    .outerjoin(proxies, proxies.c.key == accounts.c.proxy)
+    .where(accounts.c.auth_index == bindparam("of"))
+)
 _IN_FORCE = _WITH_INDEX.where(
     accounts.c.key.in_(bindparam("wanted", expanding=True)), revisions.c.number == accounts.c.current_revision
 )
@@ -62,10 +70,7 @@ _FINGERPRINTS = (
 
 def current(connection: ReadConnection, auth_index: str) -> StoredRevision:
     """The auth file in force. Raises ``NotFound('account_not_found')``."""
-    statement = _WITH_INDEX.where(
-        and_(accounts.c.auth_index == auth_index, revisions.c.number == accounts.c.current_revision)
-    )
-    row = connection.execute(statement).one_or_none()
+    row = connection.execute(_CURRENT, {"of": auth_index}).one_or_none()
     if row is None:
         raise NotFound("account_not_found", name=auth_index)
     return _revision(row)
@@ -119,12 +124,7 @@ def newest_number(connection: ReadConnection, account_key: int) -> int:
 
 
 def secret_settings(connection: ReadConnection, auth_index: str) -> StoredSecrets:
-    statement = (
-        select(accounts.c.headers_sealed, proxies.c.sealed, proxies.c.url_hash)
-        .outerjoin(proxies, proxies.c.key == accounts.c.proxy)
-        .where(accounts.c.auth_index == auth_index)
-    )
-    row = connection.execute(statement).one_or_none()
+    row = connection.execute(_SECRET_SETTINGS, {"of": auth_index}).one_or_none()
     return StoredSecrets(*row) if row is not None else StoredSecrets()
 
 

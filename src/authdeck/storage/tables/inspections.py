@@ -55,6 +55,9 @@ inspections = Table(
     Column("batch", String(32)),  # what it did by itself
     Column("created_at", Moment, nullable=False, index=True),
     Column("ended_at", Moment),
+    Column("idempotency_key", Text),  # with the actor's name before it
+    Column("request_hash", String(64)),  # what an idempotency key came with
+    Index("uq_inspections_idempotency_key", "idempotency_key", unique=True),
     Index("ix_inspections_selection_hash_created_at", "selection_hash", "created_at"),
     Index("uq_inspections_open", "schedule", unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN),
 )

@@ -1,15 +1,15 @@
 """Named writes of evidence, quota windows, candidates, incidents and derived state."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import and_, delete, func, insert, literal, select, update
+from sqlalchemy import and_, bindparam, delete, func, insert, literal, select, update
 
 from authdeck.action import Incident
 from authdeck.candidate import LIVE, Candidate, Resolution, Status
-from authdeck.evidence import EPISODE, Evidence, together
+from authdeck.evidence import EPISODE, Evidence, is_same_episode, together
 from authdeck.quota import QuotaWindow
 from authdeck.storage.database import WriteConnection
 from authdeck.storage.reading import evidence as reading
@@ -24,13 +24,68 @@ from authdeck.storage.tables import (
     quota_windows,
     watermarks,
 )
+from authdeck.storage.writing.upserts import upserts
 
 
 def note(connection: WriteConnection, account_key: int, seen: Evidence) -> Evidence:
     """Write an observation down: into the row of its episode, or as a new one. The row as it is then."""
-    known = reading.same_episode(connection, account_key, seen, EPISODE)
-    row = seen if known is None else together(known, seen)
-    columns = {
+    seen = _storable(seen)
+    row = _joined(reading.near(connection, [(account_key, seen)], EPISODE), account_key, seen)
+    if row.key:
+        connection.execute(_UPDATE_EVIDENCE, {"of_key": row.key, **_evidence_columns(row)})
+        return row
+    key = connection.execute(insert(evidence), _new_evidence(account_key, row)).inserted_primary_key
+    assert key is not None
+    return replace(row, key=int(key[0]))
+
+
+def note_all(connection: WriteConnection, seen: Sequence[tuple[int, Evidence]]) -> None:
+    """Likewise for observations of many accounts, each with its account's key."""
+    known, new = reading.near(connection, seen, EPISODE), dict[reading.Kind, Evidence]()
+    changed: dict[int, Evidence] = {}
+    for account_key, one in ((account_key, _storable(one)) for account_key, one in seen):
+        name = account_key, one.kind
+        row = _joined(known, account_key, one)
+        known[name] = [row, *(other for other in known.get(name, ()) if other.key != row.key)]
+        if row.key:
+            changed[row.key] = row
+        else:
+            new[name] = row
+    if changed:
+        rows = [{"of_key": key, **_evidence_columns(row)} for key, row in changed.items()]
+        connection.execute(_UPDATE_EVIDENCE, rows)
+    if new:
+        connection.execute(_INSERT_EVIDENCE, [_new_evidence(name[0], row) for name, row in new.items()])
+
+
+def _storable(row: Evidence) -> Evidence:
+    """An empty scope is none."""
+    return row if row.scope else replace(row, scope=None)
+
+
+def _joined(known: Mapping[reading.Kind, Sequence[Evidence]], account_key: int, seen: Evidence) -> Evidence:
+    """The newest row of its episode with the observation in it; else the observation."""
+    for row in known.get((account_key, seen.kind), ()):
+        if is_same_episode(row, seen):
+            return together(row, seen)
+    return seen
+
+
+def _new_evidence(account_key: int, row: Evidence) -> dict[str, Any]:
+    return {
+        "account": account_key,
+        "generation": row.generation,
+        "source": row.source.value,
+        "signal": row.signal.value,
+        "code": row.code,
+        "scope": row.scope or "",
+        "is_dated": row.is_dated,
+        **_evidence_columns(row),
+    }
+
+
+def _evidence_columns(row: Evidence) -> dict[str, Any]:
+    return {
         "first_at": row.first_at,
         "last_at": row.last_at,
         "previous_at": row.previous_at,
@@ -46,46 +101,33 @@ def note(connection: WriteConnection, account_key: int, seen: Evidence) -> Evide
             "window": row.window,
         },
     }
-    if known is not None:
-        connection.execute(update(evidence).where(evidence.c.key == known.key).values(columns))
-        return row
-    identity = {
-        "account": account_key,
-        "generation": row.generation,
-        "source": row.source.value,
-        "signal": row.signal.value,
-        "code": row.code,
-        "scope": row.scope or "",
-        "is_dated": row.is_dated,
+
+
+def replace_windows(connection: WriteConnection, seen: Mapping[int, Sequence[QuotaWindow]]) -> None:
+    """Store these observations, by account key, as the newest ones of their windows."""
+    rows = [
+        {**_figures(account_key, window), "detail": _detail(window)}
+        for account_key, windows in seen.items()
+        for window in windows
+    ]
+    if rows:
+        connection.execute(_STORE_WINDOWS[connection.dialect], rows)
+
+
+def _detail(window: QuotaWindow) -> dict[str, object]:
+    return {
+        "limit_reached": window.limit_reached,
+        "counts": window.counts,
+        "seconds": window.seconds,
+        "presence": window.presence.value,
     }
-    key = connection.execute(insert(evidence).values({**identity, **columns})).inserted_primary_key
-    assert key is not None
-    return replace(row, key=int(key[0]))
 
 
-def replace_windows(connection: WriteConnection, account_key: int, windows: Iterable[QuotaWindow]) -> None:
-    """Store these observations as the newest ones of their windows."""
-    for window in windows:
-        same = and_(
-            quota_windows.c.account == account_key,
-            quota_windows.c.window == window.window,
-            quota_windows.c.scope == (window.scope or ""),
-        )
-        detail = {
-            "limit_reached": window.limit_reached,
-            "counts": window.counts,
-            "seconds": window.seconds,
-            "presence": window.presence.value,
-        }
-        columns = {**_figures(window), "detail": detail}
-        if not connection.execute(update(quota_windows).where(same).values(columns)).rowcount:
-            identity = {"account": account_key, "window": window.window, "scope": window.scope or ""}
-            connection.execute(insert(quota_windows).values({**identity, **columns}))
-
-
-def add_snapshot(connection: WriteConnection, account_key: int, window: QuotaWindow, *, is_reset: bool) -> None:
-    identity = {"account": account_key, "window": window.window, "scope": window.scope or "", "is_reset": is_reset}
-    connection.execute(insert(quota_history).values({**identity, **_figures(window)}))
+def add_snapshots(connection: WriteConnection, seen: Iterable[tuple[int, QuotaWindow, bool]]) -> None:
+    """Account key, window, and whether that began anew before it."""
+    rows = [{**_figures(account_key, window), "is_reset": is_reset} for account_key, window, is_reset in seen]
+    if rows:
+        connection.execute(_ADD_SNAPSHOTS, rows)
 
 
 def copy_evidence(connection: WriteConnection, account_key: int, to: int, base: int) -> None:
@@ -187,7 +229,6 @@ def store_states(connection: WriteConnection, states: Mapping[int, DerivedState]
     """The derived state of these accounts, by account key; what was stored before goes."""
     if not states:
         return
-    connection.execute(delete(account_state).where(account_state.c.account.in_(states)))
     rows = [
         {
             "account": account_key,
@@ -199,7 +240,7 @@ def store_states(connection: WriteConnection, states: Mapping[int, DerivedState]
         }
         for account_key, state in states.items()
     ]
-    connection.execute(insert(account_state), rows)
+    connection.execute(_STORE_STATES[connection.dialect], rows)
 
 
 def prune(connection: WriteConnection, before: datetime) -> int:
@@ -223,11 +264,22 @@ def prune(connection: WriteConnection, before: datetime) -> int:
     return count + connection.execute(delete(quota_history).where(quota_history.c.observed_at < before)).rowcount
 
 
-def _figures(window: QuotaWindow) -> dict[str, object]:
+def _figures(account_key: int, window: QuotaWindow) -> dict[str, object]:
     return {
+        "account": account_key,
+        "window": window.window,
+        "scope": window.scope or "",
         "used_percent": window.used_percent,
         "resets_at": window.resets_at,
         "source": window.source.value,
         "accuracy": window.accuracy.value,
         "observed_at": window.observed_at,
     }
+
+
+# Made once: making a statement costs more than running it.
+_UPDATE_EVIDENCE: Final = update(evidence).where(evidence.c.key == bindparam("of_key"))
+_INSERT_EVIDENCE: Final = insert(evidence)
+_ADD_SNAPSHOTS: Final = insert(quota_history)
+_STORE_WINDOWS: Final = upserts(quota_windows)
+_STORE_STATES: Final = upserts(account_state)

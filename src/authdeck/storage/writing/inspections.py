@@ -32,10 +32,12 @@ class NewInspection:
     schedule: int | None = None
     schedule_name: str | None = None
     compared_to: str | None = None
+    idempotency_key: str | None = None
+    request_hash: str | None = None
 
 
 def add(connection: WriteConnection, new: NewInspection) -> bool:
-    """False: its schedule has an open run, and nothing was written."""
+    """False: its schedule has an open run, or its idempotency key a run, and nothing was written."""
     row = {
         "id": new.id,
         "status": "queued",
@@ -52,6 +54,8 @@ def add(connection: WriteConnection, new: NewInspection) -> bool:
         "dry_run": new.dry_run,
         "compared_to": new.compared_to,
         "created_at": new.at,
+        "idempotency_key": new.idempotency_key,
+        "request_hash": new.request_hash,
     }
     insert_ = sqlite.insert if connection.dialect == "sqlite" else postgresql.insert
     statement = insert_(inspections).values(row).on_conflict_do_nothing().returning(inspections.c.id)
@@ -84,15 +88,12 @@ def add_results(
 ) -> None:
     """Results, each account's once; ``gone`` accounts have none. How far the run has come moves with them."""
     known = head(connection, inspection_id)
-    counts = Counter(known.counts if known else {})
     insert_ = sqlite.insert if connection.dialect == "sqlite" else postgresql.insert
-    written = 0
-    for row in rows:
-        statement = insert_(inspection_results).values({"inspection": inspection_id, **row}).on_conflict_do_nothing()
-        if connection.execute(statement.returning(inspection_results.c.account)).first() is not None:
-            counts[str(row["action"])] += 1
-            written += 1
-    done = (known.done if known else 0) + written + gone
+    statement = insert_(inspection_results).on_conflict_do_nothing().returning(inspection_results.c.action)
+    given = [{"inspection": inspection_id, **row} for row in rows]
+    written = connection.execute(statement, given).scalars().all() if given else ()
+    counts = Counter(known.counts if known else {}) + Counter(written)
+    done = (known.done if known else 0) + len(written) + gone
     values = {"done": done, "counts": dict(counts)}
     connection.execute(update(inspections).where(inspections.c.id == inspection_id).values(values))
 

@@ -1,22 +1,44 @@
 """Named writes of what providers answered about limits."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, select
 
 from authdeck.quota_answer import Outcome, QuotaAnswer, extras_to
 from authdeck.storage.database import WriteConnection
 from authdeck.storage.tables import quota_answers
+from authdeck.storage.writing.upserts import upserts
 
 _NOTES_KEPT = 20
 
+_ACCOUNT: Final = quota_answers.c.account
+_EXTRAS: Final = select(_ACCOUNT, quota_answers.c.extras).where(_ACCOUNT.in_(bindparam("wanted", expanding=True)))
+_STORE: Final = upserts(quota_answers)
+_STORE_OTHERS: Final = upserts(quota_answers, "extras", "told_at")
 
-def store_answer(connection: WriteConnection, account_key: int, answer: QuotaAnswer) -> None:
-    """As the account's newest one. What a former one told is kept where this one tells nothing; notes add up."""
-    mine = quota_answers.c.account == account_key
-    former = connection.execute(select(quota_answers.c.extras).where(mine)).one_or_none()
-    columns: dict[str, Any] = {
+
+def store_answers(connection: WriteConnection, answers: Mapping[int, QuotaAnswer]) -> None:
+    """As the accounts' newest ones, by account key. What a former one told is kept where this one tells nothing.
+
+    Notes add up.
+    """
+    told = {key: answer for key, answer in answers.items() if answer.outcome is Outcome.TOLD}
+    former = {row.account: row.extras for row in connection.execute(_EXTRAS, {"wanted": list(told)})}
+    rows = [
+        {**_columns(key, answer), "extras": _extras(answer, former.get(key, {})), "told_at": answer.at}
+        for key, answer in told.items()
+    ]
+    if rows:
+        connection.execute(_STORE[connection.dialect], rows)
+    others = [{**_columns(key, answer), "extras": {}} for key, answer in answers.items() if key not in told]
+    if others:
+        connection.execute(_STORE_OTHERS[connection.dialect], others)
+
+
+def _columns(account_key: int, answer: QuotaAnswer) -> dict[str, Any]:
+    return {
+        "account": account_key,
         "at": answer.at,
         "outcome": answer.outcome.value,
         "status": answer.status,
@@ -24,12 +46,6 @@ def store_answer(connection: WriteConnection, account_key: int, answer: QuotaAns
         "params": dict(answer.params),
         "evidence": dict(answer.evidence),
     }
-    if answer.outcome is Outcome.TOLD:
-        columns |= {"extras": _extras(answer, {} if former is None else former.extras), "told_at": answer.at}
-    if former is not None:
-        connection.execute(update(quota_answers).where(mine).values(columns))
-    else:
-        connection.execute(insert(quota_answers).values({"account": account_key, "extras": {}, **columns}))
 
 
 def _extras(answer: QuotaAnswer, former: Mapping[str, Any]) -> dict[str, Any]:

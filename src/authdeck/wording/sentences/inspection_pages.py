@@ -13,6 +13,7 @@ SENTENCES: dict[str, str] = {
     "suggested.disable.told": "It can’t serve for long.",
     "suggested.enable.told": "Disabled, and could serve again.",
     "suggested.keep.told": "Nothing to do, or nothing known.",
+    "setting.inspection.keep_days": "Days that inspections are kept after they ended",
     "inspection_status.queued": "Waiting",
     "inspection_status.running": "Under way",
     "inspection_status.completed": "Completed",
