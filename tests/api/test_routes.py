@@ -29,7 +29,7 @@ def path_of(route: Declared) -> str:
 
 QUESTIONS = {"/routing/explanation"}
 """Asked by POST because the question is a document. They change nothing."""
-OWN = {"/views", "/views/{view_id}"}
+OWN = {"/views", "/views/{view_id}", "/views/{view_id}/restoration"}
 """What a viewer changes there is the viewer's own."""
 
 
