@@ -3,12 +3,13 @@
 import json
 import re
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from browser.conftest import Deck, accessibility
-from fakes.browser import sign_in
+from fakes.browser import shown_as, sign_in
 
 ANN = "codex-ann@example.com-plus.json"
 EVE = "codex-eve.stone@example.com-plus.json"
@@ -133,6 +134,51 @@ def test_a_mixed_folder_with_conflicts_is_imported(page: Page, deck: Deck, tmp_p
     expect(page).to_have_url(re.compile(r"/monitoring/[0-9a-f]{32}$"))
 
 
+def test_a_folder_and_a_zip_are_dropped(page: Page, tmp_path: Path) -> None:
+    folder = tmp_path / "dropped"
+    (folder / "more").mkdir(parents=True)
+    key = '{"type": "gemini", "api_key": "AIzaFAKE0000000000000000000dropped%s"}'
+    (folder / "gemini-one.json").write_text(key % 1)
+    (folder / "more" / "gemini-two.json").write_text(key % 2)
+    (folder / "more" / "notes.txt").write_text("not an auth file")
+    with ZipFile(tmp_path / "some.zip", "w") as zipped:
+        zipped.writestr("gemini-three.json", key % 3)
+    for dropped, names, count in (
+        (folder, ("gemini-one.json", "gemini-two.json"), 2),
+        (tmp_path / "some.zip", ("some.zip",), 1),
+    ):
+        page.goto("/import")
+        drop(page, dropped)
+        for name in names:
+            expect(page.locator("[data-names]")).to_contain_text(name)
+        expect(page.locator("[data-names]")).not_to_contain_text("notes.txt")
+        page.get_by_role("button", name="Preview").click()
+        expect(page.get_by_role("button", name=f"Import {count} account")).to_be_visible()
+
+
+def drop(page: Page, path: Path) -> None:
+    """As a person does, with what the system's file manager holds: scripts can't make a folder to drop."""
+    box = page.locator("[data-drop]").bounding_box()
+    assert box is not None
+    data = {"items": [], "files": [str(path)], "dragOperationsMask": 1}
+    browser = page.context.new_cdp_session(page)
+    for kind in ("dragEnter", "dragOver", "drop"):
+        place = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+        browser.send("Input.dispatchDragEvent", {"type": kind, **place, "data": data})
+
+
+def test_a_models_id_is_copied(page: Page, deck: Deck) -> None:
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.goto(f"/auth-files/{deck.house.index(ANN)}?tab=models")
+    page.get_by_role("button", name=re.compile(r"gpt-5\.5$")).first.click()
+    expect(page.locator("[role=status]", has_text="Copied")).to_have_count(1)
+    assert page.evaluate("navigator.clipboard.readText()") == "gpt-5.5"
+    page.goto("/auth-files?q=codex-ann")
+    page.locator("[data-row] .copy").click()
+    expect(page.locator("[role=status]", has_text="Copied")).to_have_count(1)
+    assert page.evaluate("navigator.clipboard.readText()") == deck.house.index(ANN)
+
+
 def test_pasted_text_is_read_as_another_form(page: Page) -> None:
     page.goto("/import")
     page.get_by_label("Document").fill('{"type": "claude", "api_key": "sk-ant-FAKE-again"}')
@@ -229,4 +275,8 @@ def test_it_all_works_without_scripts(browser: Browser, deck: Deck) -> None:
     expect(page.locator(".verdict__foot")).to_contain_text("Locked")
     page.get_by_role("button", name="Undo").click()
     expect(page.locator(".verdict__foot")).to_contain_text("Not locked")
+    looked = browser.new_context(base_url=deck.url)
+    shown_as(again := looked.new_page(), page)
+    assert accessibility(again) == []
+    looked.close()
     context.close()

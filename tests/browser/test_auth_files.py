@@ -3,7 +3,7 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from fakes.browser import hold, sign_in
+from fakes.browser import hold, shown_as, sign_in
 
 ANN = "codex-ann@example.com-plus.json"
 ZOE = "codex-zoe@example.com-plus.json"
@@ -111,6 +111,52 @@ def test_what_a_row_tells_needs_no_pointer(page: Page, deck) -> None:
     expect(eve.locator(".tag--more")).to_have_text("credential")
     page.goto("/auth-files?mode=compact")
     expect(page.locator(f"#row-{deck.house.index(ANN)} .c-requests .health")).to_be_visible()
+
+
+def test_the_current_tab_is_in_sight(page: Page, deck) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"/auth-files/{deck.house.index(ANN)}?tab=diagnostics")
+    expect(page.locator(".account-tabs [aria-current]")).to_be_in_viewport(ratio=0.9)
+
+
+SHIFTS = """() => new Promise((tell) => {
+  let sum = 0;
+  new PerformanceObserver((list) => { for (const one of list.getEntries()) sum += one.value; })
+    .observe({ type: 'layout-shift', buffered: true });
+  requestAnimationFrame(() => requestAnimationFrame(() => tell(sum)));
+})"""
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_nothing_jumps(page: Page, deck, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 844})
+    for place in ("/auth-files", "/auth-files?mode=cards", f"/auth-files/{deck.house.index(ANN)}", "/monitoring"):
+        page.goto(place)
+        page.wait_for_function("document.readyState === 'complete' && !!window.htmx")
+        assert page.evaluate(SHIFTS) < 0.1, place
+    page.goto("/auth-files")
+    page.locator(f"#row-{deck.house.index(ANN)} [data-open]").click()
+    expect(page.locator("#drawer .verdict")).to_be_visible()
+    assert page.evaluate(SHIFTS) < 0.1
+    page.keyboard.press("Escape")
+    expect(page.locator("#drawer")).not_to_be_visible()
+
+
+MOVING = """() => document.getAnimations().filter((one) => one.effect.getComputedTiming().activeDuration > 0).length"""
+
+
+def test_whoever_wants_less_motion_sees_none(page: Page, deck) -> None:
+    page.emulate_media(reduced_motion="reduce")
+    page.goto("/auth-files")
+    row = page.locator(f"#row-{deck.house.index(ZOE)}")
+    row.get_by_role("switch").click()
+    expect(page.locator("[data-toast]")).to_be_visible()
+    assert page.evaluate(MOVING) == 0
+    page.get_by_role("button", name="Undo").click()
+    expect(row.get_by_role("switch")).to_have_attribute("aria-checked", "true")
+    row.locator("[data-open]").click()
+    expect(page.locator("#drawer .verdict")).to_be_visible()
+    assert page.evaluate(MOVING) == 0
 
 
 def test_a_reason_is_kept(page: Page, deck) -> None:
@@ -273,8 +319,11 @@ def test_without_scripts_forms_do_it(browser: Browser, page: Page, deck) -> None
     expect(other.locator("[data-toast]")).to_contain_text("is disabled")
     other.get_by_role("button", name="Undo").click()
     expect(other.get_by_role("switch", name=re.compile("Enabled: codex-zo"))).to_have_attribute("aria-checked", "true")
+    other.get_by_role("link", name="More for codex-zo").click()
+    expect(other.get_by_role("heading", name="Take it out of use")).to_be_visible()
+    other.go_back()
+    shown_as(page, other)
     plain.close()
-    page.goto("/auth-files?q=zoe")
 
 
 @pytest.mark.parametrize("theme", ["Light", "Dark"])

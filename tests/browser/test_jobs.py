@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from fakes.auth_files import codex, take_in
-from fakes.browser import Deck, accessibility
+from fakes.browser import Deck, accessibility, shown_as
 from fakes.house import House, serving
 
 CROWD = 240
@@ -122,9 +122,10 @@ def plain(browser: Browser, page: Page, deck: Deck) -> Iterator[Page]:
         base_url=deck.url, java_script_enabled=False, storage_state=page.context.storage_state()
     )
     context.set_default_timeout(8000)
-    yield context.new_page()
+    one = context.new_page()
+    yield one
+    shown_as(page, one)
     context.close()
-    page.goto("/batches")
 
 
 def test_without_scripts_a_batch_is_made_and_undone(plain: Page, deck: Deck) -> None:

@@ -1,6 +1,7 @@
 """Chromium, headless and without a word to the outside."""
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -68,6 +69,14 @@ def hold(page: Page, address: str) -> list[Route]:
 
     page.route(address, keep)
     return held
+
+
+def shown_as(page: Page, plain: Page) -> None:
+    """What another page shows without scripts, once more where axe, which is a script, can look at it."""
+    address, text = plain.url, plain.content()
+    page.route(re.compile(r"\.js$"), lambda route: route.abort())
+    page.route(lambda url: url == address, lambda route: route.fulfill(body=text, content_type="text/html"))
+    page.goto(address)
 
 
 def accessibility(page: Page) -> list[str]:

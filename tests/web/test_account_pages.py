@@ -2,6 +2,7 @@
 
 import re
 from html import unescape
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,9 +11,10 @@ from authdeck.access import Role
 from authdeck.operations import admin_keys, disable, operators, trash
 from authdeck.operations.documents import redacted_document
 from authdeck.storage.reading import audit
-from fakes.house import House
+from fakes.clock import SetClock
+from fakes.house import House, build
 from fakes.people import VERA
-from web.conftest import weight
+from web.conftest import visiting, weight
 
 ANN = "codex-ann@example.com-plus.json"
 EVE = "codex-eve.stone@example.com-plus.json"
@@ -367,3 +369,21 @@ async def test_a_long_history_is_walked_to_its_beginning(ann: Any, house: House,
 @pytest.mark.parametrize("before", ["x", "-1", "9" * 40, "0", "9" * 16])
 async def test_a_foolish_page_of_history_is_no_error(ann: Any, house: House, before: str) -> None:
     assert (await ann.get(f"/auth-files/{house.index(ANN)}?tab=history&before={before}")).status_code == 200
+
+
+async def test_a_download_asks_who_signed_in_a_while_ago_for_the_key(tmp_path: Path) -> None:
+    clock = SetClock()
+    async with build(tmp_path, clock) as house, visiting(house) as ann:
+        await ann.sign_in(house)
+        path = f"/auth-files/{house.index('claude-key.json')}"
+        assert 'name="admin_key"' not in (await ann.get(f"{path}?tab=document")).text
+        clock.move(minutes=11)
+        assert 'name="admin_key"' in (await ann.get(f"{path}?tab=document")).text
+        for given in ({}, {"admin_key": "ad_FAKE_other"}):
+            refused = await ann.post(f"{path}/document/download", **given)
+            assert refused.status_code in (401, 403)
+            assert "sk-ant-FAKE" not in refused.text
+        done = await ann.post(f"{path}/document/download", admin_key=house.admin_key)
+        assert (done.status_code, "sk-ant-FAKE-key" in done.text) == (200, True)
+        acts_there = [entry.what for entry in await house.desk.read(lambda c: audit.newest(c, limit=3))]
+        assert acts_there.count("account:document:revealed") == 1

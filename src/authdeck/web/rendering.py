@@ -35,7 +35,7 @@ STYLESHEETS: Final = (
 SCRIPTS: Final = (
     "copy", "dismiss", "row-menu", "row-act", "keys", "list-cursor", "pick", "pick-more", "find", "filter-form", "busy",
     "failure", "retry", "opens", "drop", "zone", "drawer", "drawer-close", "drawer-keys", "follow", "live-pause",
-    "live", "progress",
+    "live", "progress", "tabs",
 )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ document.addEventListener("click", async (event) => {
   const said = document.createElement("span");
   said.className = "sr";
   said.role = "status";
-  said.textContent = button.dataset.copied ?? "";
+  said.textContent = button.closest("[data-copied]")?.dataset.copied ?? "";
   button.append(said);
   setTimeout(() => {
     use?.setAttribute("href", before);
