@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from authdeck.operations import trash
 from authdeck.storage import opening
 from fakes.house import House
+from fakes.people import VERA
 
 ANN = "codex-ann@example.com-plus.json"
 DAMAGED = "The next request that is recorded sets it aside"
@@ -69,6 +71,14 @@ async def test_monitoring_shows_what_can_be_read(ann: Any, house: House) -> None
 async def test_a_file_without_its_tables_is_a_damaged_one(ann: Any, house: House, tmp_path: Path) -> None:
     removed(tmp_path, house)
     assert DAMAGED in (await ann.get("/monitoring")).text
+
+
+async def test_the_trash_says_what_it_does_not_know(ann: Any, house: House, tmp_path: Path) -> None:
+    await trash.delete(house.desk, house.index(ANN), VERA, version=None)
+    damaged(tmp_path)
+    page = await ann.get("/trash")
+    assert page.status_code == 200
+    assert "requests in Monitoring: not known" in page.text
 
 
 async def test_a_request_of_it_can_not_be_told(ann: Any, tmp_path: Path) -> None:

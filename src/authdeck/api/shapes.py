@@ -141,12 +141,15 @@ class AccountShape(Shape):
 
 
 class DependentsShape(Shape):
-    """What names or uses an account. ``sharing_prefix``: other live accounts that serve its prefix."""
+    """What names or uses an account. ``sharing_prefix``: other live accounts that serve its prefix.
+
+    ``requests`` is null while the request log does not answer.
+    """
 
     model_config = ConfigDict(frozen=True, from_attributes=True)
 
     aliases: list[str]
-    requests: int
+    requests: int | None
     last_request_at: Time | None
     prefix: str | None
     sharing_prefix: int

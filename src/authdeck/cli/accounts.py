@@ -380,7 +380,9 @@ def _noted(done: dict[str, Any], sentence: str, *, json: bool) -> None:
 
 
 def _tell_dependents(uses: dict[str, Any]) -> None:
-    if uses["requests"]:
+    if uses["requests"] is None:
+        typer.echo("How many requests it served is not known: the request log did not answer.")
+    elif uses["requests"]:
         typer.echo(
             f"It served {uses['requests']} requests, the last {show.moment(uses['last_request_at']) or 'long ago'}."
         )

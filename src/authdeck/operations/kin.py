@@ -6,6 +6,7 @@ from datetime import datetime
 from authdeck import identity
 from authdeck.account import Account
 from authdeck.credential import Claims
+from authdeck.errors import DeckError
 from authdeck.operations.desk import Desk
 from authdeck.providers import PROVIDERS
 from authdeck.storage.database import Database, ReadConnection
@@ -28,10 +29,13 @@ class Near:
 
 @dataclass(frozen=True, slots=True)
 class Dependents:
-    """What names or uses an account. ``sharing_prefix``: other live accounts that serve its prefix."""
+    """What names or uses an account. ``sharing_prefix``: other live accounts that serve its prefix.
+
+    ``requests`` is ``None`` while the request log does not answer.
+    """
 
     aliases: tuple[str, ...]
-    requests: int
+    requests: int | None
     last_request_at: datetime | None
     prefix: str | None
     sharing_prefix: int
@@ -71,8 +75,17 @@ async def dependents(desk: Desk, monitoring: Database, auth_index: str) -> Depen
         return account, kinship.sharing_prefix(connection, account), named
 
     account, sharing, keys = await desk.read(work)
-    requests = await monitoring.read(lambda connection: kinship.requests_of(connection, auth_index))
+    requests = await _requests(monitoring, auth_index)
     return Dependents(account.aliases, requests, account.last_request_at, account.settings.prefix, sharing, keys)
+
+
+async def _requests(monitoring: Database, auth_index: str) -> int | None:
+    try:
+        return await monitoring.read(lambda connection: kinship.requests_of(connection, auth_index))
+    except DeckError as error:
+        if not error.code.startswith("storage_"):
+            raise
+        return None
 
 
 _ORDER = ("same_identity", "shares_credential", "same_organization", "same_subject", "same_email")
