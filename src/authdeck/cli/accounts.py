@@ -189,6 +189,7 @@ def unlock(name: Name, json: AsJson = False) -> None:
 def delete(
     name: Name,
     preview: Annotated[bool, typer.Option("--preview", help="Only say what depends on it.")] = False,
+    json: AsJson = False,
 ) -> None:
     """Put an account into the trash, whole."""
     with management() as api:
@@ -196,6 +197,10 @@ def delete(
         uses = api.get(f"/accounts/{account['auth_index']}/dependents")
         if not preview:
             api.delete(f"/accounts/{account['auth_index']}", version=account["version"])
+    if json:
+        named = {name: account[name] for name in ("auth_index", "file_name")}
+        show.as_json({**named, "trashed": not preview, "dependents": uses})
+        return
     _tell_dependents(uses)
     if preview:
         return

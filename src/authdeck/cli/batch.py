@@ -236,7 +236,7 @@ def _whole(api: Management, batch_id: str) -> dict[str, Any]:
 
 
 def tell(batch: dict[str, Any], *, json: bool) -> None:
-    """Ends with 1 when a row was skipped or failed."""
+    """Its rows and counts. Ends with 1 when a row was skipped or failed."""
     if json:
         show.as_json(batch)
     else:
@@ -259,7 +259,7 @@ def _tell_rows(batch: dict[str, Any]) -> None:
     typer.echo(f"{what}: {_counted(batch['counts'])}.")
     if batch["status"] == "previewed":
         typer.echo(f"`authdeck batch apply {batch['id']}` does it, within 15 minutes.")
-    elif batch["counts"].get("done") and not {"refresh", "query_quota"} & set(batch["change"]):
+    elif batch["counts"].get("done") and not {"refresh", "query_quota", "purge"} & set(batch["change"]):
         typer.echo(f"`authdeck batch undo {batch['id']}` takes it back.")
 
 

@@ -73,7 +73,7 @@ ACTS: Final[Mapping[str, BatchAct]] = {
         BatchAct("delete", "trash", danger=True),
     )
 }
-"""``restore`` is the trash's own."""
+_OF_THE_TRASH: Final = frozenset({"restore", "purge"})
 
 BAR: Final = tuple(act for act in ACTS.values() if act.in_bar and act.fields)
 """Those with fields in the bar itself; enabling is a button beside them."""
@@ -120,5 +120,5 @@ def _disablement(said: Mapping[str, str], now: datetime) -> dict[str, Any]:
 
 def act_of(change: Mapping[str, Any]) -> str:
     """Which act a stored change is, for its words: the only one it names, else ``several``."""
-    names = [name for name in change if name in ACTS or name == "restore" or name in ANSWERS]
+    names = [name for name in change if name in ACTS or name in _OF_THE_TRASH or name in ANSWERS]
     return names[0] if len(names) == 1 and len(change) == 1 else "several"
