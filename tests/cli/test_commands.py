@@ -60,6 +60,11 @@ def test_accounts_are_chosen_by_every_filter_and_explained(served: Shell, folder
     )
     for other in (("--problem",), ("--healthy",), ("--disabled",), ("--prefix", "none"), ("--codex-status", "reauth")):
         assert "ann.json" not in served.ok("accounts", "list", *other).out
+    for command in (("export", "--preview"), ("quota",), ("routing", "explain")):
+        assert "ann.json" not in served.ok(*command, "--search", "ann*", "--kind", "api_key").out
+    for flags in (("--healthy",), ("--disabled",), ("--locked", "--codex-status", "reauth", "--plan", "plus")):
+        assert served.ok("routing", "explain", *flags, "--json").json["total"] == 0
+    assert served.ok("export", "--search", "", "--preview", "--json").json["items"]
     assert "Acknowledge" in served.ok("accounts", "why", "ann.json").out.title()
     found = served.ok("routing", "explain", "--model", "gpt-5", "--json").json
     assert [item["used"] for item in found["items"]] == [False] * found["total"]

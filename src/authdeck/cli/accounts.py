@@ -49,30 +49,13 @@ _NARROW = (("auth_index", "auth_index"), ("File", "file_name"), ("State", "healt
 
 
 @app.command("list")
+@filters.with_filters()
 def list_(
-    search: filters.Search = None,
-    provider: filters.Provider = None,
-    kind: filters.Kind = None,
-    state: filters.State = None,
-    problem: filters.Problem = False,
-    healthy: filters.Healthy = False,
-    disabled: filters.Disabled = False,
-    codex_status: filters.CodexStatus = None,
-    plan: filters.Plan = None,
-    prefix: filters.Prefix = None,
-    project: filters.Project = None,
-    locked: filters.Locked = None,
-    sort: filters.Sort = "risk",
-    limit: filters.Limit = 1000,
-    json: AsJson = False,
+    *, asked: dict[str, Any], sort: filters.Sort = "risk", limit: filters.Limit = 1000, json: AsJson = False
 ) -> None:
     """List accounts, those with problems first. All filters given have to apply."""
-    asked = filters.chosen(
-        search=search, provider=provider, kind=kind, state=state, problem=problem, healthy=healthy, disabled=disabled,
-        codex_status=codex_status, plan=plan, prefix=prefix, project=project, sort=sort,
-    )  # fmt: skip
     with management() as api:
-        found = api.pages("/accounts", filters.with_locked(asked, locked), limit)
+        found = api.pages("/accounts", {**asked, "sort": sort}, limit)
     if json:
         show.as_json(found)
         return

@@ -17,7 +17,6 @@ SHOWN: Final = 50
 
 SECRET: Final = ("proxy_url", "headers")
 PAUSE: Final = 0.2
-ACTS: Final = ("enable", "lock", "unlock", "delete", "restore", "refresh")
 
 _COLUMNS: Final = (
     ("File", "file_name"),
@@ -88,6 +87,9 @@ def change(
     delete: Annotated[bool, typer.Option("--delete", help="Put them into the trash.")] = False,
     restore: Annotated[bool, typer.Option("--restore", help="Bring them back from the trash, by auth_index.")] = False,
     refresh: Annotated[bool, typer.Option("--refresh", help="Get them new tokens, one after the other.")] = False,
+    query_quota: Annotated[
+        bool, typer.Option("--query-quota", help="Ask their providers what is left; `authdeck quota` shows it.")
+    ] = False,
     preview: Preview = False,
     json: AsJson = False,
 ) -> None:
@@ -95,7 +97,10 @@ def change(
 
     Secrets never stand on the command line: --secrets-from reads them. Ends with 1 when a row was skipped or failed.
     """
-    flags = {"enable": enable, "lock": lock, "unlock": unlock, "delete": delete, "restore": restore, "refresh": refresh}
+    flags = {
+        "enable": enable, "lock": lock, "unlock": unlock, "delete": delete, "restore": restore, "refresh": refresh,
+        "query_quota": query_quota,
+    }  # fmt: skip
     wanted: dict[str, Any] = {**_pairs(set_, "--set"), **dict.fromkeys(clear or ()), **_secrets(secrets_from)}
     wanted |= {name: True for name, given in flags.items() if given}
     if disable is not None or until is not None:

@@ -69,9 +69,9 @@ async def order(request: Request) -> Response:
     act, selection = batch_forms.act_named(texts.get("act", ""), texts), Selection.of(request, said, back)
     if not batch_forms.is_filled(act, texts):
         return await _form(request, act, selection, back, texts)
-    change = batch_forms.change_of(act, texts, room.desk.now())
-    asked = Asked(change, selection.names, selection.search, selection.told)
     try:
+        change = batch_forms.change_of(act, texts, room.desk.now())
+        asked = Asked(change, selection.names, selection.search, selection.told)
         preview = await room.batches.begin(asked, actor_of(request), preview=True)
     except DeckError as error:
         if error.code == "selection_empty" or not act.fields:
