@@ -60,8 +60,11 @@ def test_accounts_are_chosen_by_every_filter_and_explained(served: Shell, folder
     )
     for other in (("--problem",), ("--healthy",), ("--disabled",), ("--prefix", "none"), ("--codex-status", "reauth")):
         assert "ann.json" not in served.ok("accounts", "list", *other).out
-    for command in (("export", "--preview"), ("quota",), ("routing", "explain")):
-        assert "ann.json" not in served.ok(*command, "--search", "ann*", "--kind", "api_key").out
+    assert served.run("export", "--preview", "--search", "ann*", "--kind", "api_key").err.endswith("(export_empty)\n")
+    assert "ann.json" in served.ok("export", "--preview", "--kind", "oauth", "--plan", "plus", "--unlocked").out + (
+        served.ok("export", "--preview", "--kind", "oauth", "--locked").out
+    )
+    assert "ann.json" not in served.ok("quota", "--search", "ann*", "--kind", "api_key").out
     for flags in (("--healthy",), ("--disabled",), ("--locked", "--codex-status", "reauth", "--plan", "plus")):
         assert served.ok("routing", "explain", *flags, "--json").json["total"] == 0
     assert served.ok("export", "--search", "", "--preview", "--json").json["items"]

@@ -90,7 +90,7 @@ def addressed(connection: ReadConnection) -> list[Addressed]:
 
 def by_index(connection: ReadConnection, auth_index: str) -> Account:
     """A live or trashed account. Raises ``NotFound('account_not_found')``."""
-    found = _with_names(connection, connection.execute(_BY_INDEX, {"of": auth_index}).all())
+    found = with_names(connection, connection.execute(_BY_INDEX, {"of": auth_index}).all())
     if not found:
         raise NotFound("account_not_found", name=auth_index)
     return found[0]

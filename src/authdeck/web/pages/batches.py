@@ -34,9 +34,7 @@ _ROWS: Final = 100
 _LISTED: Final = 30
 _NO_WAY_BACK: Final = FINAL | {"export"}
 _TAKES_OUT: Final = frozenset({"disable", "delete"})
-_OWN_WORDS: Final = frozenset(
-    {"enable", "disable", "refresh", "query_quota", "delete", "restore", "purge", *ANSWERS}
-)
+_OWN_WORDS: Final = frozenset({"enable", "disable", "refresh", "query_quota", "delete", "restore", "purge", *ANSWERS})
 """Acts whose outcome has words of its own; the others "changed" accounts."""
 
 

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "2026_11_26_putting_back"
-down_revision = "2026_11_26_inspection"
+down_revision = "2026_11_26_inspection_keys"
 branch_labels = None
 depends_on = None
 
