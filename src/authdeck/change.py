@@ -1,8 +1,8 @@
 """What a batch does to each of its accounts, and how what it did is compared and taken back. Pure.
 
 A row's state is a flat mapping of names to plain values: a setting's own name, ``file_name``, ``locked``, ``trashed``,
-``header.<name>``, ``hold.<owner>.<code>[.<scope>]`` and, of a row of the queue, ``queue.<reason>``. Doing, previewing
-and undoing all compare and set these names, one by one.
+``purged``, ``header.<name>``, ``hold.<owner>.<code>[.<scope>]`` and, of a row of the queue, ``queue.<reason>``. Doing,
+previewing and undoing all compare and set these names, one by one.
 """
 
 import re
@@ -26,6 +26,7 @@ DISABLED: Final = "disabled"
 """The code of an operator's own hold."""
 
 MASKED: Final = "***"
+PURGED: Final = "purged"
 HEADER: Final = "header."
 HOLD: Final = "hold."
 QUEUE: Final = "queue."
@@ -85,6 +86,7 @@ class Change:
     locked: bool | None = None
     delete: bool = False
     restore: bool = False
+    purge: bool = False
     refresh: bool = False
     export: ExportOrder | None = None
     query_quota: QuotaOrder | None = None
@@ -99,7 +101,7 @@ class Change:
 ANSWERS: Final = {"ignore": Status.IGNORED, "resolve": Status.RESOLVED, "reopen": Status.PENDING}
 """Acts on rows of the action queue, not on accounts."""
 
-_ALONE: Final = ("delete", "restore", "refresh", "export", "query_quota", *ANSWERS)
+_ALONE: Final = ("delete", "restore", "purge", "refresh", "export", "query_quota", *ANSWERS)
 _ACTS: Final = ("disable", "enable", "lock", "unlock", *_ALONE)
 KNOWN: Final = (*account_fields.FIELDS, "file_name", *(act for act in _ACTS if act not in ANSWERS))
 """What a change of accounts may name."""
@@ -129,6 +131,7 @@ def read(given: Mapping[str, Any]) -> Change:
         locked=True if _is_asked(acts, "lock") else False if _is_asked(acts, "unlock") else None,
         delete=_is_asked(acts, "delete"),
         restore=_is_asked(acts, "restore"),
+        purge=_is_asked(acts, "purge"),
         refresh=_is_asked(acts, "refresh"),
         export=_export(acts["export"]) if "export" in acts else None,
         query_quota=_quota(acts["query_quota"]) if "query_quota" in acts else None,
@@ -248,6 +251,8 @@ def value_of(account: Account, name: str) -> Any:
     """The account's own value of a name, as JSON has it."""
     if name == "trashed":
         return account.trashed_at is not None
+    if name == PURGED:
+        return False
     if name in _OF_ACCOUNT:
         return plain(name, getattr(account, name))
     return plain(name, getattr(account.settings, name))

@@ -39,6 +39,17 @@ def test_an_account_is_found_changed_switched_off_and_brought_back(shell: Shell,
     assert index in shell.ok("trash", "list", "--search", f"{index[:5]}*").out
     assert index not in shell.ok("trash", "list", "--search", "nobody").out
     assert shell.ok("accounts", "restore", index, "--json").json["auth_index"] == index
+    gone = shell.ok("accounts", "delete", "ann.json", "--json").json
+    assert (gone["auth_index"], gone["trashed"], gone["dependents"]["requests"]) == (index, True, 0)
+    seen = shell.ok("trash", "purge", "--search", "ann*", "--preview", "--json").json
+    assert (seen["status"], seen["counts"]["done"]) == ("previewed", 1)
+    assert shell.ok("trash", "restore", "--search", "ann*", "--json").json["counts"]["done"] == 1
+    refused = shell.run("trash", "purge", index, "--yes")
+    assert (refused.code, "not in the trash" in refused.out) == (1, True)
+    shell.ok("accounts", "delete", "ann.json")
+    assert shell.ok("trash", "purge", index, "--yes", "--json").json["counts"]["done"] == 1
+    assert shell.ok("trash", "list", "--json").json["total"] == 0
+    assert shell.run("trash", "purge", index, "--search", "x").code == 2
 
 
 def test_accounts_are_chosen_by_every_filter_and_explained(served: Shell, folder: Path) -> None:
@@ -49,6 +60,14 @@ def test_accounts_are_chosen_by_every_filter_and_explained(served: Shell, folder
     )
     for other in (("--problem",), ("--healthy",), ("--disabled",), ("--prefix", "none"), ("--codex-status", "reauth")):
         assert "ann.json" not in served.ok("accounts", "list", *other).out
+    assert served.run("export", "--preview", "--search", "ann*", "--kind", "api_key").err.endswith("(export_empty)\n")
+    assert "ann.json" in served.ok("export", "--preview", "--kind", "oauth", "--plan", "plus", "--unlocked").out + (
+        served.ok("export", "--preview", "--kind", "oauth", "--locked").out
+    )
+    assert "ann.json" not in served.ok("quota", "--search", "ann*", "--kind", "api_key").out
+    for flags in (("--healthy",), ("--disabled",), ("--locked", "--codex-status", "reauth", "--plan", "plus")):
+        assert served.ok("routing", "explain", *flags, "--json").json["total"] == 0
+    assert served.ok("export", "--search", "", "--preview", "--json").json["items"]
     assert "Acknowledge" in served.ok("accounts", "why", "ann.json").out.title()
     found = served.ok("routing", "explain", "--model", "gpt-5", "--json").json
     assert [item["used"] for item in found["items"]] == [False] * found["total"]

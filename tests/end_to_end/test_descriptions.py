@@ -6,7 +6,9 @@ route than the few that a run of all tests has time for.
 """
 
 import os
-from collections.abc import Callable, Iterator
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from typing import Any
 
 import httpx2
@@ -33,6 +35,7 @@ def test_no_request_ends_in_an_internal_error(deck: Deck) -> None:
     deck.ask("DELETE", f"/accounts/{next(names)}", status=204, headers={"if-match": "*"})
     asked = {"selection": {"auth_indexes": [next(names)]}, "change": {"note": "x", "headers": {"X-Team": "t_FAKE"}}}
     there = {"batch_id": deck.ask("POST", "/batches", json=asked)["id"], "number": 1, "provider": "codex"}
+    things = Things(deck, rows[-1]["auth_index"])
     described = schemathesis.openapi.from_dict(deck.ask("GET", "/openapi.json"))
     failures: list[str] = []
     asked_for = 0
@@ -40,10 +43,71 @@ def test_no_request_ends_in_an_internal_error(deck: Deck) -> None:
         operation = result.ok()
         if operation.label not in LONG_RUNNING:
             kept = dict(there, auth_index=next(names, rows[-1]["auth_index"]))
+            kept |= things.for_(parameter.name for parameter in operation.path_parameters)
             failures += list(_failures(deck, operation, kept))
             asked_for += 1
     assert asked_for > 50
     assert failures == []
+
+
+class Things:
+    """What paths name besides accounts, made anew for each route: another route may have taken it away."""
+
+    def __init__(self, deck: Deck, auth_index: str) -> None:
+        self._deck = deck
+        self._auth_index = auth_index
+        self._number = 0
+
+    def for_(self, names: Iterable[str]) -> dict[str, Any]:
+        """Those of the path's parameters that are names of things made here."""
+        self._number += 1
+        return {name: getattr(self, f"make_{name}")() for name in names if hasattr(self, f"make_{name}")}
+
+    def make_channel_id(self) -> str:
+        wish = {"name": f"c{self._number}", "kind": "webhook", "url": "http://127.0.0.1:9/hook", "private": True}
+        return self._made("/notifications/channels", wish)
+
+    def make_rule_id(self) -> str:
+        wish = {"name": f"r{self._number}", "channel": self.make_channel_id(), "kinds": ["state_changed"]}
+        return self._made("/notifications/rules", wish)
+
+    def make_delivery_id(self) -> str:
+        return str(self._deck.ask("POST", f"/notifications/channels/{self.make_channel_id()}/test")["id"])
+
+    def make_inspection_id(self) -> str:
+        wish = {"auth_indexes": [self._auth_index], "dry_run": True}
+        return str(self._deck.ask("POST", "/inspections", json=wish, status=202)["id"])
+
+    def make_schedule_id(self) -> int:
+        wish = {"name": f"s{self._number}", "timing": {"every": 60}, "enabled": False}
+        return int(self._made("/schedules", wish))
+
+    def make_login_id(self) -> str:
+        return self._made("/logins", {"provider": "codex"})
+
+    def make_view_id(self) -> int:
+        return int(self._made("/views", {"name": f"v{self._number}", "query": "plan=plus"}))
+
+    def make_key_id(self) -> str:
+        return self._made("/client-keys", {"name": f"k{self._number}"})
+
+    def make_candidate_id(self) -> int:
+        asked = "INSERT INTO candidates (account, reason_code, suggested_action, status, hits, first_seen, last_seen)"
+        return self._row(f"{asked} SELECT key, 'r{self._number}', 'review', 'pending', 1, 1, 1 FROM accounts LIMIT 1")
+
+    def make_incident_id(self) -> int:
+        opened = "INSERT INTO incidents (cause, subject, count, opened_at, last_at, detail)"
+        return self._row(f"{opened} VALUES ('provider', 'codex:{self._number}', 9, 1, 1, '{{}}')")
+
+    def _made(self, path: str, wish: dict[str, Any]) -> str:
+        return str(self._deck.ask("POST", path, json=wish, status=201)["id"])
+
+    def _row(self, statement: str) -> int:
+        """What only a crowd of failures would bring about, written down as they would."""
+        with closing(sqlite3.connect(self._deck.home / "authdeck.db", timeout=30)) as database, database:
+            key = database.execute(statement).lastrowid
+        assert key is not None
+        return key
 
 
 def _failures(deck: Deck, operation: Any, there: dict[str, Any]) -> Iterator[str]:

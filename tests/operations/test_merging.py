@@ -25,6 +25,7 @@ from authdeck.storage import tables
 from authdeck.storage.database import Database, ReadConnection, WriteConnection
 from authdeck.storage.reading import accounts, audit, revisions
 from authdeck.storage.reading import evidence as evidence_reads
+from authdeck.storage.reading import trash as reading_trash
 from authdeck.storage.writing import evidence as evidence_writes
 from authdeck.storage.writing import holds
 from fakes.auth_files import codex, take_in
@@ -337,7 +338,7 @@ async def test_the_trash_is_purged_when_its_days_are_over(desk: Desk, clock: Set
     assert await trash.purge_due(desk) == 0
     clock.move(days=1)
     assert await trash.purge_due(desk) == 1
-    assert [account.auth_index for account, _ in await desk.read(accounts.in_trash)] == [other]
+    assert await desk.read(reading_trash.indexes) == [other]
 
 
 async def test_what_depends_on_an_account(desk: Desk, monitoring: Database) -> None:

@@ -330,6 +330,33 @@ async def test_purging_asks_for_the_name(ann: Any, house: House) -> None:
     assert index not in (await ann.get("/trash")).text
 
 
+async def test_many_are_restored_or_purged_together(ann: Any, house: House) -> None:
+    names = [f"codex-{name}@example.com-plus.json" for name in ("ann", "kim", "zoe")]
+    for name in names:
+        await trash.delete(house.desk, house.index(name), VERA, version=None)
+    await ann.get("/trash")
+    ordered = await ann.post("/trash/acts", act="restore", account=[house.index(names[0])], next="/trash")
+    address = ordered.headers["location"]
+    assert "Restore 1 account" in (await ann.get(address)).text
+    await ann.post(f"{address.partition('?')[0]}/run", next="/trash")
+    assert house.desk.directory.get(house.index(names[0])) is not None
+    page = (await ann.get("/trash?search=KIM*plus")).text
+    assert house.index("codex-kim@example.com-plus.json") in page
+    assert house.index("codex-zoe@example.com-plus.json") not in page
+
+    ordered = await ann.post("/trash/acts", act="purge", all="yes", search="zoe*plus", next="/trash")
+    address = ordered.headers["location"].partition("?")[0]
+    page = (await ann.get(ordered.headers["location"])).text
+    assert "Purge 1 account" in page
+    assert "Nothing brings back what is purged" in page
+    assert (await ann.post(f"{address}/run", count="3", next="/trash")).status_code == 422
+    assert (await ann.post(f"{address}/run", count="1", next="/trash")).status_code == 303
+    page = (await ann.get("/trash")).text
+    assert "1 account gone for good." in page
+    assert house.index("codex-zoe@example.com-plus.json") not in page
+    assert house.index("codex-kim@example.com-plus.json") in page
+
+
 async def test_a_change_of_many_accounts_is_in_the_history_of_each(ann: Any, house: House) -> None:
     index = house.index(ANN)
     await ann.get("/auth-files")

@@ -96,30 +96,6 @@ async def test_no_page_is_shown_in_a_frame(ann: Any, path: str) -> None:
     assert answer.headers["cross-origin-opener-policy"] == "same-origin"
 
 
-FORMS = (
-    "/batches", "/batches/none/run", "/batches/none/undo", "/batches/none/cancel", "/batches/none/content",
-    "/auth-files/views", "/auth-files/views/1/removal", "/preferences", "/sign-out",
-)  # fmt: skip
-
-
-@pytest.mark.parametrize("path", FORMS)
-async def test_a_form_without_our_token_does_nothing(ann: Any, house: House, path: str) -> None:
-    ann.csrf = "forged"
-    answer = await ann.post(path, act="delete", account=[house.index("it")], name="x")
-    assert answer.status_code == 403
-    assert house.desk.directory.get(house.index("it")) is not None
-
-
-ELSEWHERE = ({"origin": "https://evil.example"}, {"sec-fetch-site": "cross-site"}, {"origin": "null"})
-
-
-@pytest.mark.parametrize("headers", ELSEWHERE)
-async def test_a_form_from_elsewhere_does_nothing(ann: Any, house: House, headers: dict[str, str]) -> None:
-    data = {"csrf": ann.csrf, "act": "delete", "account": house.index("it")}
-    answer = await ann.client.post("/batches", data=data, headers={"accept": "text/html", **headers})
-    assert answer.status_code == 403
-
-
 async def test_signing_in_makes_a_new_session(stranger: Any, house: House) -> None:
     """A session that someone else put into the browser is not the one that is signed in afterwards."""
     await stranger.get("/sign-in")

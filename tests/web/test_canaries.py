@@ -12,21 +12,28 @@ import pytest
 import pytest_asyncio
 
 from authdeck import ids
+from authdeck.access import Actor, Role
+from authdeck.action import Cause
+from authdeck.acts import Act
 from authdeck.clock import to_micros
 from authdeck.event import Attempt, Failure, FailureKind, RequestEvent, Tokens
-from authdeck.evidence import Evidence, Signal, Source
+from authdeck.evidence import Action, Evidence, Signal, Source
 from authdeck.hold import Hold, Owner
-from authdeck.operations import edit_accounts, operators, trash
+from authdeck.notice import ChannelKind, Kind
+from authdeck.operations import channels, disable, edit_accounts, operators, trash
+from authdeck.operations.channels import RuleWish
 from authdeck.operations.record import Recorder
-from authdeck.operations.records import changed
+from authdeck.operations.records import changed, record
 from authdeck.quota import QuotaWindow
 from authdeck.simulator import Simulator
 from authdeck.storage.database import WriteConnection
 from authdeck.storage.reading import accounts
+from authdeck.storage.tables import deliveries, inspection_results, inspections
 from authdeck.storage.writing import evidence, holds
 from fakes.auth_files import take_in
 from fakes.house import House, build
 from fakes.people import ANN
+from fakes.questions import ask, break_down
 from fakes.sign_ins import came_back, providers
 
 CANARY = "<img src=x onerror=alert(1)>\"'><script>alert(2)</script>{{7*7}}"
@@ -184,3 +191,74 @@ async def test_in_names_of_people_keys_and_views(ann: Any, house: House) -> None
         await clean(ann, answer.headers.get("location", "/auth-files"))
     assert await clean(ann, "/client-keys")
     assert await clean(ann, "/auth-files")
+
+
+NAME = "<img src=x onerror=alert(1)>"
+RUN = "e" * 32
+
+
+async def everywhere(made: House) -> None:
+    """Foreign words in everything that a page lists: rows of the queue, runs, schedules, channels, rules, the audit."""
+    desk, index = made.desk, made.index("it")
+    await ask(desk, index, (NAME[:40], Signal.REVIEW, Action.REVIEW, 403), link=f"https://x.example/{CANARY}")
+    await break_down(desk, Cause.EGRESS, CANARY)
+    schedule = await made.inspecting.schedules.create(
+        {"name": NAME, "timing": {"every": 60}, "selection": {"search": CANARY}, "enabled": False}, ANN
+    )
+    channel = (await channels.add_channel(desk, NAME, ChannelKind.WEBHOOK, "https://hooks.example.com/x", ANN)).channel
+    wish = RuleWish(f"{NAME} {SHORT}", channel.id, {Kind.STATE_CHANGED})
+    rule = await channels.add_rule(desk, wish, ANN)
+    await disable.disable(desk, index, Actor(NAME, Role.ADMIN), reason=CANARY)
+    now = desk.now()
+
+    def work(connection: WriteConnection) -> None:
+        key = accounts.by_index(connection, index).key
+        connection.execute(
+            deliveries.insert().values(
+                id="d" * 32, channel=channel.id, rule=rule.id, status="failed", count=1, attempts=1, created_at=now,
+                message={"count": 1, "title": CANARY, "text": CANARY},
+                error={"code": "notification_refused", "params": {"upstream_status": CANARY}},
+            )
+        )  # fmt: skip
+        connection.execute(
+            inspections.insert().values(
+                id=RUN, status="completed", actor=NAME, schedule_name=NAME,
+                policy=dict(schedule.policy), selection={"search": CANARY},
+                selection_hash="0" * 64, accounts=bytes.fromhex(index), total=1, done=1, counts={"review": 1},
+                dry_run=False, created_at=now, ended_at=now,
+            )
+        )  # fmt: skip
+        connection.execute(
+            inspection_results.insert().values(
+                inspection=RUN, account=key, action="review", reason_code=NAME[:48], params={"summary": CANARY},
+                evidence={"status": 403, "summary": CANARY, "code": NAME}, at=now, outcome="skipped",
+                outcome_reason={"code": NAME, "params": {"file_name": CANARY}},
+            )
+        )  # fmt: skip
+        for act in Act:
+            told = {"name": NAME, "file_name": CANARY, "reason": CANARY}
+            record(desk, connection, Actor(SHORT, Role.ADMIN), act, CANARY, before=told, after={"name": SHORT})
+
+    await desk.write(work)
+
+
+@pytest.mark.parametrize("masked", ["yes", "no"])
+async def test_on_every_page_that_lists_something(ann: Any, house: House, masked: str) -> None:
+    await everywhere(house)
+    await ann.post("/preferences", masked=masked)
+    ordered = await ann.post(
+        "/batches", act="note", note=f"new {CANARY}", account=[house.index("it")], next="/auth-files"
+    )
+    batch = ordered.headers["location"].partition("?")[0]
+    await ann.post(f"{batch}/run", next="/batches")
+    said, silent = [], []
+    for path in (
+        "/queue", "/queue?view=incidents", f"/queue?q={quote(NAME)}", f"/queue?reason={quote(NAME[:40])}",
+        f"/inspection/{RUN}", "/inspection/history", "/inspection/schedules", "/inspection/schedules/1",
+        "/inspection", "/quota", f"/quota?search={quote(CANARY)}", "/settings/notifications", "/batches", batch,
+        "/trash", f"/trash?search={quote(CANARY)}", "/audit", f"/audit?actor={quote(SHORT)}", "/monitoring",
+        f"/monitoring?model={quote(CANARY)}", f"/monitoring/{house.samples[0]}", "/client-keys", "/settings/upstreams",
+    ):  # fmt: skip
+        (said if await clean(ann, path) else silent).append(path)
+    quiet = {"/inspection", "/quota", "/batches", "/client-keys", "/settings/upstreams", "/trash", "/monitoring"}
+    assert {path.partition("?")[0] for path in silent} <= quiet, silent

@@ -243,3 +243,26 @@ async def test_the_list_is_shown_without_request_figures(ann: Any, tmp_path: Pat
     page = await ann.get("/auth-files")
     assert (page.status_code, rows(page.text)) == (200, 14)
     assert "The request log did not answer" in page.text
+
+
+async def test_headers_are_typed_in_a_form_previewed_and_never_shown(ann: Any, house: House) -> None:
+    picked = [house.index(ZOE), house.index(KIM)]
+    form = await ann.post("/batches", act="headers", account=picked, next="/auth-files")
+    assert '<textarea class="input input--mono" name="headers"' in form.text
+    wrong = await ann.post("/batches", act="headers", shown="headers", headers="t_FAKE", account=picked)
+    assert (wrong.status_code, "t_FAKE" in wrong.text) == (422, False)
+    assert "Line 1 is no header" in wrong.text
+    address, page = await previewed(ann, act="headers", shown="headers", headers="X-Team: t_FAKE", account=picked)
+    assert "Set headers of 2 accounts" in page
+    assert "Header X-Team" in page
+    assert "t_FAKE" not in page
+    await ann.post(f"{address}/run")
+    entries = [house.desk.directory.get(index) for index in picked]
+    assert [entry is not None and entry.account.has_headers for entry in entries] == [True, True]
+
+
+async def test_left_out_models_show_what_they_replace(ann: Any, house: House) -> None:
+    address, _ = await previewed(ann, act="excluded_models", excluded_models="o1", account=[house.index(ZOE)])
+    await ann.post(f"{address}/run")
+    _, page = await previewed(ann, act="excluded_models", shown="excluded_models", account=[house.index(ZOE)])
+    assert re.search(r'Left-out models</span>\s*<span class="second">o1</span>', page)

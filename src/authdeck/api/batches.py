@@ -41,13 +41,14 @@ Cursor = Annotated[str | None, Query(max_length=64)]
 class Selection(BaseModel):
     """``auth_indexes`` (other names too; trashed accounts by their auth_index), or a search and filters of the list.
 
-    ``{"search": ""}`` is every account.
+    ``{"search": ""}`` is every account. With ``"trash": true`` the search is that of ``GET /trash``.
     """
 
     model_config = ConfigDict(extra="allow")
 
     auth_indexes: list[Annotated[str, Field(max_length=512)]] | None = Field(None, max_length=MAX_NAMES)
     search: str | None = Field(None, max_length=200)
+    trash: bool = False
 
 
 class Disablement(BaseModel):
@@ -68,7 +69,8 @@ class QuotaOrder(BaseModel):
 class Change(AccountChange):
     """Fields as ``PATCH`` takes them (``file_name`` for one account only), and acts.
 
-    ``null`` clears a field, absent leaves it. The last five acts stand alone.
+    ``null`` clears a field, absent leaves it. The last six acts stand alone. ``purge`` lets go for good what lies in
+    the trash: an admin previews it first.
     """
 
     disable: bool | Disablement | None = None
@@ -77,6 +79,7 @@ class Change(AccountChange):
     unlock: bool | None = None
     delete: bool | None = None
     restore: bool | None = None
+    purge: bool | None = None
     refresh: bool | None = None
     export: ExportOrder | None = None
     query_quota: bool | QuotaOrder | None = None
@@ -166,8 +169,12 @@ async def begin(
         raise DeckError("selection_unclear", status=422)
     if asked.change is None:
         raise DeckError("change_empty", status=422)
-    names, search, told = selected(asked.selection)
-    wanted = Asked(asked.change, names, search, told, key)
+    if asked.selection.trash:
+        words, told = in_trash(asked.selection)
+        wanted = Asked(asked.change, trash=words, selection=told, key=key)
+    else:
+        names, search, told = selected(asked.selection)
+        wanted = Asked(asked.change, names, search, told, key)
     return await answer(parts, eyes, await parts.batches.begin(wanted, actor, preview=preview))
 
 
@@ -244,11 +251,19 @@ def selected(selection: Selection) -> tuple[list[str], AccountSearch | None, dic
     filters = dict(selection.model_extra or {})
     if selection.search is not None:
         filters["search"] = selection.search
-    if (selection.auth_indexes is None) == (not filters):
+    if selection.trash or (selection.auth_indexes is None) == (not filters):
         raise DeckError("selection_unclear", status=422)
     if selection.auth_indexes is not None:
         return selection.auth_indexes, None, {"auth_indexes": len(selection.auth_indexes)}
     return [], from_query(filters), filters
+
+
+def in_trash(selection: Selection) -> tuple[str, dict[str, Any]]:
+    """The words to find in the trash, and how to tell it. Filters of the list say nothing there."""
+    if selection.auth_indexes is not None or selection.model_extra:
+        raise DeckError("selection_unclear", status=422)
+    words = selection.search or ""
+    return words, {"trash": True, "search": words}
 
 
 async def answer(parts: PartsHere, eyes: Eyes, batch: StoredBatch) -> Response:

@@ -6,7 +6,6 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from authdeck.access import Role
-from authdeck.account_text import fits, names
 from authdeck.api.accounts import Name
 from authdeck.api.limits import Limited
 from authdeck.api.parts import ActorHere, DeskHere, EyesHere, PartsHere
@@ -14,7 +13,8 @@ from authdeck.api.shapes import AccountShape, Listing, TrashedShape
 from authdeck.gate.routes import needs
 from authdeck.operations import kin, trash
 from authdeck.search import LONGEST_TEXT
-from authdeck.storage.reading import accounts
+from authdeck.storage.reading import trash as reading
+from authdeck.storage.reading.trash import TrashSearch
 
 router = APIRouter(prefix="/trash", tags=["trash"], route_class=Limited)
 
@@ -22,23 +22,25 @@ router = APIRouter(prefix="/trash", tags=["trash"], route_class=Limited)
 @router.get("")
 @needs(Role.VIEWER)
 async def trashed(
-    parts: PartsHere, eyes: EyesHere, search: Annotated[str, Query(max_length=LONGEST_TEXT)] = ""
+    parts: PartsHere,
+    eyes: EyesHere,
+    search: Annotated[str, Query(max_length=LONGEST_TEXT)] = "",
+    page_size: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Query(max_length=64)] = None,
 ) -> Listing[TrashedShape]:
     """Newest first, each with the moment from which it may be purged and what depends on it.
 
     ``search`` as for accounts: any text that an account is known by, ``*`` for anything.
     """
-    desk, words = parts.desk, search.strip().casefold()
-    found = [pair for pair in await desk.read(accounts.in_trash) if fits(words, names(pair[0]))]
+    desk, wanted = parts.desk, TrashSearch(search, page_size, cursor)
+    found = await desk.read(lambda connection: reading.page(connection, wanted))
     kept = timedelta(days=desk.settings.trash_days)
+    uses = await kin.dependents_of(desk, parts.monitoring, [one.account for one in found.items])
     items = [
-        eyes.trashed(
-            account, by, _after(account.trashed_at, kept),
-            await kin.dependents(desk, parts.monitoring, account.auth_index),
-        )
-        for account, by in found
-    ]  # fmt: skip
-    return Listing(items=items, total=len(items))
+        eyes.trashed(one.account, one.by, _after(one.account.trashed_at, kept), uses[one.account.auth_index])
+        for one in found.items
+    ]
+    return Listing(items=items, total=found.total, next=found.next)
 
 
 @router.post("/{auth_index}/restoration")

@@ -1,6 +1,9 @@
 """Options that choose accounts, the same wherever a list of accounts is meant."""
 
-from typing import Annotated, Any
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -31,6 +34,40 @@ Sort = Annotated[
     ),
 ]
 Limit = Annotated[int, typer.Option(min=1, help="At most so many.")]
+
+
+ALL: Final[dict[str, Any]] = {
+    "search": Search, "provider": Provider, "kind": Kind, "state": State, "problem": Problem, "healthy": Healthy,
+    "disabled": Disabled, "codex_status": CodexStatus, "plan": Plan, "prefix": Prefix, "project": Project,
+    "locked": Locked,
+}  # fmt: skip
+_FLAGS: Final = frozenset({"problem", "healthy", "disabled"})
+
+
+def with_filters(without: tuple[str, ...] = ()) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command every filter of the list; it gets what was given as ``asked``, as the API takes it."""
+    names = [name for name in ALL if name not in without]
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        @wraps(command)
+        def with_all(**given: Any) -> None:
+            locked, everything = given.get("locked"), given.get("search") == ""
+            asked = with_locked(chosen(**{name: given.pop(name) for name in names}), locked)
+            command(**given, asked={"search": "", **asked} if everything else asked)
+
+        own = inspect.signature(command).parameters.values()
+        filters = [
+            inspect.Parameter(
+                name, inspect.Parameter.KEYWORD_ONLY, annotation=ALL[name], default=False if name in _FLAGS else None
+            )
+            for name in names
+        ]
+        kept = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own if each.name != "asked"]
+        with_all.__signature__ = inspect.Signature([*kept, *filters])  # type: ignore[attr-defined]
+        with_all.__annotations__ = {each.name: each.annotation for each in (*kept, *filters)}
+        return with_all
+
+    return decorate
 
 
 def chosen(**given: Any) -> dict[str, Any]:

@@ -49,30 +49,13 @@ _NARROW = (("auth_index", "auth_index"), ("File", "file_name"), ("State", "healt
 
 
 @app.command("list")
+@filters.with_filters()
 def list_(
-    search: filters.Search = None,
-    provider: filters.Provider = None,
-    kind: filters.Kind = None,
-    state: filters.State = None,
-    problem: filters.Problem = False,
-    healthy: filters.Healthy = False,
-    disabled: filters.Disabled = False,
-    codex_status: filters.CodexStatus = None,
-    plan: filters.Plan = None,
-    prefix: filters.Prefix = None,
-    project: filters.Project = None,
-    locked: filters.Locked = None,
-    sort: filters.Sort = "risk",
-    limit: filters.Limit = 1000,
-    json: AsJson = False,
+    *, asked: dict[str, Any], sort: filters.Sort = "risk", limit: filters.Limit = 1000, json: AsJson = False
 ) -> None:
     """List accounts, those with problems first. All filters given have to apply."""
-    asked = filters.chosen(
-        search=search, provider=provider, kind=kind, state=state, problem=problem, healthy=healthy, disabled=disabled,
-        codex_status=codex_status, plan=plan, prefix=prefix, project=project, sort=sort,
-    )  # fmt: skip
     with management() as api:
-        found = api.pages("/accounts", filters.with_locked(asked, locked), limit)
+        found = api.pages("/accounts", {**asked, "sort": sort}, limit)
     if json:
         show.as_json(found)
         return
@@ -189,6 +172,7 @@ def unlock(name: Name, json: AsJson = False) -> None:
 def delete(
     name: Name,
     preview: Annotated[bool, typer.Option("--preview", help="Only say what depends on it.")] = False,
+    json: AsJson = False,
 ) -> None:
     """Put an account into the trash, whole."""
     with management() as api:
@@ -196,6 +180,10 @@ def delete(
         uses = api.get(f"/accounts/{account['auth_index']}/dependents")
         if not preview:
             api.delete(f"/accounts/{account['auth_index']}", version=account["version"])
+    if json:
+        named = {name: account[name] for name in ("auth_index", "file_name")}
+        show.as_json({**named, "trashed": not preview, "dependents": uses})
+        return
     _tell_dependents(uses)
     if preview:
         return

@@ -17,7 +17,6 @@ SHOWN: Final = 50
 
 SECRET: Final = ("proxy_url", "headers")
 PAUSE: Final = 0.2
-ACTS: Final = ("enable", "lock", "unlock", "delete", "restore", "refresh")
 
 _COLUMNS: Final = (
     ("File", "file_name"),
@@ -88,6 +87,9 @@ def change(
     delete: Annotated[bool, typer.Option("--delete", help="Put them into the trash.")] = False,
     restore: Annotated[bool, typer.Option("--restore", help="Bring them back from the trash, by auth_index.")] = False,
     refresh: Annotated[bool, typer.Option("--refresh", help="Get them new tokens, one after the other.")] = False,
+    query_quota: Annotated[
+        bool, typer.Option("--query-quota", help="Ask their providers what is left; `authdeck quota` shows it.")
+    ] = False,
     preview: Preview = False,
     json: AsJson = False,
 ) -> None:
@@ -95,7 +97,10 @@ def change(
 
     Secrets never stand on the command line: --secrets-from reads them. Ends with 1 when a row was skipped or failed.
     """
-    flags = {"enable": enable, "lock": lock, "unlock": unlock, "delete": delete, "restore": restore, "refresh": refresh}
+    flags = {
+        "enable": enable, "lock": lock, "unlock": unlock, "delete": delete, "restore": restore, "refresh": refresh,
+        "query_quota": query_quota,
+    }  # fmt: skip
     wanted: dict[str, Any] = {**_pairs(set_, "--set"), **dict.fromkeys(clear or ()), **_secrets(secrets_from)}
     wanted |= {name: True for name, given in flags.items() if given}
     if disable is not None or until is not None:
@@ -236,7 +241,7 @@ def _whole(api: Management, batch_id: str) -> dict[str, Any]:
 
 
 def tell(batch: dict[str, Any], *, json: bool) -> None:
-    """Ends with 1 when a row was skipped or failed."""
+    """Its rows and counts. Ends with 1 when a row was skipped or failed."""
     if json:
         show.as_json(batch)
     else:
@@ -259,7 +264,7 @@ def _tell_rows(batch: dict[str, Any]) -> None:
     typer.echo(f"{what}: {_counted(batch['counts'])}.")
     if batch["status"] == "previewed":
         typer.echo(f"`authdeck batch apply {batch['id']}` does it, within 15 minutes.")
-    elif batch["counts"].get("done") and not {"refresh", "query_quota"} & set(batch["change"]):
+    elif batch["counts"].get("done") and not {"refresh", "query_quota", "purge"} & set(batch["change"]):
         typer.echo(f"`authdeck batch undo {batch['id']}` takes it back.")
 
 

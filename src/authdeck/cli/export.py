@@ -16,18 +16,13 @@ _COLUMNS: Final = (("File", "file_name"), ("auth_index", "auth_index"), ("Lost",
 STDOUT: Final = "-"
 
 
+@filters.with_filters()
 def export(
+    *,
+    asked: dict[str, Any],
     names: Annotated[
         list[str] | None, typer.Argument(help="auth_index, file name, or another alias.", show_default=False)
     ] = None,
-    search: filters.Search = None,
-    provider: filters.Provider = None,
-    state: filters.State = None,
-    problem: filters.Problem = False,
-    disabled: filters.Disabled = False,
-    plan: filters.Plan = None,
-    prefix: filters.Prefix = None,
-    project: filters.Project = None,
     format: Annotated[str, typer.Option(help="cliproxyapi, codex_cli, sub2api or archive.")] = "cliproxyapi",  # noqa: A002
     output: Annotated[str | None, typer.Option("--output", "-o", help="The file to write; - for a pipe.")] = None,
     recipient: Annotated[
@@ -48,11 +43,7 @@ def export(
 
     The file holds secrets: it is written for its owner alone, never over another file, and never to a terminal.
     """
-    asked = filters.chosen(
-        search=search, provider=provider, state=state, problem=problem, disabled=disabled, plan=plan, prefix=prefix,
-        project=project,
-    )  # fmt: skip
-    if not names and not asked and search is None:
+    if not names and not asked:
         raise typer.BadParameter("Name accounts, or choose them with --search, --provider or another filter.")
     target = None if preview else _target(output, force=force)
     wish: dict[str, Any] = {

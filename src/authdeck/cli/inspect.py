@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from authdeck.cli import show
-from authdeck.cli.account_filters import Provider, Search
+from authdeck.cli.account_filters import with_filters
 from authdeck.cli.management import Management, management, segment
 from authdeck.cli.progress import progress
 from authdeck.cli.show import AsJson
@@ -37,13 +37,13 @@ _RUNS: Final = (
 )
 
 
+@with_filters()
 def inspect(
+    *,
+    asked: dict[str, Any],
     names: Annotated[
         list[str] | None, typer.Argument(help="auth_index, file name, or another alias.", show_default=False)
     ] = None,
-    provider: Provider = None,
-    search: Search = None,
-    problem: Annotated[bool, typer.Option("--problem", help="Only those that need attention.")] = False,
     sample: Annotated[int | None, typer.Option(min=1, help="So many of them, drawn by chance.")] = None,
     enable: Annotated[bool, typer.Option("--enable", help="Enable by itself what an inspection disabled.")] = False,
     disable: Annotated[bool, typer.Option("--disable", help="Disable by itself what can't serve for long.")] = False,
@@ -81,9 +81,8 @@ def inspect(
             may = [name for name, given in (("enable", enable), ("disable", disable)) if given]
             numbers = {"threshold": threshold, "workers": workers, "timeout": timeout, "retries": retries}
             policy = {"may": may, "refresh": refresh, **_given(numbers)}
-            about = {"auth_indexes": names, "provider": provider, "search": search, "sample": sample}
-            asked = {**_given(about), **({"problem": True} if problem else {})}
-            found = api.post("/inspections", json={**asked, "policy": policy, "dry_run": dry_run})
+            about = {**_given({"auth_indexes": names, "sample": sample}), **asked}
+            found = api.post("/inspections", json={**about, "policy": policy, "dry_run": dry_run})
         found = _ended(api, found, quiet=json)
         rows = list(_results(api, found["id"]))
     _tell(found, rows, json=json)

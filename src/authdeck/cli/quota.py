@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from authdeck.cli import show
-from authdeck.cli.account_filters import Provider, Search, State, chosen
+from authdeck.cli.account_filters import with_filters
 from authdeck.cli.batch import finished
 from authdeck.cli.management import Management, management, segment
 from authdeck.cli.show import AsJson
@@ -24,11 +24,11 @@ _FORECAST = (*_COLUMNS[1:], ("Forecast", "forecast"))
 
 
 @app.callback()
+@with_filters()
 def list_(
+    *,
     context: typer.Context,
-    search: Search = None,
-    provider: Provider = None,
-    state: State = None,
+    asked: dict[str, Any],
     limit: Annotated[int, typer.Option(min=1, help="At most so many windows.")] = 50,
     refresh: Annotated[bool, typer.Option("--refresh", help="First ask the provider of all that match.")] = False,
     renew: Annotated[
@@ -39,18 +39,17 @@ def list_(
     """List windows of the accounts that match, soonest reset first. Without --refresh nobody is asked."""
     if context.invoked_subcommand is not None:
         return
-    wanted = chosen(search=search, provider=provider, state=state)
     with management() as api:
-        asked = _ask(api, wanted or {"search": ""}, renew=renew, quiet=json) if refresh else None
-        windows = api.pages("/quota", {**wanted, "sort": "reset"}, limit)["items"]
+        told = _ask(api, asked or {"search": ""}, renew=renew, quiet=json) if refresh else None
+        windows = api.pages("/quota", {**asked, "sort": "reset"}, limit)["items"]
     if json:
-        show.as_json({"items": windows, "asked": asked})
+        show.as_json({"items": windows, "asked": told})
         return
     show.table(
         _COLUMNS, map(_row, windows), empty="No limit seen yet: unknown, not unlimited. --refresh asks the providers."
     )
-    if asked is not None:
-        typer.echo(f"Asked: {', '.join(f'{count} {name}' for name, count in asked.items() if count) or 'nobody'}.")
+    if told is not None:
+        typer.echo(f"Asked: {', '.join(f'{count} {name}' for name, count in told.items() if count) or 'nobody'}.")
 
 
 def _ask(api: Management, selection: dict[str, Any], *, renew: bool, quiet: bool) -> dict[str, int]:

@@ -20,7 +20,10 @@ def routing() -> None:
 
 
 @app.command()
+@filters.with_filters(without=("prefix",))  # --prefix is the request's
 def explain(
+    *,
+    asked: dict[str, Any],
     name: Annotated[
         str | None, typer.Argument(help="Only this account: auth_index, file name or alias.", show_default=False)
     ] = None,
@@ -29,9 +32,6 @@ def explain(
     model: Annotated[str | None, typer.Option(help="As a client would name it.")] = None,
     prefix: Annotated[str | None, typer.Option(help="The prefix that the request names.")] = None,
     client_key: Annotated[str | None, typer.Option(help="A client key's id or name.")] = None,
-    search: filters.Search = None,
-    provider: filters.Provider = None,
-    problem: filters.Problem = False,
     sort: filters.Sort = "-priority",
     limit: filters.Limit = 50,
     json: AsJson = False,
@@ -44,7 +44,7 @@ def explain(
         route=route or (None if path else "responses"), path=path, model=model, prefix=prefix, client_key=client_key,
         auth_index=name,
     )  # fmt: skip
-    accounts = filters.chosen(search=search, provider=provider, problem=problem, sort=sort, page_size=min(limit, 200))
+    accounts = {**asked, "sort": sort, "page_size": min(limit, 200)}
     with management() as api:
         found = api.post("/routing/explanation", json={**question, "accounts": accounts})
         while found["next"] and len(found["items"]) < limit:

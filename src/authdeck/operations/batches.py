@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from authdeck import change as changes
 from authdeck import ids
-from authdeck.access import Actor
+from authdeck.access import Actor, Role
 from authdeck.acts import Act
 from authdeck.change import Change
 from authdeck.errors import Conflict, DeckError, NotFound
@@ -31,7 +31,7 @@ from authdeck.operations.find_accounts import matching_accounts
 from authdeck.operations.records import record
 from authdeck.search import AccountSearch
 from authdeck.storage.database import ReadConnection, WriteConnection
-from authdeck.storage.reading import accounts
+from authdeck.storage.reading import accounts, trash
 from authdeck.storage.reading import batches as reading
 from authdeck.storage.reading.batches import StoredBatch, packed, packed_keys
 from authdeck.storage.writing import batches as writing
@@ -40,8 +40,8 @@ from authdeck.storage.writing.batches import NewBatch
 AT_ONCE: Final = 1_000
 """Rows that are complete when the call returns."""
 
-ASKING: Final = frozenset({"refresh", "query_quota"})
-"""What was asked of a provider can't be taken back."""
+FINAL: Final = frozenset({"refresh", "query_quota", "purge"})
+"""What was asked of a provider, or is gone for good, can't be taken back."""
 
 PREVIEW_KEPT: Final = timedelta(minutes=15)
 LOOKS: Final = (0.05,) * 20 + (0.5,) * 20
@@ -55,8 +55,9 @@ PATIENCE: Final = 20.0
 class Asked:
     """What a caller wants: ``change`` (as given) of the accounts named, or of those that ``search`` finds.
 
-    ``selection`` is how that was put, for people to read. ``key`` is the caller's Idempotency-Key. ``queue_rows`` are
-    keys of rows of the queue, one beside each of the accounts named (by auth_index), where those are to be answered.
+    ``trash``: of those in the trash in which these words are found, all where there are none. ``selection`` is how that
+    was put, for people to read. ``key`` is the caller's Idempotency-Key. ``queue_rows`` are keys of rows of the queue,
+    one beside each of the accounts named (by auth_index), where those are to be answered.
     """
 
     change: Mapping[str, Any] = field(repr=False)
@@ -65,6 +66,7 @@ class Asked:
     selection: Mapping[str, Any] = field(default_factory=dict)
     key: str | None = None
     queue_rows: Sequence[int] = ()
+    trash: str | None = None
 
 
 class Batches:
@@ -79,10 +81,12 @@ class Batches:
     async def begin(self, asked: Asked, actor: Actor, *, preview: bool = False) -> StoredBatch:
         """Make the change, or with ``preview`` say row by row what it would do.
 
-        Raises what ``change.read`` raises, ``selection_empty``, ``file_name_for_one``, ``idempotency_key_reused``.
+        Raises what ``change.read`` raises, ``selection_empty``, ``file_name_for_one``, ``idempotency_key_reused``,
+        ``purge_needs_preview`` and ``role_too_low``.
         """
         change = changes.read(asked.change)
         self._check(change, asked)
+        _check_purge(asked.change, actor, preview=preview)
         known, unknown = await self._selected(asked)
         if not known and not unknown:
             raise DeckError("selection_empty", status=422)
@@ -115,6 +119,7 @@ class Batches:
             )
         if preview.expires_at <= desk.now():
             raise Conflict("batch_preview_expired", id=preview_id)
+        _check_purge(preview.change, actor, preview=True)
         rows = await desk.read(partial(reading.rows_of, batch_id=preview_id))
         new = replace(
             new,
@@ -143,7 +148,7 @@ class Batches:
         if done.is_running:
             raise Conflict("batch_running", id=batch_id)
         rows = await desk.read(partial(reading.rows_of, batch_id=batch_id))
-        if done.is_preview or done.kind not in {"change", "undo", "inspection"} or ASKING & set(done.change):
+        if done.is_preview or done.kind not in {"change", "undo", "inspection"} or FINAL & set(done.change):
             raise Conflict("batch_not_undoable", id=batch_id, kind=done.kind)
         asked = Asked({}, selection={"batch": batch_id}, key=key)
         new = replace(
@@ -214,6 +219,8 @@ class Batches:
             return list(asked.names), []
         if asked.search is not None:
             return await matching_accounts(desk, asked.search), []
+        if asked.trash is not None:
+            return await desk.read(partial(trash.indexes, words=asked.trash)), []
         names = list(dict.fromkeys(asked.names))
         strange = [name for name in names if desk.directory.get(name) is None]
         found, refused = await desk.read(partial(_looked_up, names=strange)) if strange else ({}, {})
@@ -307,6 +314,16 @@ def _act(change: Mapping[str, Any]) -> Act:
 
 
 _ANSWERED: Final = {"ignore": Act.QUEUE_IGNORED, "resolve": Act.QUEUE_RESOLVED, "reopen": Act.QUEUE_ASKED_AGAIN}
+
+
+def _check_purge(change: Mapping[str, Any], actor: Actor, *, preview: bool) -> None:
+    """Nothing brings back what is purged: an admin sees first what it would be."""
+    if not change.get("purge"):
+        return
+    if actor.role < Role.ADMIN:
+        raise DeckError("role_too_low", status=403, role=actor.role.word, needs=Role.ADMIN.word)
+    if not preview:
+        raise Conflict("purge_needs_preview")
 
 
 def _looked_up(connection: ReadConnection, names: Sequence[str]) -> tuple[dict[str, str], dict[str, DeckError]]:

@@ -22,6 +22,7 @@ from authdeck.change import (
     DISABLED,
     HEADER,
     HOLD,
+    PURGED,
     Change,
     Note,
     RowOutcome,
@@ -43,11 +44,11 @@ from authdeck.operations.desk import Desk
 from authdeck.operations.records import changed
 from authdeck.secret import Secret
 from authdeck.storage.database import ReadConnection, WriteConnection
-from authdeck.storage.reading import accounts
+from authdeck.storage.reading import accounts, kinship
 from authdeck.storage.reading.accounts import Standing
 from authdeck.storage.reading.revisions import StoredSecrets
 from authdeck.storage.writing import accounts as account_writes
-from authdeck.storage.writing import changing
+from authdeck.storage.writing import changing, purging
 from authdeck.storage.writing.changing import Edit
 
 HANDED_OVER: Final = "handed_over"
@@ -194,6 +195,8 @@ def ask(taking: Taking, row: Row, change: Change) -> dict[str, Any]:
         wanted["locked"] = change.locked
     if change.delete or change.restore:
         wanted["trashed"] = change.delete
+    if change.purge:
+        wanted[PURGED] = True
     return wanted
 
 
@@ -230,8 +233,10 @@ def _field(taking: Taking, row: Row, name: str, value: Any) -> dict[str, Any]:
 def plan(taking: Taking, row: Row, wanted: Wanted) -> Plan:
     """Compare what is wanted with what is. Raises ``DeckError`` where the row can't be changed so."""
     account = row.account
-    if account.trashed_at is not None and "trashed" not in wanted:
+    if account.trashed_at is not None and not {"trashed", PURGED} & wanted.keys():
         raise NotFound("account_in_trash", name=account.auth_index)
+    if account.trashed_at is None and PURGED in wanted:
+        raise Conflict("not_in_trash", auth_index=account.auth_index)
     made = Plan(row, account.file_name, RowOutcome.UNCHANGED)
     for name, value in wanted.items():
         current = row.now(name)
@@ -270,7 +275,7 @@ def planned(row: Row | None, subject: str, wish: Callable[[Row], Plan]) -> Plan:
         return Plan(row, row.account.file_name, RowOutcome.FAILED, reason=("internal", {}))
 
 
-_AS_THINGS_STAND: Final = frozenset({"account_in_trash", "file_name_taken"})
+_AS_THINGS_STAND: Final = frozenset({"account_in_trash", "not_in_trash", "file_name_taken"})
 
 
 def step_back(
@@ -312,11 +317,18 @@ def carry_out(taking: Taking, connection: WriteConnection, plans: Iterable[Plan]
     if changing.edit(connection, edits, at=taking.now) != len(edits):
         raise DeckError("storage_busy", status=503)
     _move_holds(taking, connection, doing)
+    _purge(connection, [row.account.key for made, row in doing if PURGED in made.after], taking.now)
     for made, row in doing:
         if "file_name" in made.after:
             _keep_name(connection, row.account, taking.now)
         kind = RANKING if _RANKS.issuperset(made.after) else "account"
         changed(taking.desk, connection, kind, row.account.auth_index)
+
+
+def _purge(connection: WriteConnection, account_keys: Sequence[int], now: datetime) -> None:
+    """What was merged into them goes too."""
+    if account_keys:
+        purging.purge(connection, [*kinship.merged_into(connection, account_keys), *account_keys], at=now)
 
 
 _RANKS: Final = frozenset({"note", "priority", "weight", "prefix"})
@@ -348,7 +360,7 @@ def _columns(taking: Taking, made: Plan, row: Row) -> dict[str, Any]:
             columns |= {"file_name": value, "file_name_folded": value.casefold()}
         elif name == "proxy_url":
             columns["proxy"] = value["key"] if value else None
-        elif not name.startswith((HEADER, HOLD)):
+        elif name != PURGED and not name.startswith((HEADER, HOLD)):
             columns[name] = value
     headers = {name.removeprefix(HEADER): value for name, value in made.after.items() if name.startswith(HEADER)}
     if headers:

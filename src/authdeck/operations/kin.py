@@ -1,5 +1,6 @@
 """What an account has to do with others: accounts that may be the same one, and what depends on it."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -64,24 +65,47 @@ async def near(desk: Desk, auth_index: str) -> list[Near]:
 
 async def dependents(desk: Desk, monitoring: Database, auth_index: str) -> Dependents:
     """Raises ``NotFound('account_not_found')``."""
-
-    def work(connection: ReadConnection) -> tuple[Account, int, tuple[str, ...]]:
-        account = accounts.by_index(connection, auth_index)
-        prefix = account.settings.prefix
-        if prefix is None:
-            return account, 0, ()
-        keys = (key for key in access.all_client_keys(connection) if key.revoked_at is None)
-        named = tuple(key.name for key in keys if prefix in (key.scope.get("prefixes") or ()))
-        return account, kinship.sharing_prefix(connection, account), named
-
-    account, sharing, keys = await desk.read(work)
-    requests = await _requests(monitoring, auth_index)
-    return Dependents(account.aliases, requests, account.last_request_at, account.settings.prefix, sharing, keys)
+    account = await desk.read(lambda connection: accounts.by_index(connection, auth_index))
+    return (await dependents_of(desk, monitoring, [account]))[auth_index]
 
 
-async def _requests(monitoring: Database, auth_index: str) -> int | None:
+async def dependents_of(desk: Desk, monitoring: Database, found: Sequence[Account]) -> dict[str, Dependents]:
+    """Of a page of accounts, by auth_index."""
+    prefixes = {account.settings.prefix for account in found if account.settings.prefix}
+
+    def work(connection: ReadConnection) -> tuple[dict[str, int], dict[str, tuple[str, ...]]]:
+        keys = [key for key in access.all_client_keys(connection) if key.revoked_at is None]
+        bound = {
+            prefix: tuple(key.name for key in keys if prefix in (key.scope.get("prefixes") or ()))
+            for prefix in prefixes
+        }
+        return kinship.serving_prefixes(connection, prefixes), bound
+
+    serving, bound = await desk.read(work) if prefixes else ({}, {})
+    indexes = [account.auth_index for account in found]
+    requests = await _requests(monitoring, indexes)
+    return {
+        account.auth_index: Dependents(
+            account.aliases,
+            None if requests is None else requests.get(account.auth_index, 0),
+            account.last_request_at,
+            account.settings.prefix,
+            _others(account, serving),
+            bound.get(account.settings.prefix or "", ()),
+        )
+        for account in found
+    }
+
+
+def _others(account: Account, serving: Mapping[str, int]) -> int:
+    """Beside itself, where it is live."""
+    number = serving.get(account.settings.prefix or "", 0)
+    return number if account.trashed_at is not None else max(0, number - 1)
+
+
+async def _requests(monitoring: Database, indexes: Sequence[str]) -> dict[str, int] | None:
     try:
-        return await monitoring.read(lambda connection: kinship.requests_of(connection, auth_index))
+        return await monitoring.read(lambda connection: kinship.requests_of(connection, indexes))
     except DeckError as error:
         if not error.code.startswith("storage_"):
             raise

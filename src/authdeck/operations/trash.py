@@ -1,6 +1,8 @@
 """The trash: a deleted account lies there whole, with auth_index, history and holds, until it is restored or purged."""
 
+from contextlib import suppress
 from datetime import timedelta
+from typing import Final
 
 from authdeck.access import AUTOMATION, Actor
 from authdeck.acts import Act
@@ -13,7 +15,11 @@ from authdeck.operations.desk import Desk
 from authdeck.operations.records import changed, record
 from authdeck.storage.database import WriteConnection
 from authdeck.storage.reading import accounts, kinship
+from authdeck.storage.reading import trash as reading
 from authdeck.storage.writing import purging
+
+AT_ONCE: Final = 200
+"""Accounts that are looked up together."""
 
 
 async def delete(desk: Desk, auth_index: str, actor: Actor, *, version: int | None) -> None:
@@ -46,8 +52,7 @@ async def purge(desk: Desk, auth_index: str, actor: Actor) -> None:
         account = accounts.by_index(connection, auth_index)
         if account.trashed_at is None:
             raise Conflict("not_in_trash", auth_index=auth_index)
-        for key in (*kinship.merged_into(connection, account.key), account.key):
-            purging.purge(connection, key, at=desk.now())
+        purging.purge(connection, [*kinship.merged_into(connection, [account.key]), account.key], at=desk.now())
         record(desk, connection, actor, Act.ACCOUNT_PURGED, auth_index, before={"provider": account.provider.value})
         changed(desk, connection, "account", auth_index)
 
@@ -55,13 +60,11 @@ async def purge(desk: Desk, auth_index: str, actor: Actor) -> None:
 
 
 async def purge_due(desk: Desk) -> int:
-    """Purge what has lain in the trash for ``trash_days``. How many there were."""
-    before = desk.now() - timedelta(days=desk.settings.trash_days)
-    due = [
-        account.auth_index
-        for account, _ in await desk.read(accounts.in_trash)
-        if account.trashed_at is not None and account.trashed_at <= before
-    ]
-    for auth_index in due:
-        await purge(desk, auth_index, AUTOMATION)
-    return len(due)
+    """Purge what has lain in the trash for ``trash_days``, some at a time. How many there were."""
+    before, purged = desk.now() - timedelta(days=desk.settings.trash_days), 0
+    while due := await desk.read(lambda connection: reading.since_before(connection, before, AT_ONCE)):
+        for auth_index in due:
+            with suppress(NotFound, Conflict):  # somebody was quicker, or brought it back
+                await purge(desk, auth_index, AUTOMATION)
+                purged += 1
+    return purged

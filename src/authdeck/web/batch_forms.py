@@ -13,7 +13,7 @@ Options = Sequence[tuple[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One input: ``kind`` is ``text``, ``number``, ``password``, ``select`` or ``check``.
+    """One input: ``kind`` is ``text``, ``lines``, ``number``, ``password``, ``select`` or ``check``.
 
     Its label is the sentence ``batch_field.<name>``, its hint ``batch_field.<name>.hint``; options are value and the
     code of their words.
@@ -44,6 +44,7 @@ class BatchAct:
 
 _HOURS: Final = (("", "for.ever"), ("1", "for.1"), ("4", "for.4"), ("24", "for.24"), ("168", "for.168"))
 _SPOKEN: Final = (("true", "websockets.true"), ("false", "websockets.false"), ("", "websockets.unset"))
+_RESTED: Final = (("false", "cooling.rests"), ("true", "cooling.goes_on"), ("", "cooling.unset"))
 _FORMATS: Final = tuple((name, f"export.{name}") for name in ("cliproxyapi", "codex_cli", "sub2api"))
 
 ACTS: Final[Mapping[str, BatchAct]] = {
@@ -63,6 +64,9 @@ ACTS: Final[Mapping[str, BatchAct]] = {
         BatchAct("project_id", "files", (Field("project_id"),), needs_form=True),
         BatchAct("proxy_url", "send", (Field("proxy_url", "password", longest=2000),), needs_form=True),
         BatchAct("websockets", "monitor", (Field("websockets", "select", _SPOKEN),), needs_form=True),
+        BatchAct("headers", "copy", (Field("headers", "lines", longest=8000),), needs_form=True),
+        BatchAct("excluded_models", "x", (Field("excluded_models", "lines", longest=8000),), needs_form=True),
+        BatchAct("disable_cooling", "pause", (Field("disable_cooling", "select", _RESTED),), needs_form=True),
         BatchAct("lock", "lock"),
         BatchAct("unlock", "lock"),
         BatchAct("refresh", "refresh"),
@@ -73,14 +77,16 @@ ACTS: Final[Mapping[str, BatchAct]] = {
         BatchAct("delete", "trash", danger=True),
     )
 }
-"""``restore`` is the trash's own."""
+_OF_THE_TRASH: Final = frozenset({"restore", "purge"})
 
 BAR: Final = tuple(act for act in ACTS.values() if act.in_bar and act.fields)
 """Those with fields in the bar itself; enabling is a button beside them."""
 
 MORE: Final = tuple(act for act in ACTS.values() if not act.in_bar or act.rare)
 
-SETTINGS: Final = frozenset({"priority", "weight", "note", "prefix", "project_id", "proxy_url", "websockets"})
+SETTINGS: Final = frozenset(
+    {"priority", "weight", "note", "prefix", "project_id", "proxy_url", "websockets", "disable_cooling"}
+)
 
 
 def act_named(name: str, said: Mapping[str, str]) -> BatchAct:
@@ -107,9 +113,29 @@ def change_of(act: BatchAct, said: Mapping[str, str], now: datetime) -> dict[str
         return {act.name: said.get(act.name, "").strip() or None}
     if act.name == "disable":
         return {"disable": _disablement(said, now)}
+    if act.name == "headers":
+        return {"headers": _headers(said.get("headers", ""))}
+    if act.name == "excluded_models":
+        return {"excluded_models": said.get("excluded_models", "").replace(",", "\n").split() or None}
     if act.name == "export":
         return {"export": {"format": said.get("format", ""), "hand_over": said.get("hand_over") == "true"}}
     return {act.name: True}
+
+
+def _headers(text: str) -> dict[str, str | None] | None:
+    """A header a line; one without a value goes, those not named stay. No line at all: all of them go.
+
+    Raises ``DeckError('headers_line_invalid')``.
+    """
+    found: dict[str, str | None] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        name, colon, value = line.partition(":")
+        if not line.strip():
+            continue
+        if not colon or not name.strip():
+            raise DeckError("headers_line_invalid", status=422, number=number)
+        found[name.strip()] = value.strip() or None
+    return found or None
 
 
 def _disablement(said: Mapping[str, str], now: datetime) -> dict[str, Any]:
@@ -120,5 +146,5 @@ def _disablement(said: Mapping[str, str], now: datetime) -> dict[str, Any]:
 
 def act_of(change: Mapping[str, Any]) -> str:
     """Which act a stored change is, for its words: the only one it names, else ``several``."""
-    names = [name for name in change if name in ACTS or name == "restore" or name in ANSWERS]
+    names = [name for name in change if name in ACTS or name in _OF_THE_TRASH or name in ANSWERS]
     return names[0] if len(names) == 1 and len(change) == 1 else "several"

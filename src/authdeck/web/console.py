@@ -51,7 +51,7 @@ from authdeck.web.statics import Statics
 from authdeck.web.waiting import WaitingImports
 from authdeck.web.zipping import ZippedPages
 
-_PAGES: Final = (
+PAGES: Final = (
     sign_in, saved_views, batches_pages, auth_files, account, find, imports, login_pages, quota_pages, exports, trash,
     monitoring, request, schedules, inspection, client_keys, settings_pages, terms, upstreams, notifications, audit,
     queue,
@@ -81,7 +81,7 @@ def console(
     ``Gate(error_page=web.error_page)`` gives errors the console's look.
     """
     statics = Statics()
-    pages_here = (*_PAGES, storybook) if settings.storybook else _PAGES
+    pages_here = (*PAGES, storybook) if settings.storybook else PAGES
     routes = [*(route for page in pages_here for route in page.ROUTES), _static(statics)]
     app = Starlette(routes=routes, middleware=[Middleware(ZippedPages)])
     pages = Pages(statics, desk.clock)

@@ -29,7 +29,7 @@ FOLDER: Final = Path(__file__).parent / "templates"
 STYLESHEETS: Final = (
     "tokens", "base", "frame", "nav", "button", "form", "badge", "table", "bars", "cards", "chips", "batch-bar",
     "reasons", "dialog", "drawer", "toast", "notice", "empty", "timeline", "code-snippet", "chart", "values", "pages",
-    "queue", "quota", "inspect",
+    "queue", "quota", "inspect", "trash",
     "chinese",
 )  # fmt: skip
 SCRIPTS: Final = (

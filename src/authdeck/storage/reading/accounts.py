@@ -1,7 +1,7 @@
 """Named reads of accounts: live ones with their holds, one by its auth_index, look-up by any name."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -9,7 +9,6 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Row, Select, and_, bindparam, func, select
 
 from authdeck.account import Account
-from authdeck.clock import to_micros
 from authdeck.entry import Entry
 from authdeck.errors import Conflict, NotFound
 from authdeck.hold import Hold
@@ -22,7 +21,6 @@ from authdeck.storage.reading.holds import open_holds
 from authdeck.storage.tables import accounts, aliases, proxies
 
 _LIVE = and_(accounts.c.trashed_at.is_(None), accounts.c.purged_at.is_(None), accounts.c.merged_into.is_(None))
-_TRASHED = and_(accounts.c.trashed_at.is_not(None), accounts.c.purged_at.is_(None), accounts.c.merged_into.is_(None))
 _AT_ONCE = 500  # parameters of one statement: far below every database's limit
 _USES = (accounts.c.last_request_at, accounts.c.last_success_at)
 _EXISTS = and_(accounts.c.purged_at.is_(None), accounts.c.merged_into.is_(None))
@@ -54,7 +52,7 @@ def entries(connection: ReadConnection, indexes: Sequence[str]) -> dict[str, Ent
     found: dict[str, Entry] = {}
     for start in range(0, len(indexes), _AT_ONCE):
         rows = connection.execute(_LIVE_BY_INDEX, {"wanted": indexes[start : start + _AT_ONCE]}).all()
-        some = _with_names(connection, rows)
+        some = with_names(connection, rows)
         keys = [account.key for account in some]
         found |= {entry.account.auth_index: entry for entry in _with_state(connection, some, keys)}
     return found
@@ -75,24 +73,6 @@ def last_uses(connection: ReadConnection, indexes: Sequence[str]) -> dict[str, t
     return found
 
 
-def in_trash(connection: ReadConnection) -> list[tuple[Account, str]]:
-    """Trashed accounts, newest first, each with who put it there."""
-    found = _accounts(connection, _TRASHED)
-    by = {row.key: row.trashed_by for row in connection.execute(select(accounts).where(_TRASHED))}
-    return sorted(
-        ((account, by[account.key] or "") for account in found),
-        key=lambda pair: to_micros(pair[0].trashed_at) if pair[0].trashed_at else 0,
-        reverse=True,
-    )
-
-
-def names_in_trash(connection: ReadConnection, indexes: Collection[str]) -> dict[str, str]:
-    """Of those among them that lie in the trash; for a page of something."""
-    columns = (accounts.c.auth_index, accounts.c.file_name)
-    rows = connection.execute(select(*columns).where(_TRASHED, accounts.c.auth_index.in_(indexes)))
-    return {row.auth_index: row.file_name for row in rows}
-
-
 @dataclass(frozen=True, slots=True)
 class Addressed:
     """A live account that names an address of its own."""
@@ -110,7 +90,7 @@ def addressed(connection: ReadConnection) -> list[Addressed]:
 
 def by_index(connection: ReadConnection, auth_index: str) -> Account:
     """A live or trashed account. Raises ``NotFound('account_not_found')``."""
-    found = _with_names(connection, connection.execute(_BY_INDEX, {"of": auth_index}).all())
+    found = with_names(connection, connection.execute(_BY_INDEX, {"of": auth_index}).all())
     if not found:
         raise NotFound("account_not_found", name=auth_index)
     return found[0]
@@ -211,6 +191,14 @@ def by_email(connection: ReadConnection, emails: Iterable[str]) -> dict[str, lis
     return together
 
 
+def with_names(connection: ReadConnection, rows: Sequence[Row[Any]]) -> list[Account]:
+    """The accounts of rows that ``selected`` gave, with their aliases, in the same order."""
+    values: dict[int, tuple[str, ...]] = {}
+    for name in connection.execute(_NAMES, {"wanted": [row.key for row in rows]}):
+        values[name.account] = (*values.get(name.account, ()), name.value)
+    return [made(row, values.get(row.key, ())) for row in rows]
+
+
 @dataclass(frozen=True, slots=True)
 class Alias:
     kind: str
@@ -255,14 +243,7 @@ def _named(connection: ReadConnection, statement: Select[Any], wanted: Iterable[
 
 
 def _accounts(connection: ReadConnection, condition: ColumnElement[bool]) -> list[Account]:
-    return _with_names(connection, connection.execute(selected().where(condition).order_by(accounts.c.key)).all())
-
-
-def _with_names(connection: ReadConnection, rows: Sequence[Row[Any]]) -> list[Account]:
-    values: dict[int, tuple[str, ...]] = {}
-    for name in connection.execute(_NAMES, {"wanted": [row.key for row in rows]}):
-        values[name.account] = (*values.get(name.account, ()), name.value)
-    return [made(row, values.get(row.key, ())) for row in rows]
+    return with_names(connection, connection.execute(selected().where(condition).order_by(accounts.c.key)).all())
 
 
 _LIVE_BY_INDEX: Final = selected().where(_LIVE, _among(accounts.c.auth_index)).order_by(accounts.c.key)

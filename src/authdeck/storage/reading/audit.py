@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, select, tuple_
+from sqlalchemy import ColumnElement, Row, literal, select, tuple_
 
 from authdeck.clock import from_micros, to_micros
 from authdeck.errors import DeckError
@@ -109,10 +109,10 @@ def _cursor(entry: AuditEntry) -> str:
     return f"{to_micros(entry.at)}-{entry.seq}-{entry.writer}"
 
 
-def _place(cursor: str) -> tuple[datetime, int, str]:
+def _place(cursor: str) -> tuple[ColumnElement[datetime], int, str]:
     if (found := _CURSOR.fullmatch(cursor)) is None:
         raise DeckError("cursor_invalid")
-    return from_micros(int(found[1])), int(found[2]), found[3]
+    return literal(from_micros(int(found[1])), audit.c.at.type), int(found[2]), found[3]
 
 
 def chain(connection: ReadConnection, writer: str) -> list[AuditEntry]:

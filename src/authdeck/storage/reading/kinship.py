@@ -1,5 +1,6 @@
 """Named reads of what accounts have to do with each other: near matches, merges, what depends on one."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,8 +11,7 @@ from authdeck.errors import NotFound
 from authdeck.identity import Identity, Strength
 from authdeck.storage.database import ReadConnection
 from authdeck.storage.reading.accounts import Named, by_keys
-from authdeck.storage.reading.names import code
-from authdeck.storage.tables import accounts, batch_items, batches, day_account, fingerprints
+from authdeck.storage.tables import accounts, batch_items, batches, day_account, fingerprints, names
 
 
 def near(connection: ReadConnection, account: Account) -> list[Named]:
@@ -93,10 +93,10 @@ def index_of(connection: ReadConnection, account_key: int) -> str:
     return str(connection.execute(asked).scalar_one())
 
 
-def merged_into(connection: ReadConnection, account_key: int) -> list[int]:
-    """Keys of accounts that were merged into this one, directly or by way of another."""
+def merged_into(connection: ReadConnection, account_keys: Sequence[int]) -> list[int]:
+    """Keys of accounts that were merged into one of these, directly or by way of another."""
     found: list[int] = []
-    waiting = [account_key]
+    waiting = list(account_keys)
     while waiting:
         statement = select(accounts.c.key).where(accounts.c.merged_into.in_(waiting))
         waiting = list(connection.execute(statement).scalars())
@@ -104,20 +104,21 @@ def merged_into(connection: ReadConnection, account_key: int) -> list[int]:
     return found
 
 
-def sharing_prefix(connection: ReadConnection, account: Account) -> int:
-    """How many other live accounts serve the account's prefix."""
+def serving_prefixes(connection: ReadConnection, prefixes: Collection[str]) -> dict[str, int]:
+    """How many live accounts serve each of these prefixes."""
     live = and_(accounts.c.trashed_at.is_(None), accounts.c.purged_at.is_(None), accounts.c.merged_into.is_(None))
-    same = and_(live, accounts.c.prefix == account.settings.prefix, accounts.c.key != account.key)
-    return int(connection.execute(select(func.count()).select_from(accounts).where(same)).scalar_one())
+    asked = select(accounts.c.prefix, func.count().label("number")).where(live, accounts.c.prefix.in_(prefixes))
+    return {row.prefix: row.number for row in connection.execute(asked.group_by(accounts.c.prefix))}
 
 
-def requests_of(monitoring: ReadConnection, auth_index: str) -> int:
-    """How many client requests the account ever served, as the daily sums of the monitoring database have it."""
-    number = code(monitoring, "account", auth_index)
-    if number is None:
-        return 0
-    asked = select(func.coalesce(func.sum(day_account.c.requests), 0)).where(day_account.c.account == number)
-    return int(monitoring.execute(asked).scalar_one())
+def requests_of(monitoring: ReadConnection, indexes: Collection[str]) -> dict[str, int]:
+    """How many client requests each ever served, as the daily sums of the monitoring database have it."""
+    ours = and_(names.c.kind == "account", names.c.text.in_(indexes))
+    asked = select(names.c.text, func.sum(day_account.c.requests).label("number"))
+    rows = monitoring.execute(
+        asked.join(day_account, day_account.c.account == names.c.id).where(ours).group_by(names.c.text)
+    )
+    return {row.text: int(row.number) for row in rows}
 
 
 def identity_hash(connection: ReadConnection, account_key: int) -> str | None:

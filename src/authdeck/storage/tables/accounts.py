@@ -106,6 +106,13 @@ accounts = Table(
         sqlite_where=text("trashed_at IS NULL AND purged_at IS NULL AND merged_into IS NULL"),
         postgresql_where=text("trashed_at IS NULL AND purged_at IS NULL AND merged_into IS NULL"),
     ),
+    Index(
+        "ix_accounts_trashed",
+        "trashed_at",
+        "key",
+        sqlite_where=text("trashed_at IS NOT NULL AND purged_at IS NULL AND merged_into IS NULL"),
+        postgresql_where=text("trashed_at IS NOT NULL AND purged_at IS NULL AND merged_into IS NULL"),
+    ),
     CheckConstraint("weight BETWEEN 0 AND 1000000", name="weight"),
     sqlite_autoincrement=True,
 )

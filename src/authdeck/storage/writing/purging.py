@@ -1,6 +1,6 @@
 """Named deletes: of refresh revisions that became many, and of what a purged account leaves no trace of."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -65,19 +65,19 @@ _EMPTY: Final[Mapping[str, Any]] = {
 }
 
 
-def purge(connection: WriteConnection, account_key: int, *, at: datetime) -> None:
-    """Leave a tombstone: the row with its auth_index, provider and dates, and nothing else. The audit stays."""
+def purge(connection: WriteConnection, account_keys: Sequence[int], *, at: datetime) -> None:
+    """Leave tombstones: the rows with auth_index, provider and dates, and nothing else. The audit stays."""
     for table in _GONE:
-        connection.execute(delete(table).where(table.c.account == account_key))
-    connection.execute(update(logins).where(logins.c.account == account_key).values(account=None, sealed=None))
-    emptied = update(batch_items).where(batch_items.c.account == account_key)
+        connection.execute(delete(table).where(table.c.account.in_(account_keys)))
+    connection.execute(update(logins).where(logins.c.account.in_(account_keys)).values(account=None, sealed=None))
+    emptied = update(batch_items).where(batch_items.c.account.in_(account_keys))
     connection.execute(emptied.values(before=None, after=None, sealed=None, differs=None))
-    proxy = connection.execute(select(accounts.c.proxy).where(accounts.c.key == account_key)).scalar_one()
-    connection.execute(
-        update(accounts).where(accounts.c.key == account_key).values({**_EMPTY, "purged_at": at, "updated_at": at})
-    )
+    ours = accounts.c.key.in_(account_keys)
+    asked = select(accounts.c.proxy).where(ours, accounts.c.proxy.is_not(None)).distinct()
+    freed = connection.execute(asked).scalars().all()
+    connection.execute(update(accounts).where(ours).values({**_EMPTY, "purged_at": at, "updated_at": at}))
     used = select(accounts.c.key).where(accounts.c.proxy == proxies.c.key).exists()
-    connection.execute(delete(proxies).where(proxies.c.key == proxy, ~used))
+    connection.execute(delete(proxies).where(proxies.c.key.in_(freed), ~used))
 
 
 def drop_revisions(connection: WriteConnection, account_key: int, numbers: list[int]) -> None:

@@ -14,7 +14,7 @@ from authdeck.access import Role
 from authdeck.errors import DeckError
 from authdeck.gate.routes import needs
 from authdeck.gate.visits import actor_of
-from authdeck.storage.reading import accounts, audit
+from authdeck.storage.reading import audit, trash
 from authdeck.storage.reading.audit import AuditEntry, AuditPage, AuditSearch
 from authdeck.web import audit_links
 from authdeck.web.addresses import changed
@@ -125,7 +125,7 @@ async def _there(room: Room, entries: Sequence[AuditEntry]) -> There:
     targets = {entry.target for entry in entries}
     found = {target: room.desk.directory.get(target) for target in targets}
     live = {target: entry.account.file_name for target, entry in found.items() if entry is not None}
-    trashed, rest = await room.desk.read(lambda c: (accounts.names_in_trash(c, targets), audit.mentioned(c, entries)))
+    trashed, rest = await room.desk.read(lambda c: (trash.names(c, sorted(targets)), audit.mentioned(c, entries)))
     return There(live, trashed, rest)
 
 

@@ -16,7 +16,7 @@ from authdeck.errors import DeckError
 from authdeck.gate.routes import needs
 from authdeck.gate.visits import actor_of
 from authdeck.operations import consequences
-from authdeck.operations.batches import Asked
+from authdeck.operations.batches import FINAL, Asked
 from authdeck.operations.consequences import Consequences
 from authdeck.search import AccountSearch, to_query
 from authdeck.storage.reading import batches as reading
@@ -32,8 +32,9 @@ from authdeck.web.toasts import Undo
 PATH: Final = "/batches"
 _ROWS: Final = 100
 _LISTED: Final = 30
+_NO_WAY_BACK: Final = FINAL | {"export"}
 _TAKES_OUT: Final = frozenset({"disable", "delete"})
-_OWN_WORDS: Final = frozenset({"enable", "disable", "refresh", "query_quota", "delete", "restore", *ANSWERS})
+_OWN_WORDS: Final = frozenset({"enable", "disable", "refresh", "query_quota", "delete", "restore", "purge", *ANSWERS})
 """Acts whose outcome has words of its own; the others "changed" accounts."""
 
 
@@ -66,9 +67,9 @@ async def order(request: Request) -> Response:
     act, selection = batch_forms.act_named(texts.get("act", ""), texts), Selection.of(request, said, back)
     if not batch_forms.is_filled(act, texts):
         return await _form(request, act, selection, back, texts)
-    change = batch_forms.change_of(act, texts, room.desk.now())
-    asked = Asked(change, selection.names, selection.search, selection.told)
     try:
+        change = batch_forms.change_of(act, texts, room.desk.now())
+        asked = Asked(change, selection.names, selection.search, selection.told)
         preview = await room.batches.begin(asked, actor_of(request), preview=True)
     except DeckError as error:
         if error.code == "selection_empty" or not act.fields:
@@ -151,7 +152,7 @@ def _first_outcome(batch: StoredBatch) -> str:
 
 def _may_undo(batch: StoredBatch) -> bool:
     is_change = batch.kind in ("change", "undo", "inspection") and not batch.is_preview and not batch.is_running
-    return is_change and bool(batch.counts.get("done")) and not {"refresh", "query_quota", "export"} & set(batch.change)
+    return is_change and bool(batch.counts.get("done")) and not _NO_WAY_BACK & set(batch.change)
 
 
 async def _lost(room: Room, batch: StoredBatch) -> Consequences | None:
@@ -164,9 +165,15 @@ async def _lost(room: Room, batch: StoredBatch) -> Consequences | None:
 
 @needs(Role.OPERATOR)
 async def run(request: Request) -> Response:
-    """Do what was previewed. Small ones lead back to the list, long ones and those with failures to their page."""
-    room, said = room_of(request), await request.form()
-    batch = await room.batches.apply(request.path_params["id"], actor_of(request))
+    """Do what was previewed. Small ones lead back to the list, long ones and those with failures to their page.
+
+    What nothing brings back is confirmed by typing how many accounts it is.
+    """
+    room, said, id_ = room_of(request), await request.form(), request.path_params["id"]
+    preview = await room.desk.read(lambda connection: reading.one(connection, id_))
+    if "purge" in preview.change and str(said.get("count", "")).strip() != str(preview.counts.get("done", 0)):
+        return await _show(request, DeckError("purge_count_differs", status=422))
+    batch = await room.batches.apply(id_, actor_of(request))
     return ended(batch, inside(str(said.get("next", "")), LIST))
 
 

@@ -15,14 +15,19 @@ from authdeck.errors import DeckError
 from authdeck.gate.routes import needs
 from authdeck.gate.visits import actor_of
 from authdeck.operations import kin, trash
+from authdeck.operations.batches import Asked
 from authdeck.operations.kin import Dependents
+from authdeck.search import LONGEST_TEXT
 from authdeck.storage.reading import accounts
+from authdeck.storage.reading import trash as reading
+from authdeck.storage.reading.trash import TrashPage, TrashSearch
 from authdeck.web import account_rows, toasts
-from authdeck.web.addresses import inside
+from authdeck.web.addresses import address, inside
 from authdeck.web.masking import masked
-from authdeck.web.room import room_of
+from authdeck.web.room import Room, room_of
 
 PATH: Final = "/trash"
+ROWS: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,21 +74,43 @@ async def purge(request: Request) -> Response:
     return response
 
 
+@needs(Role.OPERATOR)
+async def act(request: Request) -> Response:
+    """From the bar: restore or purge the ticked ones, or all that the search finds. Leads to the preview."""
+    room, said = room_of(request), await request.form()
+    wish = str(said.get("act", ""))
+    if wish not in ("restore", "purge"):
+        raise DeckError("act_unknown", status=422)
+    back = inside(str(said.get("next", "")), PATH)
+    names = [str(name) for name in said.getlist("account")]
+    if said.get("all") == "yes":
+        words = str(said.get("search", ""))[:LONGEST_TEXT]
+        asked = Asked({wish: True}, trash=words, selection={"trash": True, "search": words})
+    else:
+        asked = Asked({wish: True}, names, selection={"auth_indexes": len(names)})
+    preview = await room.batches.begin(asked, actor_of(request), preview=True)
+    return RedirectResponse(address(f"/batches/{preview.id}", {"next": back}), 303)
+
+
 async def _page(request: Request, error: DeckError | None = None) -> Response:
     room = room_of(request)
     prefs, kept = room.pages.preferences(request), timedelta(days=room.desk.settings.trash_days)
     hide = masked if prefs.masked else str
+    words, cursor = request.query_params.get("search", "")[:LONGEST_TEXT], request.query_params.get("cursor")
+    found = await _found(room, words, cursor)
+    uses = await kin.dependents_of(room.desk, room.monitoring, [one.account for one in found.items])
     rows = [
         Trashed(
             account,
             hide(account.file_name),
             hide(account.label or account.email or ""),
             account_rows.plan_of(account, prefs.locale),
-            by,
+            one.by,
             None if account.trashed_at is None else account.trashed_at + kept,
-            await kin.dependents(room.desk, room.monitoring, account.auth_index),
+            uses[account.auth_index],
         )
-        for account, by in await room.desk.read(accounts.in_trash)
+        for one in found.items
+        for account in [one.account]
     ]
     return room.pages.answer(
         request,
@@ -92,13 +119,27 @@ async def _page(request: Request, error: DeckError | None = None) -> Response:
         status=200 if error is None else error.status,
         error=None if error is None else hide(wording.sentence(error.code, error.params, prefs.locale)),
         rows=rows,
+        total=found.total,
+        next=found.next,
+        paged=bool(cursor),
+        search=words,
+        link=lambda **to: address(PATH, {"search": words, **to}),
         days=room.desk.settings.trash_days,
         may_purge=actor_of(request).role >= Role.ADMIN,
     )
 
 
+async def _found(room: Room, words: str, cursor: str | None) -> TrashPage:
+    """A stranger's cursor begins at the start."""
+    try:
+        return await room.desk.read(lambda connection: reading.page(connection, TrashSearch(words, ROWS, cursor)))
+    except DeckError:
+        return await room.desk.read(lambda connection: reading.page(connection, TrashSearch(words, ROWS)))
+
+
 ROUTES: Final = (
     Route(PATH, index),
+    Route(f"{PATH}/acts", act, methods=["POST"]),
     Route(f"{PATH}/{{auth_index}}/restoration", restore, methods=["POST"]),
     Route(f"{PATH}/{{auth_index}}/purge", purge, methods=["POST"]),
 )

@@ -11,6 +11,8 @@ SENTENCES: dict[str, str] = {
     "form.archive": "Encrypted archive",
     "form.archive.hint": "All of it, settings too, opened by a passphrase (age)",
     "purge_name_differs": "Nothing was purged: that is not the name {file_name}.",
+    "purge_count_differs": "Nothing was purged: type how many accounts it is.",
+    "purge_needs_preview": "Nothing brings back what is purged. Ask for a preview first, then apply that.",
     "did_restore_account": "{file_name} is back, whole.",
     "did_purge": "{file_name} is gone for good.",
     "did_withdraw_upstream": "Nothing more is sent to {origin}.",
