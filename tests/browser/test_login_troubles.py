@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
-from sqlalchemy import update
+from sqlalchemy import func, select, update
 
 from authdeck.simulator import Simulator
 from authdeck.storage import tables
@@ -162,6 +162,56 @@ def test_sent_twice_it_counts_once(page: Page, deck: Deck, simulator: Simulator)
     expect(page.get_by_role("status").filter(has_text="New account")).to_be_visible()
     expect(other.get_by_role("status").filter(has_text="New account")).to_be_visible()  # it noticed by itself
     assert len(deck.house.desk.directory) == before + 1
+    other.close()
+
+
+def test_started_twice_it_is_one(page: Page, deck: Deck) -> None:
+    count = select(func.count()).select_from(tables.logins)
+    before = deck.house.desk.database.read_now(lambda connection: connection.execute(count).scalar_one())
+    page.goto("/oauth-login")
+    page.get_by_role("button", name="Start Claude", exact=True).dblclick()
+    page.wait_for_url("**/oauth-login/*")
+    after = deck.house.desk.database.read_now(lambda connection: connection.execute(count).scalar_one())
+    assert after == before + 1
+
+
+def test_two_side_by_side_are_told_apart(page: Page, simulator: Simulator) -> None:
+    """In two tabs of one browser: each takes its own address, and says whose the other's is."""
+    begin(page, "Codex")
+    other = page.context.new_page()
+    begin(other, "Claude")
+    simulator.approve(simulator.account("codex", "one@example.com"))
+    simulator.approve(simulator.account("claude", "other@example.com"))
+    ones, others = came_back_to(leads_to(page)), came_back_to(leads_to(other))
+    paste(page, others)
+    expect(page.locator("#cb-note")).to_contain_text("belongs to another sign-in that you began")
+    for tab, back in ((page, ones), (other, others)):
+        paste(tab, back)
+        expect(tab.get_by_role("status").filter(has_text="New account")).to_be_visible()
+    other.close()
+
+
+def test_declined_at_the_provider(page: Page, deck: Deck, simulator: Simulator) -> None:
+    begin(page, "Antigravity")
+    before = len(deck.house.desk.directory)
+    simulator.world.denying.add("antigravity")
+    paste(page, came_back_to(leads_to(page)))
+    expect(page.get_by_text("the sign-in was declined. Nothing was saved.")).to_be_visible()
+    assert len(deck.house.desk.directory) == before
+    expect(page.get_by_role("button", name="Start again")).to_be_visible()
+
+
+def test_a_device_that_declines_and_one_that_is_too_late(page: Page, deck: Deck, simulator: Simulator) -> None:
+    """Nobody clicks anything here: each page notices by itself."""
+    before = len(deck.house.desk.directory)
+    begin(page, "xAI")
+    simulator.world.end_devices()
+    other = page.context.new_page()
+    begin(other, "Kimi")
+    simulator.world.denying.add("kimi")
+    expect(page.get_by_text("code ran out before it was entered")).to_be_visible(timeout=20_000)
+    expect(other.get_by_text("the sign-in was declined")).to_be_visible(timeout=20_000)
+    assert len(deck.house.desk.directory) == before
     other.close()
 
 

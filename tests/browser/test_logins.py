@@ -1,5 +1,6 @@
 """Signing in at simulated providers, as a person sees it."""
 
+import json
 import re
 from collections.abc import Iterator
 
@@ -53,13 +54,29 @@ def test_by_pasting_the_address(page: Page, simulator: Simulator, name: str) -> 
     expect(page.get_by_role("status").filter(has_text="New account")).to_be_visible()
 
 
-@pytest.mark.parametrize("name", ["Kimi", "xAI"])
-def test_the_page_notices_an_approved_device_by_itself(page: Page, simulator: Simulator, name: str) -> None:
-    start(page, name)
+@pytest.mark.parametrize(("name", "button"), [("Kimi", "Start"), ("xAI", "Start"), ("Codex", "By code")])
+def test_the_page_notices_an_approved_device_by_itself(
+    page: Page, simulator: Simulator, name: str, button: str
+) -> None:
+    start(page, name, button)
     expect(page.get_by_text("FAKE-CODE").first).to_be_visible()
     simulator.approve(simulator.account(name.lower(), f"bob-{name.lower()}@example.com"))
 
     expect(page.get_by_role("status").filter(has_text="New account")).to_be_visible(timeout=20_000)
+
+
+def test_a_service_account_is_imported_with_its_location(page: Page, simulator: Simulator) -> None:
+    key = json.loads(simulator.auth_file(simulator.account("vertex", "robot"))[1])["service_account"]
+    page.goto("/oauth-login")
+    page.get_by_role("complementary", name="Start a sign-in").get_by_role("link", name="Import").click()
+    page.get_by_label("Document").fill(json.dumps(key))
+    page.get_by_label("Location").fill("europe-west4")
+    page.get_by_role("button", name="Preview").click()
+    page.locator("main form button.button--primary").click()
+    page.wait_for_load_state()
+    page.goto("/auth-files?provider=vertex")
+    expect(page.locator("main").get_by_text("vertex").first).to_be_visible()
+    expect(page.get_by_role("table").locator("tbody tr")).to_have_count(1)
 
 
 def test_a_pending_one_is_read_well_and_cancelled(page: Page) -> None:

@@ -1,6 +1,7 @@
 """``authdeck login`` in a process of its own, at a simulated provider: from a pipe, and on a terminal."""
 
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -53,7 +54,7 @@ class Person:
 
 
 @contextmanager
-def login(shell: Shell, simulator: Simulator, *words: str, terminal: bool) -> Iterator[Person]:
+def login(shell: Shell, simulator: Simulator, *words: str, terminal: bool, **more: str) -> Iterator[Person]:
     """``authdeck login …`` without any terminal of the tests' own."""
     command = [sys.executable, "-m", "authdeck", "login", *words]
     process = subprocess.Popen(
@@ -61,7 +62,7 @@ def login(shell: Shell, simulator: Simulator, *words: str, terminal: bool) -> It
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        env=shell.environment(**simulator.settings()),
+        env=shell.environment(**simulator.settings(), **more),
         start_new_session=True,
     )
     try:
@@ -76,6 +77,11 @@ def imported(shell: Shell, simulator: Simulator, account: Account, folder: Path)
     (folder / name).write_bytes(content)
     shell.run("import", folder / name, "--refresh-by", "authdeck", **simulator.settings())
     return shell.run("accounts", "list", "--json", **simulator.settings()).json["items"][0]["auth_index"]
+
+
+def is_taken(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def accounts(shell: Shell) -> list[str]:
@@ -112,6 +118,38 @@ def test_the_address_is_pasted(alone: Shell, simulator: Simulator, terminal: boo
     assert accounts(alone) == ["ann@example.com"]
 
 
+FOLLOWS = """#!{python}
+import sys, urllib.request
+page = urllib.request.build_opener(urllib.request.ProxyHandler({{}})).open(sys.argv[1], timeout=20).read().decode()
+open({seen!r}, "w").write(page)
+"""
+"""A browser: it goes to the provider's page, is led back to the loopback port, and shows what that says."""
+
+
+def test_a_browser_opens_and_leads_back(alone: Shell, simulator: Simulator, tmp_path: Path) -> None:
+    if is_taken(54545):
+        pytest.skip("another program has the port of the way back")
+    seen, browser = tmp_path / "seen.html", tmp_path / "browser"
+    browser.write_text(FOLLOWS.format(python=sys.executable, seen=str(seen)))
+    browser.chmod(0o700)
+    simulator.approve(simulator.account("claude", "ann@example.com"))
+
+    said = alone.run("login", "claude", "--json", **simulator.settings(), BROWSER=str(browser))
+
+    assert (said.code, said.json["outcome"]) == (0, "new"), said.err
+    assert "If no browser opened, open this address" in said.err
+    assert "You are signed in" in seen.read_text()
+
+
+def test_a_browser_that_does_not_open_is_no_end(alone: Shell, simulator: Simulator) -> None:
+    simulator.approve(simulator.account("claude", "ann@example.com"))
+    with login(alone, simulator, "claude", terminal=False, BROWSER="false") as ann:
+        back = came_back_to(address(ann))
+        ann.reads("Address: ")
+        ann.types(back)
+        assert ann.ends() == 0
+
+
 def test_another_identity_is_shown_and_a_person_chooses(alone: Shell, simulator: Simulator, tmp_path: Path) -> None:
     ann, eve = (simulator.account("codex", f"{name}@example.com") for name in ("ann", "eve"))
     index = imported(alone, simulator, ann, tmp_path)
@@ -121,11 +159,28 @@ def test_another_identity_is_shown_and_a_person_chooses(alone: Shell, simulator:
         person.reads("Address: ")
         person.types(back)
         person.reads("eve@example.com")
+        person.reads("new: keep it as the account that it is")
         person.reads("Choose one of new: ")
         person.types("new")
         person.reads("A new account was added")
         assert person.ends() == 0
     assert sorted(accounts(alone)) == ["ann@example.com", "eve@example.com"]
+
+
+def test_a_near_match_is_named_with_its_file(alone: Shell, simulator: Simulator, tmp_path: Path) -> None:
+    (tmp_path / "half.json").write_text('{"type": "codex", "access_token": "at_FAKE", "account_id": "org-1"}')
+    alone.ok("import", tmp_path / "half.json", "--refresh-by", "authdeck")
+    simulator.approve(simulator.account("codex", "ann@example.com", organization="org-1"))
+    with login(alone, simulator, "codex", "--no-browser", terminal=True) as person:
+        back = came_back_to(address(person))
+        person.reads("Address: ")
+        person.types(back)
+        wish = person.reads(r"(update:[0-9a-f]{16}): it is half\.json, update it")
+        person.reads("Choose one of ")
+        person.types(wish)
+        person.reads("The account has new tokens")
+        assert person.ends() == 0
+    assert accounts(alone) == ["ann@example.com"]
 
 
 def test_a_script_gets_nothing_but_the_choices(alone: Shell, simulator: Simulator, tmp_path: Path) -> None:

@@ -4,9 +4,12 @@ import asyncio
 import socket
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from authdeck.errors import Conflict
 from authdeck.gate.loopback import LONGEST, LoopbackPorts
+from authdeck.operations import call_backs
 
 
 class Arrivals:
@@ -111,3 +114,48 @@ async def test_it_listens_on_loopback_alone(ports, port):
     await ports.close(port)
 
     assert names <= {"127.0.0.1", "::1"}
+
+
+WORDS = st.sampled_from(
+    [b"GET ", b"POST ", b"/auth/callback", b"?", b"code=ac_FAKE", b"&", b"state=st_FAKE", b"state=old", b"error=", b"#",
+     b" HTTP/1.1\r\n", b"Host: localhost\r\n", b"Accept-Language: zh-CN\r\n", b"Accept-Language: \xff;q=\r\n",
+     b"%00", b"[", b"\r\n"]
+)  # fmt: skip
+REQUESTS = st.binary(max_size=300) | st.lists(WORDS | st.binary(max_size=6), max_size=25).map(b"".join)
+
+
+def test_whatever_is_sent_it_answers_or_closes_and_goes_on(port: int) -> None:
+    """As ``Logins.arrived`` takes it: read, then known or not."""
+    seen: list[str] = []
+
+    async def arrived(url: str) -> None:
+        seen.append(call_backs.read(url).state)
+        raise Conflict("call_back_state_unknown")
+
+    async def sent(request: bytes) -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            writer.write(request)
+            writer.write_eof()
+            return await asyncio.wait_for(reader.read(), 10)
+        except ConnectionError:
+            return b""  # it closed before it had read all
+        finally:
+            writer.close()
+
+    with asyncio.Runner() as runner:
+        ports = LoopbackPorts()
+        ports.lead_to(arrived)
+        assert runner.run(ports.open(port))
+
+        @settings(max_examples=200, deadline=None)
+        @given(REQUESTS)
+        def one(request: bytes) -> None:
+            answer = runner.run(sent(request))
+            assert not answer or answer.startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 404 "))
+            assert b"FAKE" not in answer
+
+        one()
+        assert b"belongs to no sign-in" in runner.run(sent(get("/auth/callback?code=a&state=the_last")))
+        runner.run(ports.close(port))
+    assert seen[-1] == "the_last"

@@ -359,8 +359,9 @@ async def test_a_sign_in_again_that_fails_shows_in_the_queue(desk, logins, simul
     assert (row.status, row.resolution, row.resolved_by) == ("failed", "did_fail", "ann")
 
 
-async def test_slow_down_lengthens_the_wait(logins, pauses, clock):
-    now = await logins.begin("kimi", HERE)
+@pytest.mark.parametrize("provider", DEVICES)
+async def test_slow_down_lengthens_the_wait(logins, pauses, clock, provider):
+    now = await logins.begin(provider, HERE, way=Way.DEVICE)
     for seconds in (5, 5):
         assert await pauses.next() == seconds
         clock.move(seconds=-5)  # as if it had asked too soon
@@ -381,8 +382,9 @@ async def test_declined_on_the_device(logins, simulator, pauses, provider):
     assert (after.status, after.error[0]) == ("failed", "login_denied")
 
 
-async def test_the_devices_code_ran_out(logins, simulator, pauses):
-    now = await logins.begin("xai", HERE)
+@pytest.mark.parametrize("provider", DEVICES)
+async def test_the_devices_code_ran_out(logins, simulator, pauses, provider):
+    now = await logins.begin(provider, HERE, way=Way.DEVICE)
     await pauses.next()
     simulator.world.end_devices()
     pauses.go()

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import pytest
@@ -76,6 +77,40 @@ async def test_the_whole_way_by_pasting(ann: Visitor, simulator: Simulator) -> N
     assert "New account" in after
     assert "Send one request" in after
     assert "New account" in (await ann.get("/oauth-login")).text
+
+
+@pytest.mark.parametrize("provider", ["codex", "claude", "antigravity"])
+@pytest.mark.parametrize("end", ["done", "failed"])
+async def test_no_page_shows_what_came_back(ann: Visitor, house: House, simulator: Simulator, provider, end) -> None:
+    who = simulator.account(provider, "ann@example.com")
+    simulator.approve(who)
+    path, page = await started(ann, provider=provider, way="browser")
+    back = await came_back(leads_to(page))
+    if end == "failed":
+        simulator.world.forget_codes()
+    values = parse_qs(urlsplit(back).query)
+    secrets = {*values["code"], *values["state"], "st_FAKE_of_eve", who.refresh_token, who.access_token} - {""}
+    wrong = await ann.post(f"{path}/callback", url=back.replace(values["state"][0], "st_FAKE_of_eve"))
+    assert values["state"][0] in wrong.text  # the link to the provider's page, while it can be followed
+    after = [
+        wrong.text.replace(leads_to(wrong.text).replace("&", "&amp;"), ""),
+        (await ann.post(f"{path}/callback", url=back)).text,
+    ]
+    accounts = [f"/auth-files/{entry.account.auth_index}" for entry in house.desk.directory.entries()]
+    assert len(accounts) == (end == "done")
+    for seen in (
+        path,
+        "/oauth-login",
+        "/audit",
+        "/auth-files",
+        *accounts,
+        *(f"{each}?tab=document" for each in accounts),
+    ):
+        answer = await ann.get(seen)
+        assert answer.status_code == 200
+        after.append(answer.text)
+
+    assert [secret for secret in secrets if any(secret in text for text in after)] == []
 
 
 async def test_a_device_code_with_its_qr_code(ann: Visitor) -> None:

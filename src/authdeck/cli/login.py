@@ -4,6 +4,7 @@ import os
 import sys
 import webbrowser
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Any, Final
 
 import typer
@@ -16,12 +17,21 @@ from authdeck.cli.show import AsJson
 _LOOK_AGAIN: Final = 1.0
 """Seconds between two looks at how it stands."""
 
+_GLANCE: Final = 0.05
+"""The same while a browser opens."""
+
 _OUTCOMES: Final = {
     "new": "Signed in. A new account was added.",
     "updated": "Signed in. The account has new tokens; its settings and history stay.",
     "unchanged": "Signed in. The account had these tokens already.",
 }
 
+
+_MEANINGS: Final = {
+    "new": "keep it as the account that it is",
+    "expected": "it is the expected account, update it",
+    "restore": "take it out of the trash and update it",
+}
 
 SIGN_IN: Final = "sign_in_again"
 """What clears a reason that a new sign-in ends."""
@@ -69,7 +79,7 @@ def _ended(api: Management, now: dict[str, Any], *, no_browser: bool) -> dict[st
 
 def _in_browser(api: Management, now: dict[str, Any], *, no_browser: bool) -> dict[str, Any]:
     """Without a browser here the way back ends elsewhere: its address is asked for."""
-    is_opened = not (no_browser or "SSH_CONNECTION" in os.environ) and webbrowser.open(now["url"])
+    is_opened = not (no_browser or "SSH_CONNECTION" in os.environ) and _opened(api, now["url"])
     typer.echo(f"{'If no browser opened, open' if is_opened else 'Open'} this address:\n\n{now['url']}\n", err=True)
     if is_opened and now["listening"]:
         return now
@@ -91,15 +101,33 @@ def _in_browser(api: Management, now: dict[str, Any], *, no_browser: bool) -> di
     return now
 
 
+def _opened(api: Management, url: str) -> bool:
+    """Whether a browser took it. One that runs in this terminal ends after it was led back here: that must go on."""
+    with ThreadPoolExecutor(1) as beside:
+        taken = beside.submit(webbrowser.open, url)
+        while not taken.done():
+            api.pause(_GLANCE)
+    return taken.result()
+
+
 def _chosen(api: Management, now: dict[str, Any]) -> dict[str, Any]:
     who = ", ".join(f"{name} {value}" for name, value in now["labels"].items())
     typer.echo(f"Another account came back than could be placed by itself ({now['reason']}): {who}", err=True)
     if not sys.stdin.isatty() or not now["choices"]:
         api.delete(f"/logins/{segment(now['id'])}")
         raise RefusedError(now["reason"], f"Nothing was saved: {now['reason']}. Choices: {', '.join(now['choices'])}.")
+    for choice in now["choices"]:
+        typer.echo(f"  {choice}: {_meaning(api, choice)}", err=True)
     choice = typer.prompt("Choose one of " + ", ".join(now["choices"]), err=True)
     done: dict[str, Any] = api.post(f"/logins/{segment(now['id'])}/choice", json={"choice": choice})
     return done
+
+
+def _meaning(api: Management, choice: str) -> str:
+    wish, _, index = choice.partition(":")
+    if not index:
+        return _MEANINGS[wish]
+    return f"it is {api.get(f'/accounts/{segment(index)}')['file_name']}, update it"
 
 
 def _tell(now: dict[str, Any], *, json: bool) -> None:
