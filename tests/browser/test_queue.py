@@ -7,10 +7,18 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from authdeck.action import Cause
+from authdeck.candidate import Resolution, Standing, Status
+from authdeck.storage.writing import queue as writing
 from fakes.browser import Deck
 from fakes.house import House, serving
 from fakes.questions import CLOSED, REFUSED, UNCLEAR, ask, break_down
 
+RESOLUTIONS = {
+    Status.IGNORED: Resolution.PERSON,
+    Status.RESOLVED: Resolution.SERVED,
+    Status.DONE: Resolution.PERSON,
+    Status.FAILED: Resolution.DID_FAIL,
+}
 PEOPLE = ("ann", "bob", "eve.stone", "mia", "sam", "leo", "noa")
 
 
@@ -19,6 +27,13 @@ async def _troubled(house: House) -> None:
         await ask(house.desk, house.index(f"codex-{who}@example.com-plus.json"), REFUSED, hits=20 - number)
     await ask(house.desk, house.index("claude-bob@example.com.json"), UNCLEAR, link="https://example.com/verify")
     await ask(house.desk, house.index("kimi-leo@example.com.json"), CLOSED)
+    for who, why, status in (
+        ("ann", UNCLEAR, Status.IGNORED), ("bob", CLOSED, Status.RESOLVED), ("mia", UNCLEAR, Status.DONE),
+        ("noa", REFUSED, Status.FAILED),
+    ):  # fmt: skip
+        key = await ask(house.desk, house.index(f"codex-{who}@example.com-plus.json"), why)
+        stands = Standing(status, None, RESOLUTIONS[status], "ann", house.desk.now())
+        await house.desk.write(lambda c, key=key, stands=stands: writing.put(c, [key], stands))
     await break_down(house.desk, Cause.BOUNDS, "codex:token_revoked", 9995)
 
 
@@ -46,7 +61,7 @@ def test_keys_move_and_ignore(page: Page) -> None:
     row = page.locator("[data-row].is-cursor")
     expect(row).to_contain_text("codex-bo•••@")
     page.keyboard.press("i")
-    expect(page.get_by_role("status")).to_contain_text("1 left alone.")
+    expect(page.get_by_role("status")).to_contain_text("1 row left alone.")
     expect(page.locator(".queue")).not_to_contain_text("codex-bo•••@")
     page.goto("/queue?view=ignored")
     expect(page.locator(".queue")).to_contain_text("codex-bo•••@")
@@ -80,6 +95,38 @@ def test_searching_filters_as_one_types(page: Page) -> None:
 def test_every_view_is_sound(page: Page, view: str) -> None:
     page.goto(f"/queue?view={view}")
     expect(page.get_by_role("heading", name="Action Queue")).to_be_visible()
+    expect(page.locator("#main tbody tr").first).to_be_visible()
+
+
+def test_many_rows_are_previewed_ignored_and_asked_again(page: Page) -> None:
+    page.goto("/queue?action=reauth")
+    page.locator("[data-pick-page]").check()
+    page.locator(".batch-bar").get_by_role("button", name="Done…").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("7 of 7 rows")
+    expect(page.locator(".preview-table")).to_contain_text("to do")
+    page.get_by_role("button", name="Mark 7 rows as done").click()
+    expect(page.get_by_role("status")).to_contain_text("7 rows marked as done.")
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator("[data-row]")).to_have_count(7)
+
+
+@pytest.mark.parametrize(
+    ("theme", "locale", "width"), [("light", "zh-CN", 390), ("dark", "en", 390), ("dark", "zh-CN", 1440)]
+)
+@pytest.mark.parametrize("path", ["/queue", "/queue?view=ignored", "/queue?view=resolved", "/queue?view=incidents"])
+def test_it_fits_everywhere(page: Page, deck: Deck, theme: str, locale: str, width: int, path: str) -> None:
+    cookies = [
+        {"name": f"authdeck_{name}", "value": value, "url": deck.url}
+        for name, value in (("theme", theme), ("locale", locale))
+    ]
+    page.context.add_cookies(cookies)
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(path)
+    expect(page.locator("html")).to_have_attribute("lang", locale)
+    expect(page.locator("#main tbody tr").first).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    if locale == "zh-CN":
+        assert not re.search(r"\b(by|until|accounts|marked|Failures)\b", page.locator("#main").inner_text())
 
 
 def test_on_a_phone_in_the_dark(page: Page) -> None:
