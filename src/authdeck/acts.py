@@ -41,6 +41,7 @@ class Act(StrEnum):
     CHANNEL_REMOVED = "notification:channel:removed"
     CHANNEL_RESTORED = "notification:channel:restored"
     RULE_ADDED = "notification:rule:added"
+    RULE_CHANGED = "notification:rule:changed"
     RULE_PAUSED = "notification:rule:paused"
     RULE_RESUMED = "notification:rule:resumed"
     RULE_REMOVED = "notification:rule:removed"

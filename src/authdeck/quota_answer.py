@@ -1,7 +1,7 @@
 """What came of asking a provider for an account's limits. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -28,11 +28,27 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Credits:
-    """What serves beyond the windows. ``balance`` is in the provider's own unit; ``None``: not told."""
+    """What serves beyond the windows. ``balance`` is in the provider's own unit; ``None``: not told.
+
+    ``is_spent``: no more of them may be used now. ``local`` and ``cloud`` are about how many messages they are good
+    for, at least and at most.
+    """
 
     granted: bool
     unlimited: bool = False
     balance: float | None = None
+    is_spent: bool | None = None
+    local: tuple[int, int] | None = None
+    cloud: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SpendControl:
+    """What the owner of a workspace lets a member spend: ``used`` of ``limit``, in the provider's own unit."""
+
+    reached: bool
+    used: float | None = None
+    limit: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +76,7 @@ class Extras:
     reset_credits: ResetCredits | None = None
     extra_usage: ExtraUsage | None = None
     subscription_until: datetime | None = None
+    spend_control: SpendControl | None = None
     noted: tuple[tuple[str, Mapping[str, Any]], ...] = ()
 
 
@@ -130,11 +147,15 @@ def differences(
 def extras_to(extras: Extras) -> dict[str, Any]:
     told: dict[str, Any] = {}
     if (credit := extras.credits) is not None:
+        optional = {"is_spent": credit.is_spent, "local": credit.local, "cloud": credit.cloud}
         told["credits"] = {"granted": credit.granted, "unlimited": credit.unlimited, "balance": credit.balance}
+        told["credits"] |= {name: value for name, value in optional.items() if value is not None}
     if (resets := extras.reset_credits) is not None:
         told["reset_credits"] = {"count": resets.count, "ends": [rfc3339(end) for end in resets.ends]}
     if (extra := extras.extra_usage) is not None:
         told["extra_usage"] = {"enabled": extra.enabled, "used": extra.used, "limit": extra.limit}
+    if extras.spend_control is not None:
+        told["spend_control"] = asdict(extras.spend_control)
     if extras.subscription_until is not None:
         told["subscription_until"] = rfc3339(extras.subscription_until)
     if extras.noted:
@@ -144,13 +165,20 @@ def extras_to(extras: Extras) -> dict[str, Any]:
 
 def extras_from(told: Mapping[str, Any]) -> Extras:
     credit, resets, extra = told.get("credits"), told.get("reset_credits"), told.get("extra_usage")
+    control = told.get("spend_control")
     return Extras(
-        credits=Credits(**credit) if credit else None,
+        credits=_credits(credit) if credit else None,
         reset_credits=ResetCredits(resets["count"], _moments(resets["ends"])) if resets else None,
         extra_usage=ExtraUsage(**extra) if extra else None,
+        spend_control=SpendControl(**control) if control else None,
         subscription_until=fields.moment(told.get("subscription_until")),
         noted=tuple((code, params) for code, params in told.get("noted", ())),
     )
+
+
+def _credits(told: Mapping[str, Any]) -> Credits:
+    pairs = {name: (pair[0], pair[1]) for name in ("local", "cloud") if (pair := told.get(name))}
+    return Credits(**{**told, **pairs})
 
 
 def _moments(written: list[str]) -> tuple[datetime, ...]:

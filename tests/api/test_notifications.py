@@ -66,6 +66,29 @@ async def test_rules_pause_and_go(ann: AsyncClient, receiver: Receiver) -> None:
     assert (await ann.get("/notifications/channels")).json()["total"] == 0
 
 
+async def test_a_rule_is_changed_and_the_change_undone(ann: AsyncClient, as_, receiver: Receiver) -> None:
+    made = await a_channel(ann, receiver)
+    rule = (await ann.post("/notifications/rules", json={**RULE, "channel": made["id"]})).json()
+    path = f"/notifications/rules/{rule['id']}"
+    assert (await ann.post(f"{path}/undo")).json()["error"]["code"] == "rule_not_changed"
+    wish = {"name": "days", "kinds": ["incident_opened"], "below": None, "quiet_from": None, "quiet_until": None}
+    changed = (await ann.patch(path, json=wish)).json()
+    assert changed == {**rule, **wish}
+    assert (await ann.patch(path, json={})).json() == changed
+    refused = await ann.patch(path, json={"kinds": ["quota_low"]})  # without its mark
+    assert (refused.status_code, refused.json()["error"]["details"]["field"]) == (422, "below")
+    assert (await as_(VERA).patch(path, json={"name": "mine"})).status_code == 403
+    assert (await ann.post(f"{path}/undo")).json() == rule
+    assert (await ann.post(f"{path}/undo")).json() == changed
+    entries = [
+        each for each in (await ann.get("/audit")).json()["items"] if each["what"] == "notification:rule:changed"
+    ]
+    assert len(entries) == 3
+    assert entries[-1]["before"] == {
+        "name": "nights", "kinds": ["quota_low", "state_changed"], "below": 15, "quiet_from": 1320, "quiet_until": 420,
+    }  # fmt: skip
+
+
 async def test_names_are_given_once(ann: AsyncClient, receiver: Receiver) -> None:
     await a_channel(ann, receiver)
     given = {"name": "On call", "kind": "webhook", "url": receiver.url, "private": True}

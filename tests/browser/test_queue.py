@@ -2,15 +2,26 @@
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from authdeck.action import Cause
-from fakes.browser import Deck
+from authdeck.candidate import Resolution, Standing, Status
+from authdeck.operations.records import changed
+from authdeck.storage.database import WriteConnection
+from authdeck.storage.writing import queue as writing
+from fakes.browser import Deck, accessibility
 from fakes.house import House, serving
 from fakes.questions import CLOSED, REFUSED, UNCLEAR, ask, break_down
 
+RESOLUTIONS = {
+    Status.IGNORED: Resolution.PERSON,
+    Status.RESOLVED: Resolution.SERVED,
+    Status.DONE: Resolution.PERSON,
+    Status.FAILED: Resolution.DID_FAIL,
+}
 PEOPLE = ("ann", "bob", "eve.stone", "mia", "sam", "leo", "noa")
 
 
@@ -19,7 +30,26 @@ async def _troubled(house: House) -> None:
         await ask(house.desk, house.index(f"codex-{who}@example.com-plus.json"), REFUSED, hits=20 - number)
     await ask(house.desk, house.index("claude-bob@example.com.json"), UNCLEAR, link="https://example.com/verify")
     await ask(house.desk, house.index("kimi-leo@example.com.json"), CLOSED)
+    for who, why, status in (
+        ("ann", UNCLEAR, Status.IGNORED), ("bob", CLOSED, Status.RESOLVED), ("mia", UNCLEAR, Status.DONE),
+        ("sam", UNCLEAR, Status.FAILED),
+    ):  # fmt: skip
+        await _stands(house, f"codex-{who}@example.com-plus.json", why, status)
     await break_down(house.desk, Cause.BOUNDS, "codex:token_revoked", 9995)
+
+
+async def _stands(house: House, name: str, why: Any, status: Status) -> None:
+    index = house.index(name)
+    key, stands = (
+        await ask(house.desk, index, why),
+        Standing(status, None, RESOLUTIONS[status], "ann", house.desk.now()),
+    )
+
+    def work(connection: WriteConnection) -> None:
+        writing.put(connection, [key], stands)
+        changed(house.desk, connection, "account", index)
+
+    await house.desk.write(work)
 
 
 @pytest.fixture
@@ -33,7 +63,7 @@ def test_groups_incidents_and_the_way_to_sign_in(page: Page, deck: Deck) -> None
     expect(page.get_by_role("heading", name="Many accounts of Codex")).to_be_visible()
     expect(page.locator(".group-row")).to_have_count(3)
     expect(page.get_by_role("link", name="Show 2 more")).to_be_visible()
-    expect(page.locator(".nav__item[aria-current] .nav__count")).to_have_text("9")
+    expect(page.locator(".nav__item[aria-current] .nav__count")).to_have_text("10")
     page.locator("[data-row]").first.get_by_role("link", name="Sign in again").click()
     index = deck.house.index("codex-ann@example.com-plus.json")
     expect(page).to_have_url(re.compile(f"oauth-login\\?account={index}"))
@@ -46,7 +76,7 @@ def test_keys_move_and_ignore(page: Page) -> None:
     row = page.locator("[data-row].is-cursor")
     expect(row).to_contain_text("codex-bo•••@")
     page.keyboard.press("i")
-    expect(page.get_by_role("status")).to_contain_text("1 left alone.")
+    expect(page.get_by_role("status")).to_contain_text("1 row left alone.")
     expect(page.locator(".queue")).not_to_contain_text("codex-bo•••@")
     page.goto("/queue?view=ignored")
     expect(page.locator(".queue")).to_contain_text("codex-bo•••@")
@@ -76,10 +106,38 @@ def test_searching_filters_as_one_types(page: Page) -> None:
     expect(page).to_have_url(re.compile("q=deactivated"))
 
 
-@pytest.mark.parametrize("view", ["ignored", "resolved", "failed", "incidents"])
-def test_every_view_is_sound(page: Page, view: str) -> None:
-    page.goto(f"/queue?view={view}")
-    expect(page.get_by_role("heading", name="Action Queue")).to_be_visible()
+def test_many_rows_are_previewed_ignored_and_asked_again(page: Page) -> None:
+    page.goto("/queue?action=reauth")
+    page.locator("[data-pick-page]").check()
+    page.locator(".batch-bar").get_by_role("button", name="Done…").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("7 of 7 rows")
+    expect(page.locator(".preview-table")).to_contain_text("to do")
+    page.get_by_role("button", name="Mark 7 rows as done").click()
+    expect(page.get_by_role("status")).to_contain_text("7 rows marked as done.")
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator("[data-row]")).to_have_count(7)
+
+
+@pytest.mark.parametrize(
+    ("theme", "locale", "width"),
+    [("light", "en", 1440), ("light", "zh-CN", 390), ("dark", "en", 390), ("dark", "zh-CN", 1440)],
+)
+def test_every_view_is_sound_and_fits(page: Page, deck: Deck, theme: str, locale: str, width: int) -> None:
+    cookies = [
+        {"name": f"authdeck_{name}", "value": value, "url": deck.url}
+        for name, value in (("theme", theme), ("locale", locale))
+    ]
+    page.context.add_cookies(cookies)
+    page.set_viewport_size({"width": width, "height": 900})
+    for view in ("open", "ignored", "resolved", "failed", "incidents"):
+        page.goto(f"/queue?view={view}")
+        expect(page.locator("html")).to_have_attribute("lang", locale)
+        expect(page.locator("#main tbody tr").first).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, view
+        assert accessibility(page) == [], view
+        if locale == "zh-CN":
+            told = page.locator("#main").inner_text()
+            assert not re.search(r"\b(by|until|accounts|marked|Failures)\b", told), told
 
 
 def test_on_a_phone_in_the_dark(page: Page) -> None:

@@ -51,6 +51,10 @@ def test_notifications_work(shell: Shell, inbox: tuple[str, list[bytes]], tmp_pa
         "--quiet-from", "22:00", "--quiet-until", "07:00", "--zone", "Asia/Shanghai",
     )  # fmt: skip
     assert "incident_opened" in shell.ok("notifications", "rules").out
+    said = ("notifications", "change-rule", "nights", "--kind", "quota_low", "--below", "15", "--clear", "quiet_from")
+    changed = shell.ok(*said, "--clear", "quiet_until", "--json").json
+    assert (changed["kinds"], changed["quiet_from"]) == (["quota_low"], None)
+    assert shell.ok("notifications", "undo-rule", "nights").out == "As before: nights tells of incident_opened.\n"
     assert "Delivered" in shell.ok("notifications", "test", "On call").out
     assert len(got) == 1
     assert "delivered" in shell.ok("notifications", "log").out

@@ -86,3 +86,25 @@ def test_a_revoked_sign_in_is_asked_for_told_and_ended(open_deck: Deck, simulato
     assert deck.ask("GET", "/notifications/deliveries")["items"][-1]["status"] == "delivered"
     assert deck.run("queue", "list", "--json").returncode == 0
     assert not any(secret in deck.log.read_text() for secret in (channel["secret"], "FAKE_hook"))
+
+
+def test_what_automation_may_switch_off_it_does_and_asks_before_it_is_switched_on_again(
+    open_deck: Deck, simulator: Simulator
+) -> None:
+    deck, ann = open_deck, simulator.account("codex", "ann@example.com")
+    (index,) = deck.add(ann)
+    deck.ask("PATCH", "/settings", json={"automation.disable": True})
+    simulator.revoke(ann)
+    with deck.client(deck.new_key()) as client:
+        assert client.post("/v1/responses", json=STREAM).status_code in {401, 503}
+    deck.wait_until(lambda: deck.account(index)["health"] == "disabled")
+    owners = {reason["owner"]: reason["code"] for reason in deck.account(index)["reasons"]}
+    assert owners["inspection"] == "disabled_automatically"
+    simulator.sign_in(ann)
+    deck.upload(simulator.auth_file(ann))
+    deck.wait_until(lambda: deck.ask("GET", "/candidates", params={"action": "enable"})["total"] == 1)
+    assert deck.account(index)["health"] == "disabled"  # a person's to end
+    (row,) = deck.ask("GET", "/candidates", params={"action": "enable"})["items"]
+    done = deck.ask("POST", "/candidates/batch", json={"ids": [row["id"]], "act": "enable"})
+    assert done["counts"]["done"] == 1
+    assert deck.account(index)["enabled"]

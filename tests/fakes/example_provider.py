@@ -33,6 +33,7 @@ class Settings(settings.Part):
 kind_of = reading.kind_of
 secrets = reading.secrets
 read_windows = reading.no_windows
+read_plan = reading.no_plan
 
 
 def validate(document: Mapping[str, Any]) -> None:

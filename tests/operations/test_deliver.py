@@ -17,10 +17,11 @@ from authdeck.errors import DeckError
 from authdeck.evidence import Source
 from authdeck.hold import Hold, Owner
 from authdeck.notice import WAITS, ChannelKind, Kind
-from authdeck.operations import channels, queue
+from authdeck.operations import channels, queue, token_calls
 from authdeck.operations.channels import NewChannel, RuleWish
 from authdeck.operations.deliver import Deliverer
 from authdeck.operations.desk import Desk
+from authdeck.operations.lend import Lender
 from authdeck.operations.reconcile import settle_all
 from authdeck.operations.windows import Seen, take_in_windows
 from authdeck.quota import QuotaWindow
@@ -181,6 +182,62 @@ async def test_what_happens_within_a_minute_is_one_message(
     clock.move(seconds=61)
     await deliverer.run()
     assert [told["count"] for told in arrived(receiver)] == [1, 3]
+
+
+async def test_a_refused_refresh_is_told_once(
+    desk: Desk, deliverer: Deliverer, channel: NewChannel, receiver: Receiver
+) -> None:
+    await rule(desk, channel, Kind.REFRESH_REFUSED)
+    opened = await Lender(desk).opened(await an_account(desk))
+    for _ in range(2):
+        await desk.write(lambda c: token_calls.refused(desk, c, opened, token_calls.REFUSED, {"reason": "revoked"}))
+    await deliverer.run()
+    (told,) = arrived(receiver)
+    assert (told["count"], told["events"][0]["code"]) == (1, "refresh_refused")
+    assert "ann@example.com" not in json.dumps(told)
+
+
+async def test_a_digest_gathers_for_as_long_as_it_says(
+    desk: Desk, clock: SetClock, deliverer: Deliverer, channel: NewChannel, receiver: Receiver
+) -> None:
+    await rule(desk, channel, Kind.INCIDENT_CLOSED, digest_minutes=60)
+    for _ in range(3):
+        await close_one(desk)
+        await deliverer.run()
+        clock.move(minutes=19)
+    assert receiver.got == []
+    clock.move(minutes=4)
+    await deliverer.run()
+    assert [told["count"] for told in arrived(receiver)] == [3]
+
+
+async def test_nothing_goes_out_in_quiet_hours_and_all_of_it_afterwards(
+    desk: Desk, clock: SetClock, deliverer: Deliverer, channel: NewChannel, receiver: Receiver
+) -> None:
+    """From 22:00 to 07:00 in Shanghai, which is 14:00 to 23:00 by the clock here."""
+    night = {"quiet_from": 22 * 60, "quiet_until": 7 * 60, "zone": "Asia/Shanghai"}
+    await rule(desk, channel, Kind.INCIDENT_CLOSED, **night)
+    until = clock.now().replace(hour=14, minute=0, second=0, microsecond=0)
+    clock.move(seconds=(until - clock.now()).total_seconds())
+    for _ in range(3):
+        await close_one(desk)
+        await deliverer.run()
+        clock.move(hours=2, minutes=59)
+    assert receiver.got == []
+    clock.move(minutes=4)
+    await deliverer.run()
+    assert [told["count"] for told in arrived(receiver)] == [3]
+
+
+async def test_what_waits_is_told_though_its_rule_was_changed_meanwhile(
+    desk: Desk, deliverer: Deliverer, channel: NewChannel, receiver: Receiver
+) -> None:
+    made = await rule(desk, channel, Kind.INCIDENT_CLOSED)
+    await close_one(desk)
+    await channels.change_rule(desk, made, {"name": "days", "kinds": [Kind.STATE_CHANGED]}, ANN)
+    await close_one(desk)
+    await deliverer.run()
+    assert [(told["rule"], told["count"]) for told in arrived(receiver)] == [("days", 1)]
 
 
 async def test_a_refusal_is_tried_again_ever_later_and_given_up(

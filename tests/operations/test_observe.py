@@ -465,3 +465,10 @@ async def test_what_can_not_be_written_now_waits(clock: SetClock, tmp_path: Path
     assert story.holds(ann) == ["cooldown:usage_limit_reached"]
     assert {window.used_percent for window in story.entry(ann).windows} == {100, 30}
     database.close()
+
+
+async def test_a_plan_that_an_answer_tells_in_passing_is_the_newest_word(story: Story) -> None:
+    ann = await story.sign_in()
+    for told in ("Pro", "<b>"):
+        await story.answers(ann, {**figures(4), "x-codex-plan-type": told})
+        assert story.account(ann).plan == "pro"

@@ -1,8 +1,9 @@
 """Asking providers for limits: what is sent, what is written down, and what never happens by itself."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from authdeck import __version__
-from authdeck.account import Account, RefreshBy
+from authdeck.account import Provider, RefreshBy
 from authdeck.entry import Entry
 from authdeck.evidence import Signal, Source
 from authdeck.health import Health
@@ -21,7 +22,8 @@ from authdeck.operations.observe import Observer
 from authdeck.operations.query_many import query_many
 from authdeck.operations.query_quota import QuotaQueries
 from authdeck.operations.quota_pace import Pace
-from authdeck.quota_answer import Outcome, QuotaAnswer
+from authdeck.quota_answer import Credits, Outcome, QuotaAnswer
+from authdeck.secret import Secret
 from authdeck.storage.database import Database
 from authdeck.storage.reading import evidence as reading
 from authdeck.storage.reading import notices
@@ -254,21 +256,57 @@ async def test_many_are_asked_once_each_and_a_family_that_ends_is_not_refreshed_
     assert heard["0" * 16].code == "account_not_found"
 
 
-async def test_so_many_at_a_time_for_one_provider_and_egress(counter: Counter) -> None:
+async def test_so_many_at_a_time_for_one_provider_and_egress() -> None:
+    """Two proxies of one host are two: what is shown of them is the same, their users are not."""
     pace, inside, leave = Pace(4, 0), [], asyncio.Event()
-    through_proxy = replace(counter.shop.account, proxy_display="http://proxy.example:8080")
+    proxies = [None, *(Secret(f"http://{user}:FAKE@proxy.example:8080") for user in ("ann", "bob"))]
 
-    async def ask(account: Account) -> None:
-        async with pace.turn(account):
-            inside.append(account.proxy_display)
+    async def ask(proxy: Secret | None) -> None:
+        async with pace.turn(Provider.CODEX, proxy):
+            inside.append(proxy)
             await leave.wait()
 
     async with asyncio.TaskGroup() as group:
-        for _ in range(9):
-            group.create_task(ask(counter.shop.account))
-        group.create_task(ask(through_proxy))
+        for proxy in proxies:
+            for _ in range(9):
+                group.create_task(ask(proxy))
         for _ in range(200):
             await asyncio.sleep(0)
-        assert sorted(inside, key=str) == [None] * 4 + ["http://proxy.example:8080"]
+        assert [inside.count(proxy) for proxy in proxies] == [4, 4, 4]
         leave.set()
-    assert len(inside) == 10
+    assert len(inside) == 27
+
+
+async def test_plan_and_credits_are_kept_though_no_window_was_told(counter: Counter) -> None:
+    body = {"plan_type": "Plus", "rate_limit": None, "credits": {"has_credits": True, "balance": "7.5"}}
+    counter.shop.simulator.fail(path="/wham/usage", status=200, body=json.dumps(body).encode())
+    answer = await counter.asked()
+    assert (answer.outcome, answer.code, answer.plan) == (Outcome.UNKNOWN, "quota_not_told", "plus")
+    assert counter.entry.account.plan == "plus"
+    last = await counter.last()
+    assert last.extras.credits == Credits(granted=True, balance=7.5)
+    assert last.told_at is not None
+
+
+async def test_windows_that_come_go_or_get_another_length_are_noted(counter: Counter) -> None:
+    def usage(*windows: int) -> bytes:
+        limit = {
+            place: {"used_percent": 5, "limit_window_seconds": seconds}
+            for place, seconds in zip(("primary_window", "secondary_window"), windows, strict=False)
+        }
+        side = {
+            "limit_name": "GPT Side",
+            "rate_limit": {"primary_window": {"used_percent": 1, "limit_window_seconds": 0}},
+        }
+        if windows and windows[0] == 9_000:
+            side["rate_limit"]["primary_window"]["limit_window_seconds"] = 18_060
+        return json.dumps({"plan_type": "pro", "rate_limit": limit, "additional_rate_limits": [side]}).encode()
+
+    for windows in ((18_000, 604_800), (18_000,), (18_000,), (9_000,)):
+        counter.shop.simulator.fail(path="/wham/usage", status=200, body=usage(*windows))
+        await counter.asked()
+        counter.shop.clock.move(minutes=1)
+    noted = [(code, params.get("window"), params.get("scope")) for code, params in (await counter.last()).extras.noted]
+    assert ("limit_gone", "weekly", "") in noted
+    assert ("limit_added", "150m", "") in noted
+    assert ("limit_length", "five_hour", "gpt_side") in noted

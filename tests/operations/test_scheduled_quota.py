@@ -81,3 +81,23 @@ async def test_one_process_at_a_time_asks(shop: Shop, clock: SetClock) -> None:
     fence = await shop.desk.write(one._take_turn)
     assert fence is not None
     assert await other.run() == 0
+
+
+async def test_two_processes_ask_each_once(clock: SetClock, tmp_path: Path, postgresql_url: str) -> None:
+    databases, vault = [opening.control(postgresql_url, clock) for _ in range(2)], new_vault()
+    with simulated(clock, AUTHDECK_QUOTA__PACE="0", AUTHDECK_QUOTA__EVERY__CODEX="3600") as simulator:
+        ann = simulator.account("codex", "ann@example.com")
+        async with (
+            open_shop(simulator, clock, tmp_path, databases[0], vault, ann, "1") as one,
+            open_shop(simulator, clock, tmp_path, databases[1], vault, ann, "2") as two,
+        ):
+            for number in range(12):
+                await one.take_in(simulator.account("codex", f"p{number}@example.com"))
+            await two.mirror.load()
+            jobs = [ScheduledQuota(shop.desk, queries_of(shop.desk)) for shop in (one, two)]
+            clock.move(minutes=61)
+            counts = [await asyncio.gather(*(job.run() for job in jobs)) for _ in range(2)]
+    for database in databases:
+        database.close()
+    assert sum(map(sum, counts)) == 12
+    assert len(simulator.seen("/wham/usage")) == len({seen.account for seen in simulator.seen("/wham/usage")}) == 12

@@ -146,6 +146,20 @@ async def test_a_channel_is_added_tested_and_removed(ann, receiver: Receiver) ->
     shown = (await ann.get(page)).text
     assert "quiet 22:00–07:00 Europe/Berlin" in shown
     assert "Quota falls below a mark (15 %)" in shown
+    change = re.search(r"notifications\?rule=([0-9a-f]{32})#rule", shown)
+    assert change is not None
+    form = (await ann.get(f"{page}?rule={change[1]}")).text
+    assert "Change the rule Nights" in form
+    assert 'value="quota_low" checked' in form
+    changed = {**rule, "rule_name": "Days", "kind": ["incident_opened"], "quiet_from": "", "quiet_until": ""}
+    refused = await ann.post(f"{page}/rules/{change[1]}", **{**changed, "kind": []})
+    assert (refused.status_code, "Choose at least one thing" in refused.text) == (422, True)
+    await ann.post(f"{page}/rules/{change[1]}", **changed)
+    shown = (await ann.get(page)).text
+    assert "<b>Days</b>" in shown
+    assert "quiet 22:00" not in shown
+    await ann.post(f"{page}/rules/{change[1]}/undo")
+    assert "quiet 22:00–07:00 Europe/Berlin" in (await ann.get(page)).text
     await ann.post(f"{page}/channels/{channel[1]}/removal")
     assert "No channel yet" in (await ann.get(page)).text
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import groupby
 from pathlib import Path
 
 import httpx2
@@ -11,8 +12,11 @@ import pytest
 import pytest_asyncio
 
 from authdeck.access import Role
+from authdeck.entry import Entry
+from authdeck.health import RISK, Health
 from authdeck.operations import admin_keys, operators
 from authdeck.operations.import_files import Source, import_files
+from authdeck.quota import fullest
 from authdeck.simulator import Account, Simulator
 from fakes.house import House, build
 from fakes.people import ANN
@@ -49,6 +53,29 @@ async def test_search_and_segments_narrow_the_list(ann: Visitor) -> None:
     waiting = listed((await ann.get("/quota?state=exhausted,cooling")).text)
     assert 0 < len(waiting) < len(everyone)
     assert "No account matches" in (await ann.get("/quota?search=nobody-is-called-so")).text
+
+
+async def test_the_list_stands_in_the_order_asked_for(ann: Visitor, house: House) -> None:
+    async def listed(sort: str) -> list[Entry]:
+        page = (await ann.get(f"/quota?sort={sort}")).text
+        indexes = re.findall(r'href="/auth-files/([0-9a-f]{16})\?tab', page)
+        found = [house.desk.directory.get(index) for index in indexes]
+        return [entry for entry in found if entry is not None]
+
+    everybody = len(house.desk.directory)
+    by_name = [entry.account.file_name.casefold() for entry in await listed("name")]
+    assert (len(by_name), by_name) == (everybody, sorted(by_name))
+    plans = [entry.account.plan for entry in await listed("plan") if entry.account.plan]
+    assert len(list(groupby(plans))) == len(set(plans))
+    now = house.desk.now()
+    risks = [RISK[house.desk.directory.health(entry, now)] for entry in await listed("risk")]
+    assert risks == sorted(risks)
+    first = (await listed("reset"))[:2]  # who is at a limit that ends, the soonest first
+    assert {house.desk.directory.health(entry, now) for entry in first} <= {Health.EXHAUSTED, Health.COOLING}
+    ends = [fullest(entry.windows, now) for entry in first]
+    moments = [window.resets_at for window in ends if window is not None and window.resets_at is not None]
+    assert moments
+    assert moments == sorted(moments)
 
 
 async def test_a_viewer_sees_no_button(house: House, stranger: Visitor) -> None:

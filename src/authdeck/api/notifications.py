@@ -1,6 +1,7 @@
 """``/notifications``: where people are told, of what, and what became of each message."""
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
@@ -70,6 +71,40 @@ class NewRule(BaseModel):
     quiet_until: TimeOfDay | None = None
     zone: str = Field("UTC", max_length=64)
     locale: Literal["en", "zh-CN"] = "en"
+
+
+class RuleChange(BaseModel):
+    """What is to be otherwise; ``null`` clears, absent leaves."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str | None = Field(None, max_length=200)
+    channel: str | None = Field(None, max_length=32)
+    kinds: list[Kind] | None = None
+    providers: list[Provider] | None = None
+    states: list[Health] | None = None
+    below: int | None = None
+    digest_minutes: int | None = None
+    quiet_from: TimeOfDay | None = None
+    quiet_until: TimeOfDay | None = None
+    zone: str | None = Field(None, max_length=64)
+    locale: Literal["en", "zh-CN"] | None = None
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """As ``RuleWish`` takes them; what is cleared becomes what it is where nothing is said."""
+        said: dict[str, Any] = self.model_dump(exclude_unset=True)
+        said |= {name: _minutes(said[name]) for name in ("quiet_from", "quiet_until") if name in said}
+        return {name: _CLEARED.get(name) if value is None else value for name, value in said.items()}
+
+
+_CLEARED: Final[Mapping[str, Any]] = {
+    **dict.fromkeys(("name", "channel"), ""),
+    **dict.fromkeys(("kinds", "providers", "states"), ()),
+    "digest_minutes": 0,
+    "zone": "UTC",
+    "locale": "en",
+}
 
 
 class RuleShape(Shape):
@@ -153,6 +188,20 @@ async def rules(desk: DeskHere) -> Listing[RuleShape]:
 async def add_rule(asked: NewRule, desk: DeskHere, actor: ActorHere) -> RuleShape:
     quiet = {name: _minutes(getattr(asked, name)) for name in ("quiet_from", "quiet_until")}
     return _rule(await operations.add_rule(desk, RuleWish(**{**asked.model_dump(), **quiet}), actor))
+
+
+@router.patch("/rules/{rule_id}")
+@needs(Role.OPERATOR)
+async def change_rule(rule_id: Id, asked: RuleChange, desk: DeskHere, actor: ActorHere) -> RuleShape:
+    """Fields as for a new rule; absent ones stay. Can be undone."""
+    return _rule(await operations.change_rule(desk, rule_id, asked.changes, actor))
+
+
+@router.post("/rules/{rule_id}/undo")
+@needs(Role.OPERATOR)
+async def undo_rule(rule_id: Id, desk: DeskHere, actor: ActorHere) -> RuleShape:
+    """Have it say what it said before its last change; once more: what it said after it."""
+    return _rule(await operations.undo_rule(desk, rule_id, actor))
 
 
 @router.delete("/rules/{rule_id}", status_code=204)

@@ -174,9 +174,14 @@ class Confirmed(BaseModel):
 
 @router.post("/accounts/{auth_index}/quota/reset-credit-uses")
 @needs(Role.OPERATOR)
-async def use_reset(auth_index: Name, said: Confirmed, parts: PartsHere, eyes: EyesHere, actor: ActorHere) -> ToldShape:
-    """Spend one reset credit: the account's windows begin anew. It can't be taken back; audited before it is sent."""
-    answer = await use_reset_credit(parts.desk, parts.quota, auth_index, actor, confirmation=said.confirmation)
+async def use_reset(
+    auth_index: Name, said: Confirmed, parts: PartsHere, eyes: EyesHere, actor: ActorHere, key: Key = None
+) -> ToldShape:
+    """Spend one reset credit: the account's windows begin anew. It can't be taken back; audited before it is sent.
+
+    For a minute no other one of the account is spent (409 ``reset_credit_just_used``).
+    """
+    answer = await use_reset_credit(parts.desk, parts.quota, auth_index, actor, confirmation=said.confirmation, key=key)
     return await _told(parts, eyes, answer)
 
 

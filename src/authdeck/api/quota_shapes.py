@@ -5,7 +5,7 @@ from authdeck.entry import Entry
 from authdeck.forecast import Forecast
 from authdeck.operations.quota_report import QuotaReport
 from authdeck.quota import NAMED, QuotaWindow
-from authdeck.quota_answer import Extras, QuotaAnswer
+from authdeck.quota_answer import Credits, Extras, QuotaAnswer
 
 
 class WindowShape(Shape):
@@ -74,11 +74,18 @@ class CapacityShape(Shape):
 
 
 class CreditsShape(Shape):
-    """What serves beyond the windows; ``balance`` in the provider's own unit."""
+    """What serves beyond the windows; ``balance`` in the provider's own unit.
+
+    ``is_spent``: no more of them may be used now. ``local_messages`` and ``cloud_messages``: about how many they are
+    good for, at least and at most.
+    """
 
     granted: bool
     unlimited: bool
     balance: float | None
+    is_spent: bool | None
+    local_messages: list[int] | None
+    cloud_messages: list[int] | None
 
 
 class ResetCreditsShape(Shape):
@@ -96,6 +103,14 @@ class ExtraUsageShape(Shape):
     limit: float | None
 
 
+class SpendControlShape(Shape):
+    """What a workspace lets its member spend, in the provider's own unit."""
+
+    reached: bool
+    used: float | None
+    limit: float | None
+
+
 class ExtrasShape(Shape):
     """What was told beside windows. ``noted``: what the provider changed about its limits, newest first."""
 
@@ -103,6 +118,7 @@ class ExtrasShape(Shape):
     reset_credits: ResetCreditsShape | None
     extra_usage: ExtraUsageShape | None
     subscription_until: Time | None
+    spend_control: SpendControlShape | None
     noted: list[Because]
 
 
@@ -186,13 +202,25 @@ def answer(given: QuotaAnswer, eyes: Eyes, *, may_act: bool = True) -> QuotaAnsw
 
 
 def _extras(extras: Extras, eyes: Eyes) -> ExtrasShape:
-    credit, resets, extra = extras.credits, extras.reset_credits, extras.extra_usage
+    resets, extra, control = extras.reset_credits, extras.extra_usage, extras.spend_control
     return ExtrasShape(
-        credits=credit and CreditsShape(granted=credit.granted, unlimited=credit.unlimited, balance=credit.balance),
+        credits=extras.credits and _credits(extras.credits),
         reset_credits=resets and ResetCreditsShape(count=resets.count, ends=list(resets.ends)),
         extra_usage=extra and ExtraUsageShape(enabled=extra.enabled, used=extra.used, limit=extra.limit),
         subscription_until=extras.subscription_until,
+        spend_control=control and SpendControlShape(reached=control.reached, used=control.used, limit=control.limit),
         noted=[eyes.because(code, params) for code, params in extras.noted],
+    )
+
+
+def _credits(credit: Credits) -> CreditsShape:
+    return CreditsShape(
+        granted=credit.granted,
+        unlimited=credit.unlimited,
+        balance=credit.balance,
+        is_spent=credit.is_spent,
+        local_messages=list(credit.local) if credit.local else None,
+        cloud_messages=list(credit.cloud) if credit.cloud else None,
     )
 
 

@@ -39,6 +39,7 @@ def add_channel(
     ] = None,
     kind: Annotated[str, typer.Option(help="webhook or apprise.")] = "webhook",
     private: Annotated[bool, typer.Option("--private", help="In one's own network; may be plain http.")] = False,
+    json: AsJson = False,
 ) -> None:
     """Add a place where messages go. The secret that signs a webhook is shown once.
 
@@ -47,6 +48,9 @@ def add_channel(
     url = text_of(url_from).strip() if url_from else typer.prompt("URL", hide_input=True, err=True)
     with management() as api:
         made = api.post("/notifications/channels", json={"name": name, "kind": kind, "url": url, "private": private})
+    if json:
+        show.as_json(made)
+        return
     typer.echo(f"Added {made['name']} ({made['display']}).")
     if made["secret"]:
         typer.echo(f"It signs with this secret, which is shown this once: {made['secret']}")
@@ -64,11 +68,11 @@ def restore_channel(id_: Id) -> None:
     _put_back("channels", id_)
 
 
-@app.command()
-def test(name: Name) -> None:
-    """Send a test message."""
+@app.command("test")
+def send_test(name: Name, json: AsJson = False) -> None:
+    """Send a test message. Ends with 1 when it was not delivered."""
     with management() as api:
-        _tell(api.post(f"/notifications/channels/{_id(api, 'channels', name)}/test"))
+        _tell(api.post(f"/notifications/channels/{_id(api, 'channels', name)}/test"), json=json)
 
 
 @app.command()
@@ -101,6 +105,7 @@ def add_rule(
     quiet_until: Annotated[str | None, typer.Option(help="Such as 07:00.")] = None,
     zone: Annotated[str, typer.Option(help="Time zone of the quiet hours.")] = "UTC",
     locale: Annotated[str, typer.Option(help="en or zh-CN.")] = "en",
+    json: AsJson = False,
 ) -> None:
     """Say who is to hear of what."""
     with management() as api:
@@ -109,24 +114,59 @@ def add_rule(
             "states": state or [], "below": below, "digest_minutes": digest, "quiet_from": quiet_from,
             "quiet_until": quiet_until, "zone": zone, "locale": locale,
         }  # fmt: skip
-        made = api.post("/notifications/rules", json=wish)
-    typer.echo(f"Added {made['name']}.")
+        _tell_rule(api.post("/notifications/rules", json=wish), "Added", json=json)
+
+
+@app.command("change-rule")
+def change_rule(
+    rule: Name,
+    name: Annotated[str | None, typer.Option(help="Another name.")] = None,
+    channel: Annotated[str | None, typer.Option(help="Another channel, by name or id.")] = None,
+    kind: Annotated[list[str] | None, typer.Option(help="All that it is to tell of, from now on.")] = None,
+    provider: Annotated[list[str] | None, typer.Option(help="Only of these providers.")] = None,
+    state: Annotated[list[str] | None, typer.Option(help="Only changes to these states.")] = None,
+    below: Annotated[int | None, typer.Option(help="Percent left, for quota_low.")] = None,
+    digest: Annotated[int | None, typer.Option(help="Minutes that happenings are gathered for one message.")] = None,
+    quiet_from: Annotated[str | None, typer.Option(help="Such as 22:00.")] = None,
+    quiet_until: Annotated[str | None, typer.Option(help="Such as 07:00.")] = None,
+    zone: Annotated[str | None, typer.Option(help="Time zone of the quiet hours.")] = None,
+    locale: Annotated[str | None, typer.Option(help="en or zh-CN.")] = None,
+    clear: Annotated[
+        list[str] | None, typer.Option(help="providers, states, below, quiet_from, quiet_until: no more of it.")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Have a rule say something else; what is not named stays. authdeck notifications undo-rule takes it back."""
+    said = {
+        "name": name, "kinds": kind, "providers": provider, "states": state, "below": below, "digest_minutes": digest,
+        "quiet_from": quiet_from, "quiet_until": quiet_until, "zone": zone, "locale": locale,
+    }  # fmt: skip
+    wish: dict[str, Any] = {**{key: value for key, value in said.items() if value is not None}}
+    wish |= dict.fromkeys(clear or ())
+    with management() as api:
+        wish |= {"channel": _id(api, "channels", channel)} if channel else {}
+        _tell_rule(api.patch(f"/notifications/rules/{_id(api, 'rules', rule)}", json=wish), "Changed", json=json)
+
+
+@app.command("undo-rule")
+def undo_rule(rule: Name, json: AsJson = False) -> None:
+    """Have a rule say what it said before its last change; done again, what it said after it."""
+    with management() as api:
+        _tell_rule(api.post(f"/notifications/rules/{_id(api, 'rules', rule)}/undo"), "As before", json=json)
 
 
 @app.command()
-def pause(name: Name) -> None:
+def pause(name: Name, json: AsJson = False) -> None:
     """Pause a rule: nobody is told, and what waits is forgotten."""
     with management() as api:
-        api.put(f"/notifications/rules/{_id(api, 'rules', name)}/pause")
-    typer.echo("Paused.")
+        _say(api.put(f"/notifications/rules/{_id(api, 'rules', name)}/pause"), "Paused.", json=json)
 
 
 @app.command()
-def resume(name: Name) -> None:
+def resume(name: Name, json: AsJson = False) -> None:
     """Let a paused rule tell again."""
     with management() as api:
-        api.delete(f"/notifications/rules/{_id(api, 'rules', name)}/pause")
-    typer.echo("Resumed.")
+        _say(api.delete(f"/notifications/rules/{_id(api, 'rules', name)}/pause"), "Resumed.", json=json)
 
 
 @app.command("remove-rule")
@@ -164,10 +204,13 @@ def log(limit: filters.Limit = 50, json: AsJson = False) -> None:
 
 
 @app.command()
-def retry(id_: Annotated[str, typer.Argument(metavar="ID", help="A message of the log.", show_default=False)]) -> None:
-    """Send a message once more."""
+def retry(
+    id_: Annotated[str, typer.Argument(metavar="ID", help="A message of the log.", show_default=False)],
+    json: AsJson = False,
+) -> None:
+    """Send a message once more. Ends with 1 when it was not delivered."""
     with management() as api:
-        _tell(api.post(f"/notifications/deliveries/{segment(id_)}/retry"))
+        _tell(api.post(f"/notifications/deliveries/{segment(id_)}/retry"), json=json)
 
 
 def _remove(kind: str, back: str, name: str) -> None:
@@ -183,9 +226,22 @@ def _put_back(kind: str, id_: str) -> None:
     typer.echo(f"{found['name']} is back.")
 
 
-def _tell(delivery: dict[str, Any]) -> None:
+def _tell(delivery: dict[str, Any], *, json: bool) -> None:
     why = f": {delivery['error']['sentence']}" if delivery["error"] else "."
-    typer.echo(f"{delivery['status'].capitalize()}{why}")
+    _say(delivery, f"{delivery['status'].capitalize()}{why}", json=json)
+    if delivery["status"] != "delivered":
+        raise typer.Exit(1)
+
+
+def _tell_rule(rule: dict[str, Any], did: str, *, json: bool) -> None:
+    _say(rule, f"{did}: {rule['name']} tells of {', '.join(rule['kinds'])}.", json=json)
+
+
+def _say(answer: Any, text: str, *, json: bool) -> None:
+    if json:
+        show.as_json(answer)
+    else:
+        typer.echo(text)
 
 
 def _id(api: Management, kind: str, name: str) -> str:

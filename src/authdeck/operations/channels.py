@@ -1,11 +1,11 @@
 """Channels and rules of notifications: adding, pausing and removing them. Admins decide where messages go."""
 
 import json
-from collections.abc import Collection
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 from enum import StrEnum
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
@@ -155,6 +155,54 @@ async def add_rule(desk: Desk, wish: RuleWish, actor: Actor) -> Rule:
     return made
 
 
+async def change_rule(desk: Desk, id_: str, changes: Mapping[str, Any], actor: Actor) -> Rule:
+    """Other values for some of what ``RuleWish`` names; what waits already is told as it is. Nothing new: nothing.
+
+    Raises what ``add_rule`` raises, and ``NotFound('rule_not_found')``.
+    """
+
+    def work(connection: WriteConnection) -> Rule:
+        found = _require(reading.rule(connection, id_), "rule_not_found", id_)
+        before = said_by(found)
+        made = _rule(RuleWish(**{**before, **changes}))
+        after = said_by(made)
+        if before == after:
+            return found
+        _require(reading.channel(connection, made.channel), "channel_not_found", made.channel)
+        _require_new(made.name, {each.name for each in reading.rules(connection) if each.id != id_})
+        made = replace(found, **{name: getattr(made, name) for name in after})
+        writing.change_rule(connection, made, before)
+        differs = sorted(name for name in after if before[name] != after[name])
+        told = [{"name": found.name, **{name: side[name] for name in differs}} for side in (before, after)]
+        record(desk, connection, actor, Act.RULE_CHANGED, id_, before=told[0], after={**told[1], "name": made.name})
+        return made
+
+    return await desk.write(work)
+
+
+async def undo_rule(desk: Desk, id_: str, actor: Actor) -> Rule:
+    """Have the rule say what it said before its last change; done again, what it said after it.
+
+    Raises ``Conflict('rule_not_changed')`` where it was never changed, and what ``change_rule`` raises.
+    """
+    former = await desk.read(lambda connection: reading.former_of(connection, id_))
+    if former is None:
+        _require(await desk.read(lambda connection: reading.rule(connection, id_)), "rule_not_found", id_)
+        raise Conflict("rule_not_changed", id=id_)
+    return await change_rule(desk, id_, former, actor)
+
+
+def said_by_wish(wish: RuleWish) -> dict[str, Any]:
+    """All that a wish says but the language."""
+    return {field.name: getattr(wish, field.name) for field in fields(RuleWish) if field.name != "locale"}
+
+
+def said_by(rule: Rule) -> dict[str, Any]:
+    """What a rule says, as ``RuleWish`` takes it and JSON has it."""
+    plain = {field.name: getattr(rule, field.name) for field in fields(RuleWish)}
+    return {name: sorted(value) if isinstance(value, frozenset) else value for name, value in plain.items()}
+
+
 async def pause_rule(desk: Desk, id_: str, actor: Actor, *, paused: bool) -> Rule:
     """A paused rule writes nothing down and forgets what waits. Idempotent. Raises ``NotFound('rule_not_found')``."""
 
@@ -243,7 +291,7 @@ def _rule(wish: RuleWish) -> Rule:
         id="",
         name=_named(wish.name),
         channel=wish.channel,
-        kinds=frozenset(wish.kinds),
+        kinds=_known(Kind, wish.kinds, "kinds"),
         providers=_known(Provider, wish.providers, "providers"),
         states=_known(Health, wish.states, "states"),
         below=wish.below,

@@ -61,6 +61,7 @@ def note_heard(desk: Desk, heard: Sequence[Heard], connection: WriteConnection) 
     _note_told(desk, connection, noted)
     answers = {index: news[index].answer for index in found} | {each.answer.auth_index: each.answer for each in noted}
     store_answers(connection, {found[index].account.key: answer for index, answer in answers.items()})
+    _note_plans(desk, connection, [(found[index].account, news[index]) for index in found])
     return [answers.get(each.answer.auth_index, each.answer) for each in heard]
 
 
@@ -73,6 +74,15 @@ def _note_told(desk: Desk, connection: WriteConnection, noted: Sequence[_Noted])
             account_writes.change(connection, each.account.key, {"plan": each.account.plan}, at=each.answer.at)
         changed(desk, connection, SETTLED, each.account.auth_index)
     settle(desk, connection, [each.account for each in noted])
+
+
+def _note_plans(desk: Desk, connection: WriteConnection, heard: Sequence[tuple[Account, Heard]]) -> None:
+    """Plans in answers that told no limit."""
+    for account, each in heard:
+        plan = (each.answer.plan or "")[:PLAN_LIMIT]
+        if each.told is None and plan and plan != account.plan:
+            account_writes.change(connection, account.key, {"plan": plan}, at=each.answer.at)
+            changed(desk, connection, "account", account.auth_index)
 
 
 def _noted(entry: Entry, heard: Heard) -> _Noted:

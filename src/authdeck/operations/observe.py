@@ -17,6 +17,7 @@ from authdeck import quota, tasks
 from authdeck.account import Account
 from authdeck.action import Cause, Sighting, Watch
 from authdeck.clock import from_micros
+from authdeck.entry import Entry
 from authdeck.errors import DeckError
 from authdeck.evidence import NEUTRAL, Action, Confidence, Evidence, Signal, Source, of_new_token, together
 from authdeck.metrics import OBSERVATIONS_DROPPED
@@ -71,6 +72,7 @@ class _Waiting:
 
     evidence: dict[tuple[object, ...], Evidence] = field(default_factory=dict)
     windows: tuple[QuotaWindow, ...] = ()
+    plan: str | None = None
     causes: dict[tuple[Cause, str], datetime] = field(default_factory=dict)
 
 
@@ -129,6 +131,7 @@ class Observer:
         self._remember(account.auth_index, figures, now)
         told = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
         self.saw_windows(account, PROVIDERS[account.provider].read_windows(told, b"", now))
+        self._saw_plan(account, PROVIDERS[account.provider].read_plan(told))
 
     def saw_windows(self, account: Account, windows: Iterable[QuotaWindow]) -> None:
         """Quota windows of an account, wherever they were read. Those that tell nothing new are left out."""
@@ -137,6 +140,13 @@ class Observer:
         new = [window for window in windows if quota.is_kept(known.get(window.key), window)]
         if new and (waiting := self._of(account)) is not None:
             waiting.windows = quota.newest(waiting.windows, new)
+
+    def _saw_plan(self, account: Account, plan: str | None) -> None:
+        entry = self._desk.directory.get(account.auth_index)
+        if plan is None or entry is None or entry.account.plan == plan:
+            return
+        if (waiting := self._of(account)) is not None:
+            waiting.plan = plan
 
     async def flush(self) -> None:
         """Write down all that waits. What can't be written now waits for the next time."""
@@ -178,6 +188,7 @@ class Observer:
             for row in waiting.evidence.values():
                 _add(newer, row)
             newer.windows = quota.newest(newer.windows, waiting.windows)
+            newer.plan = newer.plan or waiting.plan
             newer.causes = waiting.causes | newer.causes
 
     def _remember(self, auth_index: str, figures: tuple[bytes, ...], now: datetime) -> None:
@@ -229,9 +240,20 @@ def take_in(desk: Desk, seen: Mapping[str, _Waiting], connection: WriteConnectio
     rows = [(entry.account, row) for index, entry in found.items() for row in seen[index].evidence.values()]
     writing.note_all(connection, [(account.key, guard.bounded(account, row)) for account, row in rows])
     windows = [Seen(entry.account, entry.windows, seen[index].windows) for index, entry in found.items()]
-    for auth_index in take_in_windows(connection, windows):
+    for auth_index in take_in_windows(connection, windows) | _take_in_plans(desk, connection, found, seen):
         changed(desk, connection, SETTLED, auth_index)
     for waiting in seen.values():
         for cause, at in waiting.causes.items():
             guard.report(cause, at)
     settle(desk, connection, [entry.account for entry in found.values()])
+
+
+def _take_in_plans(
+    desk: Desk, connection: WriteConnection, found: Mapping[str, Entry], seen: Mapping[str, _Waiting]
+) -> set[str]:
+    """Plans that answers told in passing. The accounts that have another one now, by auth_index."""
+    told = {index: plan for index, waiting in seen.items() if (plan := waiting.plan) is not None and index in found}
+    others = {index: plan for index, plan in told.items() if found[index].account.plan != plan}
+    for index, plan in others.items():
+        account_writes.change(connection, found[index].account.key, {"plan": plan}, at=desk.now())
+    return set(others)

@@ -26,7 +26,7 @@ from authdeck.operations.quota_pace import Pace
 from authdeck.operations.refresh import Refresher
 from authdeck.providers import PROVIDERS
 from authdeck.providers.quotas import QUOTAS, Quota
-from authdeck.quota_answer import Outcome, QuotaAnswer
+from authdeck.quota_answer import Extras, Outcome, QuotaAnswer, Told
 from authdeck.upstream.failures import UpstreamFailure
 from authdeck.verdict import Verdict, of_expired
 
@@ -125,7 +125,7 @@ class QuotaQueries:
         """Its questions, one after the other, each where what was answered before makes it worth asking."""
         replies: dict[str, Reply] = {}
         providers = self._desk.settings.providers
-        async with self._pace.turn(account):
+        async with self._pace.turn(account.provider, credential.sends.proxy_url):
             for question in quota.questions:
                 if not question.when(replies):
                     continue
@@ -150,7 +150,7 @@ class QuotaQueries:
             return self._untold(account, Outcome.FAILED, asked.failure.code, params=params)
         if (refused := asked.refused) is None:
             first = next(iter(asked.replies.values()))
-            return self._untold(account, Outcome.UNKNOWN, "quota_not_told", status=first.status)
+            return self._untold(account, Outcome.UNKNOWN, "quota_not_told", status=first.status, told=told)
         return await self._refused(account, asked, refused)
 
     async def _refused(self, account: Account, asked: _Asked, reply: Reply) -> Heard:
@@ -179,6 +179,7 @@ class QuotaQueries:
         status: int | None = None,
         params: Mapping[str, Any] | None = None,
         verdict: Verdict | None = None,
+        told: Told | None = None,
     ) -> Heard:
         """An answer in which nothing was told."""
         entry = self._desk.directory.get(account.auth_index)
@@ -188,7 +189,8 @@ class QuotaQueries:
             self._desk.now(),
             verdict.status if verdict else status,
             windows=entry.windows if entry else (),
-            plan=account.plan,
+            plan=(told.plan if told else None) or account.plan,
+            extras=told.extras if told else Extras(),
             signal=verdict.signal if verdict and outcome is Outcome.REFUSED else None,
             code=code,
             params=params or {},

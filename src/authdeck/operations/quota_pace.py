@@ -1,13 +1,20 @@
-"""How fast providers are asked about limits: so many at once, so long apart, for each provider and egress."""
+"""How fast providers are asked about limits: so many at once, so long apart, for each provider and egress.
+
+Each process paces itself: what several ask on purpose at the same moment adds up. Scheduled questions do not, since one
+process at a time asks them.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from hashlib import sha256
 from typing import Final
 
-from authdeck.account import Account
+from authdeck.account import Provider
+from authdeck.secret import Secret
 
-Lane = tuple[str, str]
+Lane = tuple[Provider, bytes]
+"""The egress is told apart by its whole address, user and password too: what is shown of two may be the same."""
 
 
 class Pace:
@@ -20,8 +27,8 @@ class Pace:
         self._next: dict[Lane, float] = {}
 
     @asynccontextmanager
-    async def turn(self, account: Account) -> AsyncIterator[None]:
-        lane = (account.provider.value, account.proxy_display or "")
+    async def turn(self, provider: Provider, proxy_url: Secret | None) -> AsyncIterator[None]:
+        lane = (provider, sha256(proxy_url.open().encode()).digest() if proxy_url else b"")
         async with self._places.setdefault(lane, asyncio.Semaphore(self._at_once)):
             await self._apart_from_the_last(lane)
             yield

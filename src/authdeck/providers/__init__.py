@@ -30,9 +30,9 @@ class ProviderModule(Protocol):
     ``ABOUT``: its name, its mark, and what is true of all its sign-ins. ``LEAD``: how long before its end an access
     token is refreshed. ``KEEPS_TOKEN``: a refreshed token is committed to the auth file before use; where false
     (vertex) it lives in memory only and the ``changes`` are laid over the document there. ``WINDOW_HEADERS``: how the
-    headers end whose change is worth a ``read_windows``. ``LOGIN``: how people sign in there, ``None`` where there are
-    keys only. An added provider has ``Settings`` too, a ``settings.Part``: fields that end in ``_url`` are where it may
-    connect to.
+    headers end whose change is worth a ``read_windows`` and a ``read_plan``. ``LOGIN``: how people sign in there,
+    ``None`` where there are keys only. An added provider has ``Settings`` too, a ``settings.Part``: fields that end in
+    ``_url`` are where it may connect to.
     """
 
     @property
@@ -98,6 +98,10 @@ class ProviderModule(Protocol):
         self, status: int, headers: Mapping[str, str], body: bytes, now: datetime, /, model: str | None = None
     ) -> Verdict:
         """What a failed answer says. ``model`` is what was asked for: the scope of limits that are a model's."""
+        ...
+
+    def read_plan(self, headers: Mapping[str, str], /) -> str | None:
+        """The plan that an answer tells of in passing, lower case. Never raises."""
         ...
 
     def read_windows(

@@ -138,11 +138,18 @@ def read_failure(
     return judged(said, _WINDOW_FULL if own else _MODEL_WINDOW_FULL, model=model, until=until)
 
 
+read_plan = reading.no_plan
+
+
 def read_windows(headers: Mapping[str, str], body: bytes, now: datetime, model: str | None = None) -> list[QuotaWindow]:
-    """``anthropic-ratelimit-unified-{5h,7d}-…``; ``7d_<family>`` is a family of models (Opus is ``oi``)."""
+    """``anthropic-ratelimit-unified-{5h,7d}-…``; ``7d_<family>`` is a family of models, named as the usage names it."""
     del body, model
     found = {(match.group(1), match.group(2)) for match in map(_UNIFIED.fullmatch, headers) if match}
     return [_window(length, family, headers, now) for length, family in sorted(found, key=str)]
+
+
+_FAMILIES: Final = {"oi": "fable"}
+"""``seven_day_overage_included``, which Claude Code calls the Fable limit; the usage lists it by the model's name."""
 
 
 def _window(length: str, family: str | None, headers: Mapping[str, str], now: datetime) -> QuotaWindow:
@@ -156,7 +163,7 @@ def _window(length: str, family: str | None, headers: Mapping[str, str], now: da
         observed_at=now,
         source=Source.HEADER,
         accuracy=Accuracy.EXACT if share is not None else Accuracy.UNKNOWN,
-        scope=slug(family) if family else None,
+        scope=_FAMILIES.get(family, slug(family)) if family else None,
         resets_at=resets_at,
         limit_reached=headers.get(f"{start}-status", "").strip().lower() == "rejected",
         seconds=seconds,

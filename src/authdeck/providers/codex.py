@@ -71,8 +71,8 @@ _RULES: Final = (
     ),
 )
 
-WINDOW_HEADERS: Final = (b"-used-percent", b"-rate-limit-reached-type")
-"""How headers end whose change is news of a window."""
+WINDOW_HEADERS: Final = (b"-used-percent", b"-rate-limit-reached-type", b"x-codex-plan-type")
+"""How headers end whose change is news of a window, or of the plan."""
 
 _USED: Final = re.compile(r"x-([a-z0-9-]{1,48})-(primary|secondary)-used-percent")
 _OWN_LIMIT: Final = "codex"
@@ -193,6 +193,12 @@ def read_windows(headers: Mapping[str, str], body: bytes, now: datetime, model: 
     """
     del body, model
     return [_window(match.group(1), match.group(2), headers, now) for match in map(_USED.fullmatch, headers) if match]
+
+
+def read_plan(headers: Mapping[str, str]) -> str | None:
+    """``x-codex-plan-type``, spelled as the usage spells it."""
+    plan = headers.get("x-codex-plan-type", "").strip().lower()
+    return plan if re.fullmatch(r"[a-z0-9_.-]{1,64}", plan) else None
 
 
 def _window(limit: str, place: str, headers: Mapping[str, str], now: datetime) -> QuotaWindow:

@@ -73,6 +73,7 @@ def read_refresh(reply: Reply, credential: Credential, now: datetime) -> Refresh
 
 
 read_windows = reading.no_windows
+read_plan = reading.no_plan
 
 
 def read_failure(

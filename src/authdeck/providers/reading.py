@@ -121,6 +121,12 @@ def _secret(text: str | None) -> Secret | None:
 NO_HEADERS: Final[tuple[bytes, ...]] = ()
 
 
+def no_plan(headers: Mapping[str, str]) -> str | None:
+    """For providers whose answers do not tell the plan in passing."""
+    del headers
+    return None
+
+
 def no_windows(headers: Mapping[str, str], body: bytes, now: datetime, model: str | None = None) -> list[QuotaWindow]:
     """For providers whose answers tell of no window in passing."""
     del headers, body, now, model

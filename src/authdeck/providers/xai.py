@@ -194,6 +194,9 @@ def read_failure(
     return failures.read(said, _RULES, now, model)
 
 
+read_plan = reading.no_plan
+
+
 def read_windows(headers: Mapping[str, str], body: bytes, now: datetime, model: str | None = None) -> list[QuotaWindow]:
     """The rolling day of free usage, from the refusal that says how much of it is used."""
     del model

@@ -13,7 +13,7 @@ from authdeck.providers.codex import account_id
 from authdeck.providers.quotas import asking
 from authdeck.providers.quotas.asking import Question, Quota, Replies
 from authdeck.quota import FULL, Accuracy, QuotaWindow, name_of, percent, slug
-from authdeck.quota_answer import Credits, Extras, ResetCredits, Told
+from authdeck.quota_answer import Credits, Extras, ResetCredits, SpendControl, Told
 from authdeck.settings import Providers
 
 _CREDITS: Final = "/wham/rate-limit-reset-credits"
@@ -56,8 +56,13 @@ def _read(replies: Replies, now: datetime) -> Told:
     windows = [*_windows(main, now, plan), *_side_windows(usage, now, plan)]
     credit = asking.inside(usage, "credits")
     ends = asking.part(usage, "subscription_active_until")
-    extras = Extras(_credits(credit), _reset_credits(usage, replies), subscription_until=fields.moment(ends))
-    return Told(tuple(windows), plan.lower() if plan else None, extras, serves=_serves(main, credit))
+    extras = Extras(
+        _credits(credit),
+        _reset_credits(usage, replies),
+        subscription_until=fields.moment(ends),
+        spend_control=_spend_control(asking.inside(usage, "spend_control")),
+    )
+    return Told(tuple(windows), plan.lower() if plan else None, extras, serves=_serves(main, usage))
 
 
 def _windows(limit: Mapping[str, Any], now: datetime, plan: str | None, scope: str | None = None) -> list[QuotaWindow]:
@@ -106,11 +111,12 @@ def _side_windows(usage: Mapping[str, Any], now: datetime, plan: str | None) -> 
             yield from _windows(asking.inside(other, "rate_limit"), now, plan, scope)
 
 
-def _serves(limit: Mapping[str, Any], credit: Mapping[str, Any]) -> bool | None:
-    """Whether it goes on serving though a window is full: ChatGPT says so, or there are credits left to spend."""
+def _serves(limit: Mapping[str, Any], usage: Mapping[str, Any]) -> bool | None:
+    """Whether it goes on serving though a window is full: ChatGPT says so, or there are credits that may be spent."""
+    credit, control = asking.inside(usage, "credits"), asking.inside(usage, "spend_control")
     if asking.part(limit, "allowed") is True and asking.part(limit, "limit_reached") is not True:
         return True
-    is_spent = asking.part(credit, "overage_limit_reached") is True
+    is_spent = asking.part(credit, "overage_limit_reached") is True or asking.part(control, "reached") is True
     has_some = asking.part(credit, "unlimited") is True or asking.part(credit, "has_credits") is True
     return True if has_some and not is_spent else None
 
@@ -119,8 +125,31 @@ def _credits(found: Mapping[str, Any]) -> Credits | None:
     granted = asking.part(found, "has_credits")
     if not isinstance(granted, bool):
         return None
-    unlimited = asking.part(found, "unlimited") is True
-    return Credits(granted, unlimited, asking.number(asking.part(found, "balance")))
+    spent = asking.part(found, "overage_limit_reached")
+    return Credits(
+        granted,
+        asking.part(found, "unlimited") is True,
+        asking.number(asking.part(found, "balance")),
+        spent if isinstance(spent, bool) else None,
+        _between(asking.part(found, "approx_local_messages")),
+        _between(asking.part(found, "approx_cloud_messages")),
+    )
+
+
+def _between(told: Any) -> tuple[int, int] | None:
+    """At least and at most; a single number is both."""
+    numbers = [asking.number(each) for each in (told if isinstance(told, list) else [told])]
+    found = sorted(int(each) for each in numbers if each is not None and each >= 0)
+    return (found[0], found[-1]) if found and len(found) == len(numbers) else None
+
+
+def _spend_control(found: Mapping[str, Any]) -> SpendControl | None:
+    """``individual_limit`` is a number, or says how much of it is used."""
+    reached, limit = asking.part(found, "reached"), asking.part(found, "individual_limit")
+    if not isinstance(reached, bool):
+        return None
+    inside = limit if isinstance(limit, Mapping) else {"limit": limit}
+    return SpendControl(reached, asking.number(inside.get("used")), asking.number(inside.get("limit")))
 
 
 def _count(usage: Mapping[str, Any]) -> int:

@@ -88,6 +88,14 @@ def rules_removed_with(connection: ReadConnection, channel_id: str, at: datetime
     return [replace(_rule(row), name=row.removed_name) for row in connection.execute(asked)]
 
 
+def former_of(connection: ReadConnection, id_: str) -> Mapping[str, Any] | None:
+    """What the rule said before its last change, as ``RuleWish`` takes it."""
+    found: Mapping[str, Any] | None = connection.execute(
+        select(_RULES.c.former).where(_RULES.c.id == id_)
+    ).scalar_one_or_none()
+    return found
+
+
 def has_work(connection: ReadConnection, now: datetime) -> bool:
     """Whether anything waits to become a message, or a message to be sent."""
     waiting = exists().select_from(notices)

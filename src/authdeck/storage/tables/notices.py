@@ -36,6 +36,7 @@ notification_rules = Table(
     Column("locale", String(8), nullable=False),
     Column("paused", Boolean, nullable=False),
     Column("sent_at", Moment),  # when its last message was made
+    Column("former", JSON),  # what it said before its last change
     Column("created_by", Text, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("removed_at", Moment),  # gone for everyone; kept a day to be put back

@@ -43,8 +43,18 @@ def put_channel_back(connection: WriteConnection, channel: Channel, rules: Itera
 
 
 def add_rule(connection: WriteConnection, rule: Rule) -> None:
-    row = {
-        "id": rule.id,
+    own = {"id": rule.id, "paused": rule.paused, "created_by": rule.created_by, "created_at": rule.created_at}
+    connection.execute(insert(notification_rules).values({**own, **_says(rule)}))
+
+
+def change_rule(connection: WriteConnection, rule: Rule, former: Mapping[str, Any]) -> None:
+    """What the rule says from now on; ``former`` is what it said before."""
+    mine = notification_rules.c.id == rule.id
+    connection.execute(update(notification_rules).where(mine).values({**_says(rule), "former": dict(former)}))
+
+
+def _says(rule: Rule) -> dict[str, Any]:
+    return {
         "name": rule.name,
         "channel": rule.channel,
         "kinds": sorted(rule.kinds),
@@ -56,11 +66,7 @@ def add_rule(connection: WriteConnection, rule: Rule) -> None:
         "quiet_until": rule.quiet_until,
         "zone": rule.zone,
         "locale": rule.locale,
-        "paused": rule.paused,
-        "created_by": rule.created_by,
-        "created_at": rule.created_at,
     }
-    connection.execute(insert(notification_rules).values(row))
 
 
 def pause_rule(connection: WriteConnection, id_: str, *, paused: bool) -> None:

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from sqlalchemy import bindparam, select
 
-from authdeck.quota_answer import Outcome, QuotaAnswer, extras_to
+from authdeck.quota_answer import Extras, Outcome, QuotaAnswer, extras_to
 from authdeck.storage.database import WriteConnection
 from authdeck.storage.tables import quota_answers
 from authdeck.storage.writing.upserts import upserts
@@ -23,7 +23,7 @@ def store_answers(connection: WriteConnection, answers: Mapping[int, QuotaAnswer
 
     Notes add up.
     """
-    told = {key: answer for key, answer in answers.items() if answer.outcome is Outcome.TOLD}
+    told = {key: answer for key, answer in answers.items() if _tells(answer)}
     former = {row.account: row.extras for row in connection.execute(_EXTRAS, {"wanted": list(told)})}
     rows = [
         {**_columns(key, answer), "extras": _extras(answer, former.get(key, {})), "told_at": answer.at}
@@ -34,6 +34,11 @@ def store_answers(connection: WriteConnection, answers: Mapping[int, QuotaAnswer
     others = [{**_columns(key, answer), "extras": {}} for key, answer in answers.items() if key not in told]
     if others:
         connection.execute(_STORE_OTHERS[connection.dialect], others)
+
+
+def _tells(answer: QuotaAnswer) -> bool:
+    """Whether it told limits, or something beside them."""
+    return answer.outcome is Outcome.TOLD or answer.extras != Extras()
 
 
 def _columns(account_key: int, answer: QuotaAnswer) -> dict[str, Any]:

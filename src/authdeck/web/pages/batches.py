@@ -126,7 +126,7 @@ async def _show(request: Request, error: DeckError | None = None) -> Response:
     return room.pages.answer(
         request,
         "batches/preview.html" if batch.status in ("previewed", "previewing") else "batches/batch.html",
-        section="auth-files" if batch.is_preview else "batches",
+        section=("queue" if back.startswith("/queue") else "auth-files") if batch.is_preview else "batches",
         status=200 if error is None else error.status,
         error=None if error is None else wording.sentence(error.code, error.params, prefs.locale),
         proven=proof.is_recent(request),

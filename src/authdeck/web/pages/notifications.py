@@ -32,7 +32,7 @@ _DIGESTS: Final = (0, 15, 60, 240, 1440)
 
 @needs(Role.VIEWER)
 async def index(request: Request) -> Response:
-    return await _page(request)
+    return await _page(request, changing=request.query_params.get("rule", ""))
 
 
 @needs(Role.ADMIN)
@@ -86,6 +86,28 @@ async def add_rule(request: Request) -> Response:
     except DeckError as error:
         return await _page(request, error=error, said=said)
     return _back("did_add_rule", name=made.name)
+
+
+@needs(Role.OPERATOR)
+async def change_rule(request: Request) -> Response:
+    """All that the form says; its words stay in the language that they had."""
+    room, id_, said = room_of(request), request.path_params["id"], await request.form()
+    try:
+        changes = channels.said_by_wish(_wish(request, said))
+        rule = await channels.change_rule(room.desk, id_, changes, actor_of(request))
+    except DeckError as error:
+        if error.code == "rule_not_found":
+            raise
+        return await _page(request, error=error, said=said, changing=id_)
+    response = _back("did_change_rule", name=rule.name)
+    toasts.leave(response, "did_change_rule", {"name": rule.name}, Undo(f"{PATH}/rules/{id_}/undo", "undone", PATH))
+    return response
+
+
+@needs(Role.OPERATOR)
+async def undo_rule(request: Request) -> Response:
+    rule = await channels.undo_rule(room_of(request).desk, request.path_params["id"], actor_of(request))
+    return _back("did_undo_rule", name=rule.name)
 
 
 @needs(Role.OPERATOR)
@@ -162,7 +184,12 @@ def _back(code: str, undo: Undo | None = None, **params: str) -> Response:
 
 
 async def _page(
-    request: Request, *, made: NewChannel | None = None, error: DeckError | None = None, said: FormData | None = None
+    request: Request,
+    *,
+    made: NewChannel | None = None,
+    error: DeckError | None = None,
+    said: FormData | None = None,
+    changing: str = "",
 ) -> Response:
     room = room_of(request)
     prefs = room.pages.preferences(request)
@@ -171,6 +198,11 @@ async def _page(
         return reading.channels(connection), reading.rules(connection), reading.log(connection, limit=_LOGGED)
 
     known, rules, log = await room.desk.read(read)
+    changed = next((rule for rule in rules if rule.id == changing), None)
+    typed, ticked = ({}, set()) if changed is None else _filled(changed)
+    if said is not None:
+        typed = {name: str(value) for name, value in said.items()}
+        ticked = {str(value) for name in ("kind", "provider", "state") for value in said.getlist(name)}
     response = room.pages.answer(
         request,
         "settings/notifications.html",
@@ -179,8 +211,9 @@ async def _page(
         parts=SECTIONS,
         status=200 if error is None else error.status,
         error=None if error is None else wording.sentence(error.code, error.params, prefs.locale),
-        typed={} if said is None else {name: str(value) for name, value in said.items()},
-        ticked=set() if said is None else {str(value) for name in ("kind", "provider") for value in said.getlist(name)},
+        typed=typed,
+        ticked=ticked,
+        changing=changed,
         channels=known,
         channel_names={channel.id: channel.name for channel in known},
         rules_of={channel.id: [rule.name for rule in rules if rule.channel == channel.id] for channel in known},
@@ -201,6 +234,20 @@ async def _page(
     return response
 
 
+def _filled(rule: Rule) -> tuple[dict[str, str], set[str]]:
+    """The form's fields as the rule has them."""
+    said = {
+        "rule_name": rule.name,
+        "channel": rule.channel,
+        "below": "" if rule.below is None else str(rule.below),
+        "digest": str(rule.digest_minutes),
+        "quiet_from": "" if rule.quiet_from is None else text_of(rule.quiet_from),
+        "quiet_until": "" if rule.quiet_until is None else text_of(rule.quiet_until),
+        "zone": rule.zone,
+    }
+    return said, {*rule.kinds, *rule.providers, *rule.states}
+
+
 def _why(delivery: reading.Delivery, locale: str) -> str:
     if not delivery.error:
         return ""
@@ -214,6 +261,8 @@ ROUTES: Final = (
     Route(f"{PATH}/channels/{{id}}/restoration", put_channel_back, methods=["POST"]),
     Route(f"{PATH}/channels/{{id}}/test", test_channel, methods=["POST"]),
     Route(f"{PATH}/rules", add_rule, methods=["POST"]),
+    Route(f"{PATH}/rules/{{id}}", change_rule, methods=["POST"]),
+    Route(f"{PATH}/rules/{{id}}/undo", undo_rule, methods=["POST"]),
     Route(f"{PATH}/rules/{{id}}/pause", pause_rule, methods=["POST"]),
     Route(f"{PATH}/rules/{{id}}/removal", remove_rule, methods=["POST"]),
     Route(f"{PATH}/rules/{{id}}/restoration", put_rule_back, methods=["POST"]),

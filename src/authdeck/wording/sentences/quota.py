@@ -9,6 +9,7 @@ SENTENCES: dict[str, str] = {
     "reset_credit_unconfirmed": "Type the file name {file_name} or the auth_index to confirm: using a reset credit can't be taken back.",
     "reset_credit_not_offered": "{provider} has no reset credits.",
     "reset_credit_none": "{file_name} has no reset credit left.",
+    "reset_credit_just_used": "A reset credit of {file_name} was used less than a minute ago. Look at its limits before you use another.",
     "reset_credit_refused": "The provider refused the reset credit (status {answered}).",
     "reset_credit_unknown": "The answer was lost: the reset credit may have been used. Query the quota to see.",
     "plan_changed": "The plan was {before} and is {after}.",
