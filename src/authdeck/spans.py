@@ -18,6 +18,9 @@ DAY: Final = 24 * HOUR
 FINE: Final = 2 * HOUR
 """Ranges up to this long are cut within hours, and so told from the requests themselves."""
 
+BY_DAY: Final = 15 * DAY
+"""Ranges longer than this are cut into days or more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -51,7 +54,7 @@ def _cuts(whole: Span, zone: tzinfo) -> Iterator[int]:
         return _multiples(whole, MINUTE if length <= HOUR else 2 * MINUTE)
     if length <= 3 * DAY:
         return _multiples(whole, HOUR)
-    if length <= 15 * DAY:
+    if length <= BY_DAY:
         return _local(whole, zone, lambda _day: (0, 6, 12, 18))
     if length <= 100 * DAY:
         return _local(whole, zone, lambda _day: (0,))

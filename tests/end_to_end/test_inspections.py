@@ -16,7 +16,7 @@ PEOPLE = 120
 @pytest.fixture
 def deck(tmp_path: Path) -> Iterator[Deck]:
     with Simulator().running() as simulator:
-        made = Deck(tmp_path / "home", simulator, AUTHDECK_QUOTA__PACE="0").start()
+        made = Deck(tmp_path / "home", simulator, AUTHDECK_QUOTA__PACE="0.03").start()
         try:
             yield made
         finally:

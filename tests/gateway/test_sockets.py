@@ -67,6 +67,16 @@ async def test_it_works(house: House, path: str) -> None:
     assert house.key not in asked["authorization"]
 
 
+async def test_each_turn_bears_the_clients_trace(house: House) -> None:
+    await two(house)
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    async with connect(house, traceparent=f"00-{trace}-b7ad6b7169203331-01") as socket:
+        for _ in range(2):
+            await socket.send_str(json.dumps(create()))
+            await answer(socket)
+    assert [event.trace for event in await events(house, 2)] == [trace, trace]
+
+
 async def test_each_turn_is_an_event_and_all_stay_on_one_account(house: House) -> None:
     await two(house)
     async with connect(house) as socket:

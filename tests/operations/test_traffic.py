@@ -17,7 +17,7 @@ from authdeck.operations.traffic import grouped, traffic
 from authdeck.spans import DAY, FINE, HOUR, Span
 from authdeck.storage.database import Database, WriteConnection
 from authdeck.storage.reading import sums
-from authdeck.storage.reading.request_search import RequestSearch
+from authdeck.storage.reading.request_search import SCATTERED, RequestSearch
 from authdeck.storage.reading.sums import Slice, Sums
 from authdeck.storage.tables import monitoring as tables
 from authdeck.storage.writing.requests import mark_gap, prune, store
@@ -56,7 +56,7 @@ events = st.builds(
 )
 ranges = st.tuples(
     st.integers(DST - 7 * DAY, DST + 6 * DAY),
-    st.one_of(st.integers(1, FINE), st.integers(FINE, 3 * DAY), st.integers(FINE, 13 * DAY)),
+    st.one_of(st.integers(1, FINE), st.integers(FINE, 3 * DAY), st.integers(FINE, 40 * DAY)),
 ).map(lambda pair: Span(pair[0], sum(pair)))
 
 
@@ -209,6 +209,21 @@ def test_a_unit_with_too_many_is_taken_whole(put: Callable[..., None], monitorin
     for most, edges, from_ms in ((4, 1, asked.from_ms), (3, 0, DST)):
         covered = monitoring.read_now(lambda c, most=most: sums.cover(c, asked, most=most))
         assert (len(covered.edges), covered.whole.from_ms) == (edges, from_ms)
+
+
+@pytest.mark.parametrize("search", [RequestSearch(auth_index=ANN), RequestSearch(client_key="laptop")])
+def test_over_a_month_every_request_of_an_account_and_a_caller_is_counted(
+    put: Callable[..., None], monitoring: Database, search: RequestSearch
+) -> None:
+    """However many there are; durations and causes are told from the newest ones, and say so."""
+    many = SCATTERED + 100
+    put(*[event(DST - place * 29 * DAY // many) for place in range(many)])
+    found = monitoring.read_now(lambda c: traffic(c, search, Span(DST - 30 * DAY, DST + HOUR), UTC))
+    assert (found.sums.requests, found.covered.from_ms) == (many, DST - 30 * DAY)
+    assert sum(part.sums.requests for part in found.parts) == many
+    assert found.times.p50 == pytest.approx(1500)
+    if search.auth_index is not None:
+        assert found.timed.from_ms > DST - 29 * DAY
 
 
 def test_the_most_come_first_page_by_page(put: Callable[..., None], monitoring: Database) -> None:

@@ -17,6 +17,7 @@ from authdeck.storage.database import Database
 from authdeck.storage.reading import accounts, revisions
 from authdeck.vault.keys import MasterKey
 from authdeck.vault.vault import Vault
+from fakes import disks
 from fakes.auth_files import codex, take_in
 from fakes.clock import SetClock
 from fakes.desks import desk_on
@@ -27,15 +28,8 @@ COMMAND = (sys.executable, "-m", "authdeck")
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of 2 MiB of its own."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(place)], capture_output=True, text=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip(f"no file system can be mounted: {mounted.stderr.strip()}")
-    yield place
-    subprocess.run(["umount", "--lazy", str(place)], check=True)
+    with disks.small_disk(tmp_path / "disk") as place:
+        yield place
 
 
 @pytest.fixture

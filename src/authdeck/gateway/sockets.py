@@ -21,6 +21,7 @@ from authdeck.gateway import headers, refusals
 from authdeck.gateway.attempts import Attempts
 from authdeck.gateway.forward import Forwarder
 from authdeck.gateway.request import Receive, Send
+from authdeck.gateway.traces import client_trace, provider_trace
 from authdeck.gateway.wanted import Failed, Wanted, check
 from authdeck.ids import new_request_id
 from authdeck.operations.client_keys import ClientKey
@@ -70,12 +71,12 @@ def routes(account: Account, *, enabled: bool) -> frozenset[Route]:
 class Turn:
     """One question on a websocket and its answer, as monitoring sees it."""
 
-    def __init__(self, clock: Clock, endpoint: str, key: ClientKey) -> None:
+    def __init__(self, clock: Clock, endpoint: str, key: ClientKey, trace: str | None = None) -> None:
         self._clock: Final = clock
         self._began = self._heard = clock.monotonic()
         at_ms = int(clock.now().timestamp() * 1000)
         self.event: Final = RequestEvent(
-            new_request_id(at_ms), at_ms, endpoint, client_key=key.name, status=_OK, streamed=True
+            new_request_id(at_ms), at_ms, endpoint, client_key=key.name, status=_OK, streamed=True, trace=trace
         )
         self.reader: Final[Reader] = openai_responses.reader(streamed=True)
         self.id: Final = self.event.id.hex()
@@ -161,6 +162,7 @@ class Conversation:
         self._call: Final = call
         self._passed: Final = headers.passed_on(raw)
         self._header: Final = dict(reversed(raw)).get
+        self._trace: Final = client_trace(self._header(b"traceparent"))
         self._query: Final = query
         self._admit: Final = admit
         self._idle_timeout: Final = idle_timeout
@@ -211,7 +213,7 @@ class Conversation:
             return  # the client begins anew with it
         key = self._admit()
         await self._end_turn()
-        turn = self._turn = Turn(self._clock, self._call.endpoint, key)
+        turn = self._turn = Turn(self._clock, self._call.endpoint, key, self._trace)
         wanted = self._wanted = self._asks(data, key)
         turn.event.model, turn.event.prefix = wanted.model, wanted.prefix
         self._tried.clear()
@@ -339,6 +341,7 @@ class Conversation:
         """Why no account took the websocket."""
         observed = failed.verdict
         turn.fails(Failure(observed.kind, observed.code, observed.summary))
+        turn.event.trace = turn.event.trace or provider_trace(failed.headers)
         if failed.error is not None:
             return failed.error
         status = 429 if observed.kind is FailureKind.QUOTA else 503

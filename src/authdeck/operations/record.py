@@ -21,7 +21,7 @@ from authdeck.errors import DeckError
 from authdeck.event import RequestEvent
 from authdeck.storage import opening
 from authdeck.storage.database import Database, WriteConnection
-from authdeck.storage.writing.requests import Name, close_run, mark_gap, open_run, store
+from authdeck.storage.writing.requests import Names, close_run, mark_gap, open_run, store
 
 WAIT: Final = 0.25
 """Seconds that the end of an answer waits for its event."""
@@ -102,7 +102,7 @@ class Recorder:
         self._some: Final = threading.Event()
         self._turn: list[asyncio.Future[None]] = []
         self._taken: Final[list[_Waiting]] = []
-        self._names: Final[dict[Name, int]] = {}
+        self._names: Final[Names] = {}
         self._hole: Final = _Hole()
         self._closing: Final = threading.Event()
         self._works = True
@@ -233,7 +233,7 @@ class Recorder:
         self._works = self._run_is_open = True
         self.counts.stored += len(group)
         self._settle(group)
-        if len(self._names) > NAMES_KEPT:
+        if sum(map(len, self._names.values())) > NAMES_KEPT:
             self._names.clear()
 
     def _refuse(self, group: list[_Waiting], error: Exception) -> None:

@@ -6,10 +6,10 @@ Answered from kept sums where the filters allow it, else from the newest request
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import tzinfo
+from datetime import UTC, tzinfo
 from typing import Final, Literal
 
-from authdeck.spans import DAY, FINE, HOUR, MINUTE, Span, part_of, parts
+from authdeck.spans import BY_DAY, DAY, FINE, HOUR, MINUTE, Span, part_of, parts
 from authdeck.storage.database import ReadConnection
 from authdeck.storage.reading import latencies, sums
 from authdeck.storage.reading.latencies import Counts, Percentiles
@@ -84,10 +84,10 @@ class Groups:
 def traffic(c: ReadConnection, search: RequestSearch, asked: Span, zone: tzinfo) -> Traffic:
     """Of the requests that match; the search's own time, page and cursor do not count."""
     search = _timeless(search)
-    cut = parts(asked, zone)
-    counted, covered, times, whole, timed = (
-        _from_sums(c, search, asked, cut) if _is_kept(search, asked) else _from_events(c, search, asked, cut)
-    )
+    by_day = _is_kept_by_day(search, asked)
+    cut = parts(asked, UTC if by_day else zone)
+    is_kept = by_day or _is_kept(search, asked) or _is_kept_by_caller(search, asked)
+    counted, covered, times, whole, timed = (_from_sums if is_kept else _from_events)(c, search, asked, cut)
     found = [Part(part, counted.get(place, Sums()), times.get(place, Percentiles())) for place, part in enumerate(cut)]
     causes, explained = _causes(c, search, asked)
     gaps = known_gaps(c, asked.from_ms, asked.until_ms)
@@ -126,22 +126,48 @@ def _is_kept(search: RequestSearch, asked: Span) -> bool:
     return asked.length > FINE and search == RequestSearch(model=search.model, provider=search.provider)
 
 
+def _is_kept_by_caller(search: RequestSearch, asked: Span) -> bool:
+    return asked.length > FINE and search == RequestSearch(client_key=search.client_key)
+
+
+def _is_kept_by_day(search: RequestSearch, asked: Span) -> bool:
+    """An account's sums are kept by days of UTC: they make no bar that is shorter, or that begins otherwise."""
+    return (
+        search.auth_index is not None
+        and asked.length > BY_DAY
+        and search == RequestSearch(auth_index=search.auth_index)
+    )
+
+
 _Figures = tuple[Mapping[int, Sums], Span, Mapping[int, Percentiles], Percentiles, Span]
 """By part: sums and the time they cover; percentiles, those of the whole, and the time they cover."""
 
 
 def _from_sums(c: ReadConnection, search: RequestSearch, asked: Span, cut: Sequence[Span]) -> _Figures:
-    cover = sums.cover(c, asked)
-    hours = sums.by_hour(c, cover, model=search.model, provider=search.provider)
-    counted = _by_part(cut, hours, HOUR)
-    if search.provider is not None:  # buckets know no provider
+    counted, covered = _kept(c, search, asked, cut)
+    if search != RequestSearch(model=search.model):  # buckets know models only
         _, _, times, whole, timed = _from_events(c, search, asked, cut, sums_too=False)
-        return counted, cover.whole, times, whole, timed
+        return counted, covered, times, whole, timed
     model = None if search.model is None else code(c, "model", search.model) or -1
     ranges = [(part.from_ms // HOUR, -(-part.until_ms // HOUR)) for part in cut]
     kinds = latencies.by_ranges(c, ranges, model)
     times = {place: _percentiles([part]) for place, part in enumerate(kinds)}
-    return counted, cover.whole, times, _percentiles(kinds), Span(ranges[0][0] * HOUR, asked.until_ms)
+    return counted, covered, times, _percentiles(kinds), Span(ranges[0][0] * HOUR, asked.until_ms)
+
+
+def _kept(
+    c: ReadConnection, search: RequestSearch, asked: Span, cut: Sequence[Span]
+) -> tuple[Mapping[int, Sums], Span]:
+    """Kept sums by part, and the time that they cover."""
+    if search.auth_index is not None:
+        cover = sums.cover(c, asked, DAY, auth_index=search.auth_index)
+        return _by_part(cut, sums.by_day_of_account(c, cover, search.auth_index), DAY), cover.whole
+    cover = sums.cover(c, asked)
+    if search.client_key is not None:
+        hours = sums.by_hour_of_caller(c, cover, search.client_key)
+    else:
+        hours = sums.by_hour(c, cover, model=search.model, provider=search.provider)
+    return _by_part(cut, hours, HOUR), cover.whole
 
 
 def _from_events(
@@ -194,11 +220,18 @@ def _causes(c: ReadConnection, search: RequestSearch, asked: Span) -> tuple[list
     if search.status == "ok":
         return [], asked
     failed = replace(search, status="failed") if search.status is None else search
-    some = sample(c, failed, asked, CAUSES_FROM)
+    some = sample(c, failed, _within_reach(c, search, asked), CAUSES_FROM)
     found = {number: of.failures for number, of in sums_by(c, some, "failure").items() if of.failures}
     names = texts(c, [number for number in found if number > 0])
     most = sorted(found.items(), key=lambda pair: -pair[1])[:CAUSES]
     return [_cause(names.get(number, str(-number)), count) for number, count in most], some.covered
+
+
+def _within_reach(c: ReadConnection, search: RequestSearch, asked: Span) -> Span:
+    """No index leads to an account's failures alone: they are looked for among its newest requests."""
+    if search.auth_index is None:
+        return asked
+    return sample(c, RequestSearch(auth_index=search.auth_index), asked, CAUSES_FROM).covered
 
 
 def _cause(name: str, count: int) -> Cause:

@@ -8,7 +8,7 @@ from authdeck import wording
 from authdeck.account import Kind
 from authdeck.directory import Found
 from authdeck.health import Health
-from authdeck.search import SORTS, UNKNOWN_PLAN, CodexStatus
+from authdeck.search import SORTS, UNKNOWN_PLAN, AccountSearch, CodexStatus
 from authdeck.web.account_rows import GROUPS, NAMES, TONES, plan_title
 from authdeck.web.list_state import PAGE_SIZES, USUAL_SIZE, ListState
 
@@ -160,7 +160,11 @@ def _sorts(current: str, say: Say) -> Options:
 
 
 def _chips(state: ListState, say: Say) -> list[Chip]:
-    search = state.search
+    return [Chip(label, text, state.link(**{name: ""})) for name, label, text in chosen_filters(state.search, say)]
+
+
+def chosen_filters(search: AccountSearch, say: Say) -> list[tuple[str, str, str]]:
+    """The filters that apply beside search and provider: each one's name, and what is chosen of what, in words."""
     found = []
     if search.state:
         found.append(("state", say("filter.state"), _states(search.state, say)))
@@ -177,7 +181,7 @@ def _chips(state: ListState, say: Say) -> list[Chip]:
         found.append(("project", say("filter.project"), search.project))
     if search.locked is not None:
         found.append(("locked", say("filter.locked"), say(f"locked.{'true' if search.locked else 'false'}")))
-    return [Chip(label, text, state.link(**{name: ""})) for name, label, text in found]
+    return found
 
 
 def _states(states: frozenset[Health], say: Say) -> str:

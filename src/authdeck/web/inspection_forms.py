@@ -6,10 +6,29 @@ from typing import Any, Final
 from starlette.datastructures import FormData, QueryParams
 
 from authdeck.inspection_order import Policy
+from authdeck.search import FILTERS
 
-_TEXTS: Final = ("name", "provider", "who", "sample", "threshold", "workers", "when", "every", "times", "zone")
+_TEXTS: Final = (
+    "name",
+    "search",
+    "provider",
+    "who",
+    "sample",
+    "threshold",
+    "workers",
+    "when",
+    "every",
+    "times",
+    "zone",
+)
 _TICKS: Final = ("refresh", "dry_run", "enable", "disable")
+_WHO: Final = ("problem", "disabled")
 _LONGEST: Final = 500
+
+FURTHER: Final = tuple(
+    name for name in FILTERS if name not in {"search", "provider", *_WHO, "sort", "page_size", "cursor"}
+)
+"""Filters of the list that the form has no field of: it keeps those it was opened with, or as many as stay ticked."""
 
 
 def typed_of(said: FormData | QueryParams) -> dict[str, Any]:
@@ -17,6 +36,9 @@ def typed_of(said: FormData | QueryParams) -> dict[str, Any]:
     typed: dict[str, Any] = {name: str(said.get(name) or "").strip()[:_LONGEST] for name in _TEXTS}
     typed |= {name: said.get(name) == "yes" for name in _TICKS}
     typed["account"] = [str(name) for name in said.getlist("account")]
+    further = {name: ",".join(str(value) for value in said.getlist(name))[:_LONGEST] for name in FURTHER}
+    typed["further"] = {name: value for name, value in further.items() if value}
+    typed["who"] = typed["who"] or next((name for name in _WHO if said.get(name) == "true"), "")
     typed["threshold"] = typed["threshold"] or f"{Policy().threshold:g}"
     typed["workers"] = typed["workers"] or str(Policy().workers)
     typed["every"] = typed["every"] or "60"
@@ -29,9 +51,11 @@ def typed_from(
     name: str, timing: Mapping[str, Any], policy: Mapping[str, Any], selection: Mapping[str, Any]
 ) -> dict[str, Any]:
     """What a schedule's form holds when it is opened again."""
-    flags = [flag for flag in ("problem", "disabled") if selection.get(flag)]
+    flags = [flag for flag in _WHO if selection.get(flag)]
     return {
         "name": name,
+        "search": selection.get("search", ""),
+        "further": {name: str(selection[name]) for name in FURTHER if name in selection},
         "provider": selection.get("provider", ""),
         "who": flags[0] if flags else "",
         "sample": str(selection.get("sample", "")),
@@ -55,8 +79,8 @@ def order_of(typed: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     if typed["account"]:
         selection["auth_indexes"] = typed["account"]
     else:
-        selection["provider"] = typed["provider"] or None
-        selection |= {typed["who"]: True} if typed["who"] in ("problem", "disabled") else {}
+        selection |= {"search": typed["search"] or None, "provider": typed["provider"] or None, **typed["further"]}
+        selection |= {typed["who"]: True} if typed["who"] in _WHO else {}
     policy = {
         "may": [name for name in ("enable", "disable") if typed[name]],
         "threshold": _number(typed["threshold"]),

@@ -8,9 +8,11 @@ from authdeck import wording
 from authdeck.entry import Entry
 from authdeck.evidence import Action
 from authdeck.health import Health
+from authdeck.search import from_query
 from authdeck.storage.reading.inspections import StoredInspection, StoredResult
 from authdeck.storage.reading.schedules import StoredSchedule
 from authdeck.web.account_rows import NAMES, accounts, plan_title, window_name
+from authdeck.web.filter_bar import chosen_filters
 from authdeck.web.masking import masked
 from authdeck.web.preferences import Preferences
 from authdeck.web.suggested import safe_link
@@ -123,6 +125,17 @@ def about(selection: Mapping[str, Any], locale: str) -> str:
     if (sample := selection.get("sample")) is None:
         return told
     return say("sample", sample=accounts(int(sample), locale), about=told)
+
+
+def further(typed: Mapping[str, Any], locale: str) -> list[tuple[str, str, str]]:
+    """Filters that a form keeps beside its own fields, in words; those that are asked wrongly are left out."""
+
+    def say(code: str) -> str:
+        return wording.sentence(code, {}, locale)
+
+    return [
+        each for each in chosen_filters(from_query(typed["further"], lenient=True), say) if each[0] in typed["further"]
+    ]
 
 
 def may(policy: Mapping[str, Any], locale: str) -> str:

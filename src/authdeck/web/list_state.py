@@ -47,13 +47,18 @@ class ListState:
         mode = {} if self.mode == MODES[0] else {"mode": self.mode}
         return {**to_query(replace(self.search, cursor=None)), **mode}
 
+    @property
+    def filters(self) -> dict[str, str]:
+        """Of the words those that say which accounts."""
+        return _filters(self.words)
+
     def link(self, **to: object) -> str:
         """This list's address with something changed; paging starts anew unless the change is about that."""
         return address(PATH, {**self.words, **to})
 
     def is_like(self, other: "ListState") -> bool:
         """Whether both show the same accounts, however they are sorted, paged and drawn."""
-        return _filters(self.words) == _filters(other.words)
+        return self.filters == other.filters
 
 
 def _filters(words: Mapping[str, str]) -> dict[str, str]:

@@ -1,12 +1,12 @@
 """Sums over a time: from those that were kept, and at the range's ends from the requests themselves."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from sqlalchemy import ColumnElement, Row, Select, Table, and_, case, func, literal, select, text, union_all
 
-from authdeck.spans import HOUR, Span
+from authdeck.spans import DAY, HOUR, Span
 from authdeck.storage.database import ReadConnection
 from authdeck.storage.reading.names import code
 from authdeck.storage.reading.request_search import IS_FAILED
@@ -70,8 +70,18 @@ class Slice:
 FIRST: Final = Slice()
 
 
-def cover(c: ReadConnection, asked: Span, unit: int = HOUR, most: int = COUNTED_ONE_BY_ONE) -> Cover:
-    """``unit`` is an hour or a day. ``most`` requests of a unit that the range begins or ends in are counted singly."""
+def cover(
+    c: ReadConnection,
+    asked: Span,
+    unit: int = HOUR,
+    most: int = COUNTED_ONE_BY_ONE,
+    auth_index: str | None = None,
+) -> Cover:
+    """``unit`` is an hour or a day. ``most`` requests of a unit that the range begins or ends in are counted singly.
+
+    ``auth_index``: only that account's are counted.
+    """
+    mine = [requests.c[kind] == number for kind, number in _chosen(c, account=auth_index).items()]
     newest = c.execute(select(func.max(requests.c.at_ms))).scalar() or 0
     first, end = -(-asked.from_ms // unit), asked.until_ms // unit
     until_ms = asked.until_ms
@@ -86,7 +96,7 @@ def cover(c: ReadConnection, asked: Span, unit: int = HOUR, most: int = COUNTED_
         if edge.length <= 0:
             continue
         number = edge.from_ms // unit
-        if _is_countable(c, edge, number, unit, most):
+        if _is_countable(c, edge, mine, number, unit, most):
             kept.append(edge)
         else:
             first, end = min(first, number), max(end, number + 1)
@@ -98,7 +108,19 @@ def by_hour(
     c: ReadConnection, covered: Cover, *, model: str | None = None, provider: str | None = None
 ) -> dict[int, Sums]:
     """By hour since 1970."""
-    return _by_key(c, covered, hour_model, "hour", requests.c.at_ms // HOUR, _chosen(c, model, provider))
+    chosen = _chosen(c, model=model, provider=provider)
+    return _by_key(c, covered, hour_model, "hour", requests.c.at_ms // HOUR, chosen)
+
+
+def by_hour_of_caller(c: ReadConnection, covered: Cover, client_key: str) -> dict[int, Sums]:
+    chosen = _chosen(c, client_key=client_key)
+    return _by_key(c, covered, hour_caller, "hour", requests.c.at_ms // HOUR, chosen)
+
+
+def by_day_of_account(c: ReadConnection, covered: Cover, auth_index: str) -> dict[int, Sums]:
+    """By day (UTC) since 1970. ``covered`` in days."""
+    chosen = _chosen(c, account=auth_index)
+    return _by_key(c, covered, day_account, "day", requests.c.at_ms // DAY, chosen)
 
 
 def by_model(
@@ -111,7 +133,7 @@ def by_model(
 ) -> Grouped:
     """By the model's number among the names; 0 where none was named. The most frequent first, as in the next two."""
     key = func.coalesce(requests.c.model, _NONE)
-    return _by_key(c, covered, hour_model, "model", key, _chosen(c, model, provider), page)
+    return _by_key(c, covered, hour_model, "model", key, _chosen(c, model=model, provider=provider), page)
 
 
 def by_account(c: ReadConnection, covered: Cover, page: Slice = FIRST) -> Grouped:
@@ -162,7 +184,7 @@ def _by_key(
 def _single(key: Any, edge: Span, chosen: Mapping[str, int]) -> Select[Any]:
     counts = literal(1).label("requests"), case((IS_FAILED, 1), else_=0).label("failures")
     tokens = (func.coalesce(requests.c[name], 0).label(name) for name in _TOKENS)
-    where = (func.coalesce(requests.c[name], _NONE) == number for name, number in chosen.items())
+    where = (requests.c[name] == number for name, number in chosen.items())
     return select(key.label("of"), *counts, *tokens, requests.c.latency_us).where(
         within(edge), key.is_not(None), *where
     )
@@ -180,9 +202,8 @@ def _sums(row: Row[Any]) -> Sums:
     return Sums(*(int(getattr(row, name)) for name in _SUMS))
 
 
-def _chosen(c: ReadConnection, model: str | None, provider: str | None) -> dict[str, int]:
-    """Numbers of the names; one that nobody knows is a number that nothing has."""
-    wanted = {"model": model, "provider": provider}
+def _chosen(c: ReadConnection, **wanted: str | None) -> dict[str, int]:
+    """Numbers of the names by their kind; one that nobody knows is a number that nothing has."""
     return {kind: code(c, kind, name) or -1 for kind, name in wanted.items() if name is not None}
 
 
@@ -190,9 +211,9 @@ def within(span: Span) -> ColumnElement[bool]:
     return and_(requests.c.at_ms >= span.from_ms, requests.c.at_ms < span.until_ms)
 
 
-def _is_countable(c: ReadConnection, edge: Span, number: int, unit: int, most: int) -> bool:
+def _is_countable(c: ReadConnection, edge: Span, mine: Sequence[Any], number: int, unit: int, most: int) -> bool:
     """Whether the edge's requests are few enough, and all still there."""
-    some = select(requests.c.n).where(within(edge)).limit(most + 1).subquery()
+    some = select(requests.c.n).where(within(edge), *mine).limit(most + 1).subquery()
     if (c.execute(select(func.count()).select_from(some)).scalar() or 0) > most:
         return False
     oldest = c.execute(select(func.min(requests.c.at_ms))).scalar()

@@ -45,6 +45,8 @@ async def index(request: Request) -> Response:
         rows=rows,
         partial=partial,
         views=await saved_views.shown(request, state),
+        inspect_url=address("/inspection/new", state.filters),
+        schedule_url=address("/inspection/schedules/new", state.filters),
         running=await room.desk.read(_running),
         next_url=here(request),
         start=found.start,

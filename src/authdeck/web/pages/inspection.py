@@ -162,6 +162,7 @@ def _form(request: Request, typed: Mapping[str, Any], error: DeckError | None = 
         typed=typed,
         error=wording.sentence(error.code, error.params, locale) if error else "",
         providers=list(NAMES.items()),
+        further=inspection_rows.further(typed, locale),
     )
 
 

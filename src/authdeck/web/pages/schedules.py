@@ -72,6 +72,7 @@ def _form(
         schedule=schedule,
         error=wording.sentence(error.code, error.params, locale) if error else "",
         providers=list(NAMES.items()),
+        further=inspection_rows.further(typed, locale),
     )
 
 
