@@ -174,7 +174,7 @@ def test_a_models_id_is_copied(page: Page, deck: Deck) -> None:
     expect(page.locator("[role=status]", has_text="Copied")).to_have_count(1)
     assert page.evaluate("navigator.clipboard.readText()") == "gpt-5.5"
     page.goto("/auth-files?q=codex-ann")
-    page.locator("[data-row] .copy").click()
+    page.locator(f"#row-{deck.house.index(ANN)} .copy").click()
     expect(page.locator("[role=status]", has_text="Copied")).to_have_count(1)
     assert page.evaluate("navigator.clipboard.readText()") == deck.house.index(ANN)
 
