@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "2026_11_26_rules_changed"
-down_revision = "2026_11_26_inspection_keys"
+down_revision = "2026_11_26_trash"
 branch_labels = None
 depends_on = None
 
