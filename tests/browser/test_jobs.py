@@ -215,9 +215,11 @@ def test_the_storybook_is_there_only_when_asked(page: Page, browser: Browser, tm
         one.goto("/sign-in")
         one.fill("#admin_key", house.admin_key)
         one.locator("button.button--primary").click()
-        one.goto("/storybook")
-        expect(one.get_by_role("heading", name="Storybook")).to_be_visible()
-        assert accessibility(one) == []
+        for scheme in ("light", "dark"):
+            one.emulate_media(color_scheme=scheme)
+            one.goto("/storybook")
+            expect(one.get_by_role("heading", name="Storybook")).to_be_visible()
+            assert accessibility(one) == [], scheme
         context.close()
 
 

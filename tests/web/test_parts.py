@@ -2,11 +2,13 @@
 
 import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from authdeck import web
 from authdeck.errors import NotFound
 from authdeck.event import Attempt, Failure, FailureKind, RequestEvent
 from authdeck.operations.import_files import Source
@@ -81,3 +83,13 @@ def test_waiting_imports_are_their_owners_and_end() -> None:
         waiting.get(ticket, "eve", NOON)
     with pytest.raises(NotFound):
         waiting.get(ticket, "ann", NOON + KEPT + timedelta(seconds=1))
+
+
+def test_the_storybook_shows_every_part() -> None:
+    """Those that other parts are made of show in them."""
+    templates = Path(web.__file__).parent / "templates"
+    parts = (templates / "_macros.html").read_text()
+    named = set(re.findall(r"{% macro (\w+)\(", parts))
+    shown = set(re.findall(r"ui\.(\w+)\(", (templates / "storybook.html").read_text()))
+    within = {name for name in named if re.search(rf"(?<!macro )\b{name}\(", parts)}
+    assert named - shown - within - {"csrf"} == set()

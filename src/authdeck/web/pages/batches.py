@@ -126,7 +126,7 @@ async def _show(request: Request, error: DeckError | None = None) -> Response:
     return room.pages.answer(
         request,
         "batches/preview.html" if batch.status in ("previewed", "previewing") else "batches/batch.html",
-        section=("queue" if back.startswith("/queue") else "auth-files") if batch.is_preview else "batches",
+        section=_section(batch, back),
         status=200 if error is None else error.status,
         error=None if error is None else wording.sentence(error.code, error.params, prefs.locale),
         proven=proof.is_recent(request),
@@ -144,6 +144,13 @@ async def _show(request: Request, error: DeckError | None = None) -> Response:
         next=back,
         here=lambda **to: address(f"{PATH}/{id_}", {"next": back, "outcome": outcome, **to}),
     )
+
+
+def _section(batch: StoredBatch, back: str) -> str:
+    """A preview belongs to the list it came from."""
+    if not batch.is_preview:
+        return "batches"
+    return next((place for place in ("queue", "trash") if back.startswith(f"/{place}")), "auth-files")
 
 
 def _first_outcome(batch: StoredBatch) -> str:

@@ -39,7 +39,7 @@ async def index(request: Request) -> Response:
             "stopped": activity([*_BUSY[:8], (0, 6), *[(0, 0)] * 11]),
             "quiet": activity([(0, 0)] * 20),
         },
-        acts=batch_forms.BAR,
+        acts=[act for act in batch_forms.ACTS.values() if act.fields],
         shown_toast=Toast("38 accounts disabled.", Undo(PATH, "undone", PATH)),
     )
 

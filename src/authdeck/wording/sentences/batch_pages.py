@@ -150,7 +150,7 @@ SENTENCES: dict[str, str] = {
     "batch_value.no_hold": "none",
     "batch_value.header": "Header {header}",
     "batch_value.trashed": "Place",
-    "batch_value.purged": "Purged",
+    "batch_value.purged": "Gone for good",
     "batch_value.in_trash": "trash",
     "batch_value.in_use": "in use",
     "batch_value.locked": "Lock",
