@@ -410,7 +410,7 @@ async def test_what_it_did_stands_among_the_changes_of_the_account(clinic: Clini
     clinic.fill(ann, 96)
     run = await clinic.run(may=["disable"], threshold=95)
     key = clinic.entry(ann).account.key
-    ((batch, _),) = await clinic.shop.desk.read(lambda c: batch_reading.of_account(c, key))
+    ((batch, _),) = await clinic.shop.desk.read(lambda c: batch_reading.of_account(c, key, before=None, limit=10))
     assert (batch.id, batch.kind, batch.selection) == (run.batch, "inspection", {"inspection": run.id})
 
 
