@@ -27,7 +27,14 @@ from web.conftest import weight
 
 PAGE = 100_000
 FRAGMENT = 40_000
-SECONDS = 0.15
+TIMES = 3
+LISTS = (
+    "/auth-files",
+    "/auth-files?sort=name&search=person1",
+    "/auth-files?provider=claude&state=disabled",
+    "/quota",
+    "/quota?hours=168&search=person1",
+)
 
 
 OTHERS = (
@@ -93,8 +100,9 @@ async def test_every_main_page_fits(ann: Any) -> None:
         assert await weight(ann.client, address) <= FRAGMENT, address
 
 
-async def test_a_list_of_a_hundred_thousand_is_answered_in_time(ann: Any, house: House) -> None:
-    """By CPU time of the process, since machines are busy at times: a page may be usable 300 ms after the click."""
+async def test_a_list_of_a_hundred_thousand_costs_hardly_more_than_one_of_two_hundred(ann: Any, house: House) -> None:
+    """CPU time of both in one run, the best of five each; milliseconds are the benchmark's matter."""
+    few = {address: await cost(ann, address) for address in LISTS}
     directory = house.desk.directory
     some = list(directory.entries())
     for number in range(100_000):
@@ -102,17 +110,17 @@ async def test_a_list_of_a_hundred_thousand_is_answered_in_time(ann: Any, house:
         account = replace(entry.account, key=1000 + number, auth_index=f"{number + (1 << 40):016x}")
         directory.apply(replace(entry, account=account))
     await take_in(house.desk)
-    for address in (
-        "/auth-files",
-        "/auth-files?sort=name&search=person1",
-        "/auth-files?provider=claude&state=disabled",
-        "/quota",
-        "/quota?hours=168&search=person1",
-    ):
-        await ann.get(address)  # orders and words are made once
+    many = {address: await cost(ann, address) for address in LISTS}
+    assert {address: many[address] / few[address] for address in LISTS if many[address] > TIMES * few[address]} == {}
+
+
+async def cost(ann: Any, address: str) -> float:
+    times = []
+    for _ in range(6):  # orders and words are made once
         begun = process_time()
         assert (await ann.get(address)).status_code == 200
-        assert process_time() - begun < SECONDS, address
+        times.append(process_time() - begun)
+    return min(times[1:])
 
 
 async def test_nothing_is_asked_of_anyone_else(ann: Any) -> None:
