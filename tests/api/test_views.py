@@ -62,3 +62,9 @@ async def test_one_that_was_taken_away_comes_back(as_: As) -> None:
     assert (await as_(VERA).post(f"/views/{view['id']}/restoration")).status_code == 404
     assert (await as_(BOB).post(f"/views/{view['id']}/restoration")).json() == view
     assert (await as_(BOB).get("/views")).json()["items"] == [view]
+
+
+@pytest.mark.parametrize("number", [0, -1, 2**63, 10**30])
+async def test_a_number_that_no_view_can_have_is_not_found(ann: AsyncClient, number: int) -> None:
+    assert (await ann.delete(f"/views/{number}")).status_code == 404
+    assert (await ann.post(f"/views/{number}/restoration")).status_code == 404

@@ -63,7 +63,7 @@ async def remove(desk: Desk, key: int, actor: Actor) -> StoredView:
     """
 
     def work(connection: WriteConnection) -> StoredView:
-        view = saved_views.one(connection, key)
+        view = saved_views.one(connection, _key(key))
         if view is None or not may_remove(view, actor):
             raise NotFound("view_not_found")
         writing.remove(connection, view, desk.now())
@@ -80,7 +80,7 @@ async def put_back(desk: Desk, key: int, actor: Actor) -> StoredView:
     """
 
     def work(connection: WriteConnection) -> StoredView:
-        standing = saved_views.one(connection, key)
+        standing = saved_views.one(connection, _key(key))
         view = standing or saved_views.removed(connection, key, putting_back.since(desk.now()))
         if view is None or not may_remove(view, actor):
             raise NotFound("view_not_found")
@@ -97,6 +97,13 @@ async def put_back(desk: Desk, key: int, actor: Actor) -> StoredView:
 
 def may_remove(view: StoredView, actor: Actor) -> bool:
     return view.owner == actor.name or (view.shared and actor.role >= Role.ADMIN)
+
+
+def _key(key: int) -> int:
+    """Raises ``NotFound('view_not_found')`` for a number that no row can have."""
+    if not 0 < key < 2**63:
+        raise NotFound("view_not_found")
+    return key
 
 
 def _told(view: StoredView) -> dict[str, Any]:
