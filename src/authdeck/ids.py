@@ -51,3 +51,8 @@ def _base62(number: int, length: int) -> str:
         number, rest = divmod(number, 62)
         digits.append(_ALPHABET[rest])
     return "".join(reversed(digits))
+
+
+def is_key(number: int) -> bool:
+    """Whether a row may have that number: databases refuse larger ones with an error of their own."""
+    return 0 < number < 1 << 63

@@ -107,6 +107,7 @@ async def test_what_an_address_asks_wrongly_is_left_out(ann, address: str) -> No
 async def test_an_incident_is_closed_by_a_person(ann, house: House) -> None:
     opened = await break_down(house.desk)
     await ann.get("/queue")
+    assert (await ann.post(f"/queue/incidents/{1 << 64}/closing", next="/queue")).status_code == 404
     await ann.post(f"/queue/incidents/{opened.key}/closing", next="/queue")
     assert "Codex has an outage" not in (await ann.get("/queue")).text
     assert "Codex has an outage" in (await ann.get("/queue?view=incidents")).text

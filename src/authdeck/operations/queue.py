@@ -11,6 +11,7 @@ from authdeck.acts import Act
 from authdeck.candidate import Status
 from authdeck.change import ANSWERS
 from authdeck.errors import DeckError, NotFound
+from authdeck.ids import is_key
 from authdeck.operations.answer_queue import FROM_QUEUE
 from authdeck.operations.batches import Asked, Batches
 from authdeck.operations.desk import Desk
@@ -69,7 +70,7 @@ async def close_incident(desk: Desk, key: int, actor: Actor) -> Incident:
 
     def work(connection: WriteConnection) -> Incident:
         evidence_writes.claim_bounds(connection)
-        found = reading.incident(connection, key)
+        found = reading.incident(connection, key) if is_key(key) else None
         if found is None:
             raise NotFound("incident_not_found", id=key)
         if not found.is_open:

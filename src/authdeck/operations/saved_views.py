@@ -5,6 +5,7 @@ from typing import Any, Final
 from authdeck.access import Actor, Role
 from authdeck.acts import Act
 from authdeck.errors import Conflict, DeckError, NotFound
+from authdeck.ids import is_key
 from authdeck.operations import putting_back
 from authdeck.operations.desk import Desk
 from authdeck.operations.records import record
@@ -101,7 +102,7 @@ def may_remove(view: StoredView, actor: Actor) -> bool:
 
 def _key(key: int) -> int:
     """Raises ``NotFound('view_not_found')`` for a number that no row can have."""
-    if not 0 < key < 2**63:
+    if not is_key(key):
         raise NotFound("view_not_found")
     return key
 
