@@ -68,8 +68,9 @@ async def test_what_is_open_is_listed(deck: Deck) -> None:
 
 async def test_what_changes_something_needs_more_than_a_viewer(deck: Deck) -> None:
     """But for what is a viewer's own: signing out, how the console looks, their views of it; and a question."""
-    own = {"/sign-out", "/preferences", "/auth-files/views", "/auth-files/views/{key:int}/removal"}
-    own |= {"/api/v1/routing/explanation", "/api/v1/views", "/api/v1/views/{view_id}"}
+    own = {"/sign-out", "/preferences", "/api/v1/routing/explanation"}
+    own |= {"/auth-files/views", "/auth-files/views/{key:int}/removal", "/auth-files/views/{key:int}/restoration"}
+    own |= {"/api/v1/views", "/api/v1/views/{view_id}", "/api/v1/views/{view_id}/restoration"}
     for declared in deck.routes:
         if declared.methods & {"POST", "PUT", "PATCH", "DELETE"} and declared.needs is not PUBLIC:
             assert declared.needs is not Role.VIEWER or declared.path in own, declared
