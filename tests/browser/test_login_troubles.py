@@ -233,10 +233,10 @@ def test_it_is_seen_while_the_code_is_exchanged(page: Page, simulator: Simulator
 
 
 def test_a_taken_port_is_said_and_pasting_works(page: Page, deck: Deck, simulator: Simulator) -> None:
-    deck.house.ports.taken.add(54545)
-    begin(page, "Claude")
-    expect(page.get_by_text("Port 54545 of the server is taken by another program")).to_be_visible()
-    simulator.approve(simulator.account("claude", "port@example.com"))
+    deck.house.ports.taken.add(51121)  # a port that no sign-in of another test still holds
+    begin(page, "Antigravity")
+    expect(page.get_by_text("Port 51121 of the server is taken by another program")).to_be_visible()
+    simulator.approve(simulator.account("antigravity", "port@example.com"))
     paste(page, came_back_to(leads_to(page)))
 
     expect(page.get_by_role("status").filter(has_text="New account")).to_be_visible()
