@@ -1,6 +1,7 @@
 """Settings, Notifications: where people are told, of what, and what became of each message."""
 
-from typing import Final
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
 from zoneinfo import available_timezones
 
 from starlette.datastructures import FormData
@@ -9,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from authdeck import wording
-from authdeck.access import Role
+from authdeck.access import Actor, Role
 from authdeck.errors import DeckError
 from authdeck.gate.routes import needs
 from authdeck.gate.visits import actor_of
@@ -17,8 +18,10 @@ from authdeck.health import Health
 from authdeck.notice import ChannelKind, Kind, Rule, minutes_of, text_of
 from authdeck.operations import channels
 from authdeck.operations.channels import NewChannel, RuleWish
+from authdeck.operations.desk import Desk
 from authdeck.storage.database import ReadConnection
 from authdeck.storage.reading import notices as reading
+from authdeck.storage.reading.notices import Channel
 from authdeck.web import toasts
 from authdeck.web.account_rows import NAMES
 from authdeck.web.pages.settings import SECTIONS
@@ -27,6 +30,7 @@ from authdeck.web.toasts import Undo
 
 PATH: Final = "/settings/notifications"
 _LOGGED: Final = 30
+PutBack = Callable[[Desk, str, Actor], Coroutine[Any, Any, Channel | Rule]]
 _DIGESTS: Final = (0, 15, 60, 240, 1440)
 
 
@@ -64,11 +68,7 @@ async def remove_channel(request: Request) -> Response:
 
 @needs(Role.ADMIN)
 async def put_channel_back(request: Request) -> Response:
-    try:
-        found = await channels.put_channel_back(room_of(request).desk, request.path_params["id"], actor_of(request))
-    except DeckError as error:
-        return await _page(request, error=error)
-    return _back("did_put_channel_back", name=found.name)
+    return await _put_back(request, channels.put_channel_back, "did_put_channel_back")
 
 
 @needs(Role.OPERATOR)
@@ -127,11 +127,7 @@ async def remove_rule(request: Request) -> Response:
 
 @needs(Role.OPERATOR)
 async def put_rule_back(request: Request) -> Response:
-    try:
-        found = await channels.put_rule_back(room_of(request).desk, request.path_params["id"], actor_of(request))
-    except DeckError as error:
-        return await _page(request, error=error)
-    return _back("did_put_rule_back", name=found.name)
+    return await _put_back(request, channels.put_rule_back, "did_put_rule_back")
 
 
 @needs(Role.OPERATOR)
@@ -175,6 +171,14 @@ def _minutes(text: str) -> int | None:
         return minutes_of(text)
     except ValueError:
         raise DeckError("notification_rule_invalid", status=422, field="quiet", problem="quiet") from None
+
+
+async def _put_back(request: Request, put_back: PutBack, said: str) -> Response:
+    try:
+        found = await put_back(room_of(request).desk, request.path_params["id"], actor_of(request))
+    except DeckError as error:
+        return await _page(request, error=error)
+    return _back(said, name=found.name)
 
 
 def _back(code: str, undo: Undo | None = None, **params: str) -> Response:
