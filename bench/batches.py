@@ -19,7 +19,7 @@ from typing import Any
 
 import uvloop
 
-from authdeck import ids, server
+from authdeck import ids, server, serving
 from authdeck.access import AUTOMATION
 from authdeck.account import AccountSettings, Kind, Provider, RefreshBy
 from authdeck.clock import SystemClock
@@ -66,7 +66,7 @@ def main() -> None:
     options = parser.parse_args()
     goals = "3 s on SQLite, 5 s on PostgreSQL; lag p99 5 ms"
     tell(f"Batch of {options.rows:,} among {options.accounts:,} accounts", goals, METHOD)
-    sys.setswitchinterval(server.SWITCH_INTERVAL)
+    sys.setswitchinterval(serving.SWITCH_INTERVAL)
     with tempfile.TemporaryDirectory() as folder, postgresql(wanted=options.postgresql) as url:
         uvloop.run(measure(Path(folder), options, url))
 
@@ -116,7 +116,7 @@ async def until_quiet() -> None:
     while now - used > QUIET:
         await asyncio.sleep(1)
         used, now = now, cpu()
-    server.calm_collector()
+    serving.calm_collector()
 
 
 QUIET = 0.1

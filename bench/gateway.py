@@ -20,7 +20,6 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-import httpx2
 import uvloop
 
 from parts import deck, litellm, nginx, upstream
@@ -145,6 +144,8 @@ async def while_busy(bench: Bench) -> None:
 
 
 async def read_pages(bench: Bench) -> None:
+    import httpx2  # noqa: PLC0415 - the gateway's process is forked from this one and shall hold nothing of the load's
+
     headers = {"authorization": f"Bearer {deck.ADMIN_KEY}"}
     address = f"http://127.0.0.1:{bench.gateway.port}"
     async with httpx2.AsyncClient(base_url=address, headers=headers, trust_env=False) as client:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import uvloop
 
-from authdeck import server
+from authdeck import serving
 from authdeck.clock import SystemClock
 from authdeck.event import Attempt, Failure, FailureKind, RequestEvent, Tokens
 from authdeck.ids import new_request_id
@@ -47,8 +47,8 @@ def main() -> None:
     parser.add_argument("--models", type=int, default=40)
     parser.add_argument("--database", help="a URL; default: a new SQLite file")
     options = parser.parse_args()
-    server.calm_collector()
-    sys.setswitchinterval(server.SWITCH_INTERVAL)
+    serving.calm_collector()
+    sys.setswitchinterval(serving.SWITCH_INTERVAL)
     print(METHOD)
     print("at once | events/s | CPU us/event | caller's us/event | wait ms p50 | p99 | late")
     with tempfile.TemporaryDirectory() as folder:

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import os
 import socket
+import subprocess
 import sys
 import tempfile
 from multiprocessing.connection import Connection
@@ -11,7 +13,7 @@ from pathlib import Path
 import uvicorn
 import uvloop
 
-from authdeck import server, settings, tasks
+from authdeck import server, serving, settings, tasks
 from authdeck.access import AUTOMATION
 from authdeck.clock import SystemClock
 from authdeck.operations import client_keys, upstreams
@@ -26,8 +28,9 @@ BATCH = 10_000
 def serve(listening: socket.socket, upstream_url: str, orders: Connection, core: int) -> None:
     """Sends the client key over ``orders``; then each message there imports ``BATCH`` auth files, and is answered."""
     pinned(core)
-    sys.setswitchinterval(server.SWITCH_INTERVAL)
+    sys.setswitchinterval(serving.SWITCH_INTERVAL)
     home = Path(tempfile.mkdtemp(prefix="bench-"))
+    migrate(home)
 
     async def main() -> None:
         loaded = settings.load(environment={"AUTHDECK_ADMIN_KEY": ADMIN_KEY}, home=home)
@@ -38,7 +41,9 @@ def serve(listening: socket.socket, upstream_url: str, orders: Connection, core:
         made = await client_keys.create(built.desk, "bench", AUTOMATION)
         orders.send(made.key.open())
         asyncio.get_running_loop().add_reader(orders.fileno(), ordered, built.desk, upstream_url, orders)
-        server.calm_collector()
+        await built.settled
+        await built.console.ready()
+        serving.calm_collector()
         config = uvicorn.Config(
             built.app, log_level="error", access_log=False, lifespan="off",
             server_header=False, proxy_headers=False, ws="none",
@@ -46,6 +51,12 @@ def serve(listening: socket.socket, upstream_url: str, orders: Connection, core:
         await uvicorn.Server(config).serve(sockets=[listening])
 
     uvloop.run(main())
+
+
+def migrate(home: Path) -> None:
+    """As at any start but the first: what makes the tables is not in the memory of the process that is measured."""
+    command = [sys.executable, "-m", "authdeck", "migrate"]
+    subprocess.run(command, env={**os.environ, "AUTHDECK_HOME": str(home)}, check=True, stdout=subprocess.DEVNULL)
 
 
 def ordered(desk: Desk, upstream_url: str, orders: Connection) -> None:

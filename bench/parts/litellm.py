@@ -12,8 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx2
-
 from parts.nginx import free_port
 
 PROGRAM = Path(__file__).parents[2] / ".make/litellm/bin/litellm"
@@ -52,6 +50,8 @@ def running(upstream: int, core: int, key: str) -> Iterator[tuple[int, int] | No
 
 
 def await_ready(port: int, process: "subprocess.Popen[bytes]") -> None:
+    import httpx2  # noqa: PLC0415 - see gateway.read_pages
+
     deadline = time.monotonic() + START_LIMIT
     while time.monotonic() < deadline and process.poll() is None:
         try:

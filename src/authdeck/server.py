@@ -1,35 +1,26 @@
 """Everything is wired here, in plain code: one process with console, management API and gateway on one origin."""
 
 import asyncio
-import errno
-import gc
-import socket
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
 from typing import Final, Protocol
 
-import structlog
-import uvicorn
-import uvloop
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from authdeck import __version__, ids, logs, metrics, tasks
+from authdeck import ids, metrics, tasks
 from authdeck.access import Actor
 from authdeck.account import Account
 from authdeck.acts import Act
 from authdeck.api.status import STATUS_PATHS, Check, status_routes
-from authdeck.clock import Clock, SystemClock
+from authdeck.clock import Clock
 from authdeck.directory import Directory
-from authdeck.errors import DeckError
 from authdeck.event import RequestEvent
 from authdeck.exchange import Refreshed, RefreshOutcome
-from authdeck.gate import local
 from authdeck.gate.authenticate import Gate
 from authdeck.gate.later import Later
 from authdeck.gate.loopback import LoopbackPorts
@@ -56,6 +47,7 @@ from authdeck.operations.keyring import open_vault
 from authdeck.operations.lend import Lender
 from authdeck.operations.log_in import Logins
 from authdeck.operations.observe import Observer
+from authdeck.operations.parts import Parts
 from authdeck.operations.query_quota import QuotaQueries
 from authdeck.operations.reconcile import Reconciler
 from authdeck.operations.record import Recorder
@@ -71,7 +63,6 @@ from authdeck.providers import PROVIDERS
 from authdeck.routing import Policy, Route, Strategy
 from authdeck.secret import Secret
 from authdeck.settings import Settings
-from authdeck.stopping import Stopping
 from authdeck.storage import opening
 from authdeck.storage.reading import changes, requests
 from authdeck.storage.reading.request_search import RequestSearch
@@ -82,14 +73,6 @@ from authdeck.upstream.sessions import Sessions
 from authdeck.upstream.sockets import Sockets
 from authdeck.upstream.streams import Streams
 from authdeck.wording import notifying
-
-STOP_TIMEOUT: Final = 30
-"""Seconds that open answers have to end in."""
-
-SWITCH_INTERVAL: Final = 0.0001
-"""Seconds after which a busy thread lets the event loop have its turn: list pages then don't delay the gateway."""
-
-_log = structlog.get_logger(__name__)
 
 
 class SampleRequest(Protocol):
@@ -176,7 +159,20 @@ class Built:
             clock=clock,
             saw=self._saw,
         )
-        self._errands: Final = Errands(self.gateway)
+        self.parts: Final = Parts(
+            desk=self.desk,
+            monitoring=self._monitoring,
+            pool=self.pool,
+            batches=self._batches,
+            logins=self._logins,
+            quota=self._quota,
+            inspecting=self._inspecting,
+            deliverer=self._deliverer,
+            resealer=self._resealer,
+            refresh=self._refresh,
+            send=(errands := Errands(self.gateway)).send,
+        )
+        self._errands: Final = errands
         self.gate: Final = Gate(self.desk, admin_keys=self._admin_keys, local_token=local_token, error_page=_error_page)
         self.console: Final = Later(self._console)
         self.api: Final = Later(self._api)
@@ -241,43 +237,15 @@ class Built:
     def _console(self) -> ASGIApp:
         """The console behind the gate."""
         from authdeck.web import console  # noqa: PLC0415 - a third of a second that no request waits for
-        from authdeck.web.room import Reaching  # noqa: PLC0415
 
-        app = console(
-            self.desk,
-            self.gate,
-            self._monitoring,
-            self._client_keys,
-            self._batches,
-            self._send_sample if self._sample else None,
-            self.desk.settings,
-            Reaching(self._errands.send, self._refresh),
-            self._logins,
-            self._deliverer,
-            self._quota,
-            self._inspecting,
-        )
+        app = console(self.parts, self.gate, self._send_sample if self._sample else None)
         return guard(app, self.gate)
 
     def _api(self) -> ASGIApp:
         """The management API behind the gate."""
         from authdeck.api.management import management  # noqa: PLC0415 - half a second that no request waits for
-        from authdeck.api.parts import Parts  # noqa: PLC0415
 
-        parts = Parts(
-            self.desk,
-            self._monitoring,
-            self._refresh,
-            self._resealer,
-            self.pool,
-            self._batches,
-            self._errands.send,
-            self._logins,
-            self._deliverer,
-            self._quota,
-            self._inspecting,
-        )
-        return guard(Starlette(routes=[Mount("/api/v1", management(parts))]), self.gate)
+        return guard(Starlette(routes=[Mount("/api/v1", management(self.parts))]), self.gate)
 
     async def _refresh(self, auth_index: str, actor: Actor) -> Refreshed:
         """A person asked: written down first, then done."""
@@ -413,7 +381,7 @@ async def build(
 
     It holds the home's lock from here to the end of ``stop``, unless ``home`` is one that the caller has taken.
     """
-    taken = home or _take_home(settings)
+    taken = home or take_home(settings)
     try:
         return Built(settings, clock, boot=boot or ids.new_id(), home=taken, local_token=local_token, sample=sample)
     except BaseException:
@@ -421,105 +389,7 @@ async def build(
         raise
 
 
-def run(settings: Settings, *, sample: SampleRequest | None = None) -> None:
-    """Serve until told to stop. Raises ``DeckError`` where home, port, database or vault refuse."""
-    logs.set_up(settings.log_level)
-    sys.setswitchinterval(SWITCH_INTERVAL)
-    home = _take_home(settings)
-    try:
-        with _listening(settings) as listening:
-            uvloop.run(_serve(settings, home, listening, sample))
-    finally:
-        home.release()
-
-
-async def _serve(settings: Settings, home: Home, listening: socket.socket, sample: SampleRequest | None) -> None:
-    """Until SIGTERM or SIGINT, from the first moment on; a second one does not wait for open answers."""
-    stopping = Stopping()
-    boot = ids.new_id()
-    address = _address(settings, listening)
-    token = local.write(settings.home, address, boot)
-    try:
-        built = await build(settings, SystemClock(), home=home, boot=boot, local_token=token, sample=sample)
-        await built.start()
-        tasks.start(_complete(built), name="make the console")
-        try:
-            await _welcome(built.desk, address)
-            await stopping.serve(_config(settings, built.app), listening, built.gateway.talks.end)
-        finally:
-            await built.stop()
-    finally:
-        local.remove(settings.home, boot)
-
-
-async def _complete(built: Built) -> None:
-    """Made before somebody asks, once the port is open; a command line in its own process never asks for it."""
-    await built.settled
-    await built.console.ready()
-    calm_collector()
-
-
-def calm_collector() -> None:
-    """What is loaded stays: the collector need not walk it, not even once. It took tens of milliseconds at a time."""
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
-    gc.enable()
-
-
-def _config(settings: Settings, app: ASGIApp) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        http="httptools",
-        ws="websockets-sansio",
-        ws_max_size=settings.gateway.body_limit,
-        ws_per_message_deflate=False,
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=STOP_TIMEOUT,
-        ssl_certfile=settings.tls_certificate,
-        ssl_keyfile=settings.tls_key,
-    )
-
-
-async def _welcome(desk: Desk, address: str) -> None:
-    """Where it is, and on a terminal a one-time link in: a link in a log file would be a key in a log file."""
-    _log.info("serving", address=address, home=str(desk.settings.home), version=__version__)
-    if not sys.stdout.isatty():
-        return
-    link = await sign_in.make_link(desk)
-    where = (desk.settings.public_url or address).rstrip("/")
-    way_in = f"{where}/sign-in/link/{link.token.open()}"
-    sys.stdout.write(f"\nauthdeck is at {where}\nSign in within 10 minutes, once: {way_in}\n\n")
-    sys.stdout.flush()
-
-
-def _take_home(settings: Settings) -> Home:
+def take_home(settings: Settings) -> Home:
     """On PostgreSQL several processes may share the home: the database keeps them apart."""
     is_alone = settings.database_url is None or settings.database_url.get_secret_value().startswith("sqlite")
     return Home(settings.home).taken() if is_alone else Home(settings.home)
-
-
-def _listening(settings: Settings) -> socket.socket:
-    """The port, open: who connects before everything is loaded waits. Raises ``port_taken`` and ``bind_refused``."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((settings.host, settings.port))
-        listening.listen(2048)
-    except OSError as error:
-        listening.close()
-        code = "port_taken" if error.errno == errno.EADDRINUSE else "bind_refused"
-        raise DeckError(code, bind=settings.bind, problem=error.strerror or "") from None
-    return listening
-
-
-def _address(settings: Settings, listening: socket.socket) -> str:
-    """How this machine reaches it: the port that was really given, and loopback where it listens everywhere."""
-    port = listening.getsockname()[1]
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104 - compared, not bound
-    scheme = "https" if settings.tls_certificate else "http"
-    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"

@@ -11,7 +11,6 @@ from starlette.types import ASGIApp
 
 from authdeck.access import Actor
 from authdeck.api.management import management
-from authdeck.api.parts import Parts
 from authdeck.api.status import status_routes
 from authdeck.directory import Directory
 from authdeck.errors import DeckError
@@ -28,6 +27,7 @@ from authdeck.operations.entries import Mirror
 from authdeck.operations.inspecting import Inspecting
 from authdeck.operations.keyring import open_vault
 from authdeck.operations.log_in import Logins
+from authdeck.operations.parts import Parts
 from authdeck.operations.resealing import Resealer
 from authdeck.pool import Pool
 from authdeck.providers import PROVIDERS
@@ -93,8 +93,9 @@ async def app(desk: Desk, monitoring: Database, pool: Pool) -> AsyncIterator[ASG
     batches = Batches(desk, BatchRunner(desk, does_not_rotate, queries.query_quota))
     telling = Sessions(Origins(None, own_host=desk.settings.host, own_port=desk.settings.port))
     parts = Parts(
-        desk, monitoring, nothing_rotates, Resealer(desk), pool, batches, nothing_is_sent, Logins(desk, FakePorts()),
-        Deliverer(desk, telling.origins, Calls(telling), notifying.told), queries, Inspecting(desk, queries, batches),
+        desk=desk, monitoring=monitoring, pool=pool, batches=batches, logins=Logins(desk, FakePorts()), quota=queries,
+        inspecting=Inspecting(desk, queries, batches), resealer=Resealer(desk), refresh=nothing_rotates,
+        deliverer=Deliverer(desk, telling.origins, Calls(telling), notifying.told), send=nothing_is_sent,
     )  # fmt: skip
     routes = [
         *status_routes(

@@ -42,15 +42,17 @@ from authdeck.operations import (
 from authdeck.operations.batch_runner import BatchRunner
 from authdeck.operations.batches import Batches
 from authdeck.operations.changes import ChangeFeed
-from authdeck.operations.client_keys import ClientKeys
 from authdeck.operations.deliver import Deliverer
 from authdeck.operations.desk import Desk
 from authdeck.operations.edit_document import edit_document
 from authdeck.operations.entries import Mirror
 from authdeck.operations.inspecting import Inspecting
 from authdeck.operations.log_in import Logins
+from authdeck.operations.parts import Parts
 from authdeck.operations.record import Recorder
 from authdeck.operations.records import changed
+from authdeck.operations.resealing import Resealer
+from authdeck.operations.send_one import Send
 from authdeck.pool import Pool
 from authdeck.providers import PROVIDERS
 from authdeck.quota import Accuracy, QuotaWindow
@@ -66,7 +68,6 @@ from authdeck.upstream.sessions import Sessions
 from authdeck.vault.keys import MasterKey
 from authdeck.vault.vault import Vault
 from authdeck.web import console, error_page
-from authdeck.web.room import Reaching
 from authdeck.wording import notifying
 from fakes.auth_files import codex, take_in
 from fakes.people import ANN, BOB
@@ -114,12 +115,11 @@ async def build(
     recorder.start()
     try:
         desk.feed.subscribe_many(adjust.CHANGE, lambda _names: adjust.take_in(desk))
-        await Mirror(desk, Pool(lambda account: PROVIDERS[account.provider].routes(account.kind))).load()
+        pool = Pool(lambda account: PROVIDERS[account.provider].routes(account.kind))
+        await Mirror(desk, pool).load()
         await operators.ensure_first(desk)
         first = (await operators.list_operators(desk))[0].name
         made = await admin_keys.create(desk, first, ANN)
-        keys = ClientKeys(desk)
-        await keys.start()
         indexes = await _fill(desk, recorder) if filled else {}
         samples: list[str] = []
         gate = Gate(desk, error_page=error_page)
@@ -131,10 +131,12 @@ async def build(
         await deliverer.load()
         sample = _sampler(recorder, clock, samples) if filled else None
         inspecting = Inspecting(desk, queries, batches)
-        app = console(
-            desk, gate, monitoring, keys, batches, sample, settings, _reaching(desk, recorder), logins, deliverer,
-            queries, inspecting,
+        parts = Parts(
+            desk=desk, monitoring=monitoring, pool=pool, batches=batches, logins=logins, quota=queries,
+            inspecting=inspecting, deliverer=deliverer, resealer=Resealer(desk),
+            refresh=_refresh, send=_sender(desk, recorder),
         )  # fmt: skip
+        app = console(parts, gate, sample)
         yield House(guard(app, gate), desk, monitoring, made.key.open(), indexes, samples, inspecting, ports)
         await inspecting.runner.close()
         await logins.close()
@@ -385,7 +387,7 @@ def _sampler(recorder: Recorder, clock: Clock, samples: list[str]):
     return sample
 
 
-def _reaching(desk: Desk, recorder: Recorder) -> Reaching:
+def _sender(desk: Desk, recorder: Recorder) -> Send:
     """What goes out is recorded and answered, and goes nowhere: sending is tested with the gateway."""
 
     async def send(path: str, headers: Mapping[str, str], body: bytes, account: str | None = None) -> str:
@@ -396,11 +398,12 @@ def _reaching(desk: Desk, recorder: Recorder) -> Reaching:
         await recorder.record(event)
         return event.id.hex()
 
-    async def refresh(auth_index: str, actor: Actor) -> Refreshed:
-        del actor
-        raise DeckError("refresh_refused", status=409, name=auth_index)
+    return send
 
-    return Reaching(send, refresh)
+
+async def _refresh(auth_index: str, actor: Actor) -> Refreshed:
+    del actor
+    raise DeckError("refresh_refused", status=409, name=auth_index)
 
 
 async def _does_not_rotate(auth_index: str) -> None:

@@ -37,9 +37,10 @@ from authdeck.api import (
     vault,
     views,
 )
-from authdeck.api.parts import Parts, json_response
+from authdeck.api.parts import json_response
 from authdeck.api.shapes import ErrorShape
 from authdeck.gate.routes import needs
+from authdeck.operations.parts import Parts
 
 ROUTERS = (
     accounts.router,

@@ -1,8 +1,7 @@
 """What the endpoints work with, as FastAPI parameters: the desk, the actor, the eyes that make shapes, If-Match."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any
 
 import orjson
 from fastapi import Depends, Header, Request
@@ -11,45 +10,10 @@ from starlette.responses import Response
 from authdeck.access import Actor
 from authdeck.api.shapes import Eyes, Shape
 from authdeck.errors import DeckError
-from authdeck.exchange import Refreshed
 from authdeck.gate.locale import locale_of
 from authdeck.gate.visits import actor_of
-from authdeck.operations.batches import Batches
-from authdeck.operations.deliver import Deliverer
 from authdeck.operations.desk import Desk
-from authdeck.operations.inspecting import Inspecting
-from authdeck.operations.log_in import Logins
-from authdeck.operations.query_quota import QuotaQueries
-from authdeck.operations.resealing import Resealer
-from authdeck.operations.send_one import Send
-from authdeck.pool import Pool
-from authdeck.storage.database import Database
-
-
-class Refresh(Protocol):
-    """Exchanges an account's refresh token now."""
-
-    async def __call__(self, auth_index: str, actor: Actor) -> Refreshed: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What ``management`` works with.
-
-    ``refresh`` and ``send`` go out because a person asked: an account's refresh, a request through our own gateway.
-    """
-
-    desk: Desk
-    monitoring: Database
-    refresh: Refresh
-    resealer: Resealer
-    pool: Pool
-    batches: Batches
-    send: Send
-    logins: Logins
-    deliverer: Deliverer
-    quota: QuotaQueries
-    inspecting: Inspecting
+from authdeck.operations.parts import Parts
 
 
 def _parts(request: Request) -> Parts:

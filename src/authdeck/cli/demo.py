@@ -20,7 +20,7 @@ def demo(
     pace: Annotated[float, typer.Option(min=0, help="Seconds between two pieces of a simulated answer.")] = 0.05,
 ) -> None:
     """Serve fictional accounts of a simulated provider: nothing leaves this machine, nothing is kept."""
-    from authdeck import server  # noqa: PLC0415 - everything; --help needs nothing of it
+    from authdeck import serving  # noqa: PLC0415 - everything; --help needs nothing of it
     from authdeck.settings import load  # noqa: PLC0415
     from authdeck.simulator import Simulator  # noqa: PLC0415
     from authdeck.simulator.demo import ONE_REQUEST  # noqa: PLC0415
@@ -33,7 +33,7 @@ def demo(
         guide = threading.Thread(target=_show_around, args=(settings, simulator, stopping), daemon=True)
         guide.start()
         try:
-            server.run(settings, sample=ONE_REQUEST)
+            serving.run(settings, sample=ONE_REQUEST)
         finally:
             stopping.set()
             guide.join(10)

@@ -17,11 +17,11 @@ def serve(
     ] = None,
 ) -> None:
     """Serve console, API and gateway. Prints a one-time sign-in link where the output is a terminal."""
-    gc.disable()  # what start-up makes is there to stay; server.calm_collector switches it on again
-    from authdeck import server  # noqa: PLC0415 - everything; --help needs nothing of it
+    gc.disable()  # what start-up makes is there to stay; serving.calm_collector switches it on again
+    from authdeck import serving  # noqa: PLC0415 - everything; --help needs nothing of it
     from authdeck.settings import load  # noqa: PLC0415
 
-    server.run(load(bind=bind))
+    serving.run(load(bind=bind))
 
 
 def sign_in_link(

@@ -10,16 +10,8 @@ from starlette.routing import Route
 
 from authdeck.gate.authenticate import Gate
 from authdeck.gate.routes import PUBLIC, needs
-from authdeck.operations.batches import Batches
-from authdeck.operations.client_keys import ClientKeys
-from authdeck.operations.deliver import Deliverer
-from authdeck.operations.desk import Desk
-from authdeck.operations.inspecting import Inspecting
-from authdeck.operations.log_in import Logins
-from authdeck.operations.query_quota import QuotaQueries
+from authdeck.operations.parts import Parts
 from authdeck.search import AccountSearch
-from authdeck.settings import Settings
-from authdeck.storage.database import Database
 from authdeck.web.pages import (
     account,
     audit,
@@ -46,7 +38,7 @@ from authdeck.web.pages import logins as login_pages
 from authdeck.web.pages import quota as quota_pages
 from authdeck.web.pages import settings as settings_pages
 from authdeck.web.rendering import Pages
-from authdeck.web.room import Reaching, Room, Sample
+from authdeck.web.room import Room, Sample
 from authdeck.web.statics import Statics
 from authdeck.web.waiting import WaitingImports
 from authdeck.web.zipping import ZippedPages
@@ -61,49 +53,21 @@ PAGES: Final = (
 _PROBLEMS: Final = AccountSearch(problem=True, page_size=1)
 
 
-def console(
-    desk: Desk,
-    gate: Gate,
-    monitoring: Database,
-    client_keys: ClientKeys,
-    batches: Batches,
-    sample: Sample | None,
-    settings: Settings,
-    reaching: Reaching,
-    logins: Logins,
-    deliverer: Deliverer,
-    quota: QuotaQueries,
-    inspecting: Inspecting,
-) -> Starlette:
+def console(parts: Parts, gate: Gate, sample: Sample | None = None) -> Starlette:
     """The app, not yet behind its gate: ``gate.routes.guard`` puts it there when all routes are added.
 
     ``sample`` sends one request and returns its id; the demo gives it, and only then is there a button for it.
     ``Gate(error_page=web.error_page)`` gives errors the console's look.
     """
-    statics = Statics()
-    pages_here = (*PAGES, storybook) if settings.storybook else PAGES
+    desk, statics = parts.desk, Statics()
+    pages_here = (*PAGES, storybook) if desk.settings.storybook else PAGES
     routes = [*(route for page in pages_here for route in page.ROUTES), _static(statics)]
     app = Starlette(routes=routes, middleware=[Middleware(ZippedPages)])
     pages = Pages(statics, desk.clock)
     pages.lead_to(route.path for route in routes if "GET" in (route.methods or ()))
     pages.warn_of(lambda: desk.directory.count(_PROBLEMS, desk.now()))
     pages.ask_of(lambda: sum(desk.directory.asking.values()))
-    app.state.room = Room(
-        desk,
-        gate,
-        monitoring,
-        client_keys,
-        batches,
-        sample,
-        settings,
-        pages,
-        WaitingImports(),
-        reaching,
-        logins,
-        deliverer,
-        quota,
-        inspecting,
-    )
+    app.state.room = Room(parts, gate, sample, pages, WaitingImports())
     return app
 
 

@@ -146,7 +146,9 @@ async def _rows(request: Request, found: Sequence[Entry]) -> tuple[list[AccountR
 
 async def _activities(room: Room, auth_indexes: Sequence[str]) -> dict[str, Activity]:
     now_ms = to_micros(room.desk.now()) // 1000
-    buckets = await room.monitoring.read(lambda connection: requests.recent_buckets(connection, auth_indexes, now_ms))
+    buckets = await room.parts.monitoring.read(
+        lambda connection: requests.recent_buckets(connection, auth_indexes, now_ms)
+    )
     return {auth_index: activity(counts) for auth_index, counts in buckets.items()}
 
 

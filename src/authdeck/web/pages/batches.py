@@ -70,7 +70,7 @@ async def order(request: Request) -> Response:
     try:
         change = batch_forms.change_of(act, texts, room.desk.now())
         asked = Asked(change, selection.names, selection.search, selection.told)
-        preview = await room.batches.begin(asked, actor_of(request), preview=True)
+        preview = await room.parts.batches.begin(asked, actor_of(request), preview=True)
     except DeckError as error:
         if error.code == "selection_empty" or not act.fields:
             raise
@@ -180,7 +180,7 @@ async def run(request: Request) -> Response:
     preview = await room.desk.read(lambda connection: reading.one(connection, id_))
     if "purge" in preview.change and str(said.get("count", "")).strip() != str(preview.counts.get("done", 0)):
         return await _show(request, DeckError("purge_count_differs", status=422))
-    batch = await room.batches.apply(id_, actor_of(request))
+    batch = await room.parts.batches.apply(id_, actor_of(request))
     return ended(batch, inside(str(said.get("next", "")), LIST))
 
 
@@ -188,14 +188,14 @@ async def run(request: Request) -> Response:
 async def undo(request: Request) -> Response:
     """Take back what a batch did; what others changed since stays as they left it and is listed."""
     room, said = room_of(request), await request.form()
-    batch = await room.batches.undo(request.path_params["id"], actor_of(request))
+    batch = await room.parts.batches.undo(request.path_params["id"], actor_of(request))
     return ended(batch, inside(str(said.get("next", "")), LIST))
 
 
 @needs(Role.OPERATOR)
 async def cancel(request: Request) -> Response:
     room = room_of(request)
-    batch = await room.batches.cancel(request.path_params["id"], actor_of(request))
+    batch = await room.parts.batches.cancel(request.path_params["id"], actor_of(request))
     return RedirectResponse(f"{PATH}/{batch.id}", 303)
 
 
@@ -208,7 +208,7 @@ async def content(request: Request) -> Response:
     said = await request.form()
     try:
         await proof.require(request, str(said.get("admin_key", "")))
-        file = await room_of(request).batches.content(request.path_params["id"], actor_of(request))
+        file = await room_of(request).parts.batches.content(request.path_params["id"], actor_of(request))
     except DeckError as error:
         return await _show(request, error)
     headers = {"content-disposition": f'attachment; filename="{file.file_name}"'}

@@ -110,7 +110,7 @@ async def _page(
     said: FormData | None = None,
 ) -> Response:
     room = room_of(request)
-    now, origin = room.desk.now(), hosts.address(request.scope, room.settings)
+    now, origin = room.desk.now(), hosts.address(request.scope, room.desk.settings)
     keys = await client_keys.list_keys(room.desk)
     locale = room.pages.preferences(request).locale
     shown = PLACEHOLDER if made is None else made.key.open()

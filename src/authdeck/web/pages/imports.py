@@ -103,7 +103,7 @@ async def _sources(request: Request, room: Room) -> tuple[list[Source], Choices]
 
     Raises ``upload_empty``, ``upload_too_big``, ``upload_too_many``.
     """
-    async with request.form(max_files=MOST_FILES + 1, max_part_size=room.settings.upload_limit) as said:
+    async with request.form(max_files=MOST_FILES + 1, max_part_size=room.desk.settings.upload_limit) as said:
         passphrase = str(said.get("passphrase", ""))
         location = str(said.get("location", "")).strip()[:64]
         choices = Choices(passphrase=Secret(passphrase) if passphrase else None, location=location or None)
@@ -119,8 +119,8 @@ async def _sent(said: FormData, room: Room) -> list[Source]:
     sources, size = [], 0
     for upload in uploads:
         size += upload.size or 0
-        if size > room.settings.upload_limit:
-            raise DeckError("upload_too_big", status=413, most=room.settings.upload_limit // (1024 * 1024))
+        if size > room.desk.settings.upload_limit:
+            raise DeckError("upload_too_big", status=413, most=room.desk.settings.upload_limit // (1024 * 1024))
         sources.append(Source(_base_name(upload), await upload.read()))
     if pasted := str(said.get("pasted", "")).strip():
         sources.append(_pasted(pasted, str(said.get("name", "")).strip(), _format(said)))
@@ -164,7 +164,7 @@ def _form(request: Request, error: DeckError | None = None) -> Response:
         section="import",
         status=200 if error is None else error.status,
         error=said,
-        most_megabytes=room.settings.upload_limit // (1024 * 1024),
+        most_megabytes=room.desk.settings.upload_limit // (1024 * 1024),
         most_files=MOST_FILES,
         sources=_source_options(locale),
         wants_location=request.query_params.get("for") == "vertex",

@@ -44,13 +44,13 @@ async def index(request: Request) -> Response:
     found, _ = await room.desk.read(lambda connection: reading.newest(connection, limit=1))
     if found:
         return await _run(request, found[0])
-    schedules = await room.inspecting.schedules.all()
+    schedules = await room.parts.inspecting.schedules.all()
     return room.pages.answer(request, "inspection/empty.html", section="inspection", view="results", on=_on(schedules))
 
 
 @needs(Role.VIEWER)
 async def show(request: Request) -> Response:
-    return await _run(request, await room_of(request).inspecting.runs.one(request.path_params["id"]))
+    return await _run(request, await room_of(request).parts.inspecting.runs.one(request.path_params["id"]))
 
 
 async def _run(request: Request, run: StoredInspection) -> Response:
@@ -58,9 +58,9 @@ async def _run(request: Request, run: StoredInspection) -> Response:
     prefs = room.pages.preferences(request)
     tab = params.get("action", "") if params.get("action", "") in set(SHOWN) else ""
     after = int(text) if (text := params.get("after", "")).isdecimal() and len(text) <= _LONGEST_KEY else 0
-    former = await room.inspecting.runs.one(run.compared_to) if run.compared_to else None
+    former = await room.parts.inspecting.runs.one(run.compared_to) if run.compared_to else None
     found = await room.desk.read(lambda connection: _read(connection, run, tab, after))
-    schedules = await room.inspecting.schedules.all()
+    schedules = await room.parts.inspecting.schedules.all()
     groups = [_group(room, action, run, rows[:_ROWS], prefs) for action, rows in found.items() if rows]
     rows = found.get(Action(tab), []) if tab else []
     return room.pages.answer(
@@ -130,7 +130,7 @@ async def history(request: Request) -> Response:
         "inspection/history.html",
         section="inspection",
         view="history",
-        on=_on(await room.inspecting.schedules.all()),
+        on=_on(await room.parts.inspecting.schedules.all()),
         runs=[
             (run, inspection_rows.about(run.selection, prefs.locale), inspection_rows.may(run.policy, prefs.locale))
             for run in found
@@ -173,7 +173,7 @@ async def begin(request: Request) -> Response:
     try:
         selection, policy = order_of(typed)
         order = Order(read_selection(selection), read_policy(policy))
-        run = await room.inspecting.runs.begin(order, actor_of(request), dry_run=bool(typed["dry_run"]))
+        run = await room.parts.inspecting.runs.begin(order, actor_of(request), dry_run=bool(typed["dry_run"]))
     except DeckError as error:
         return _form(request, typed, error)
     return RedirectResponse(f"{PATH}/{run.id}", 303)
@@ -182,7 +182,7 @@ async def begin(request: Request) -> Response:
 @needs(Role.OPERATOR)
 async def cancel(request: Request) -> Response:
     room, id_ = room_of(request), request.path_params["id"]
-    await room.inspecting.runs.cancel(id_, actor_of(request))
+    await room.parts.inspecting.runs.cancel(id_, actor_of(request))
     response = RedirectResponse(f"{PATH}/{id_}", 303)
     toasts.leave(response, "did_inspection.cancelled", {})
     return response
@@ -192,8 +192,8 @@ async def cancel(request: Request) -> Response:
 async def events(request: Request) -> Response:
     """``inspection`` with how far it is, whenever it moves; the page shows it, and loads anew at the end."""
     room, id_ = room_of(request), request.path_params["id"]
-    await room.inspecting.runs.one(id_)
-    following = room.inspecting.runs.follow(id_)
+    await room.parts.inspecting.runs.one(id_)
+    following = room.parts.inspecting.runs.follow(id_)
     return StreamingResponse(
         streamed("inspection", following, lambda now: f"{now.status} {now.done} {now.total}"),
         media_type="text/event-stream",
@@ -214,7 +214,7 @@ async def act(request: Request) -> Response:
         raise DeckError("act_unknown", status=422)
     told = {"inspection": id_, "auth_indexes": len(names)}
     asked = Asked(CHANGES[Action(wish)], names, selection=told)
-    preview = await room.batches.begin(asked, actor_of(request), preview=True)
+    preview = await room.parts.batches.begin(asked, actor_of(request), preview=True)
     return RedirectResponse(address(f"/batches/{preview.id}", {"next": back}), 303)
 
 

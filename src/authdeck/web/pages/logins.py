@@ -83,7 +83,7 @@ async def begin(request: Request) -> Response:
     way, account = str(said.get("way", "")), str(said.get("account", ""))[:200]
     expected = by_name(room.desk, account).account.auth_index if account else None
     try:
-        now = await room.logins.begin(
+        now = await room.parts.logins.begin(
             str(said.get("provider", "")), beginner_of(request), way=_way(way), expected=expected
         )
     except DeckError as error:
@@ -94,7 +94,7 @@ async def begin(request: Request) -> Response:
 @needs(Role.OPERATOR)
 async def show(request: Request) -> Response:
     room = room_of(request)
-    now = await room.logins.get(request.path_params["login_id"], beginner_of(request))
+    now = await room.parts.logins.get(request.path_params["login_id"], beginner_of(request))
     return await _one(request, now)
 
 
@@ -104,9 +104,9 @@ async def call_back(request: Request) -> Response:
     room, said, login_id = room_of(request), await request.form(), request.path_params["login_id"]
     beginner = beginner_of(request)
     try:
-        await room.logins.call_back(login_id, str(said.get("url", "")), beginner)
+        await room.parts.logins.call_back(login_id, str(said.get("url", "")), beginner)
     except DeckError as error:
-        now = await room.logins.get(login_id, beginner)
+        now = await room.parts.logins.get(login_id, beginner)
         return await _one(request, now, error=error) if not now.has_ended else _to(login_id)
     return _to(login_id)
 
@@ -116,9 +116,9 @@ async def choose(request: Request) -> Response:
     room, said, login_id = room_of(request), await request.form(), request.path_params["login_id"]
     beginner = beginner_of(request)
     try:
-        await room.logins.choose(login_id, str(said.get("choice", ""))[:64], beginner)
+        await room.parts.logins.choose(login_id, str(said.get("choice", ""))[:64], beginner)
     except DeckError as error:
-        return await _one(request, await room.logins.get(login_id, beginner), error=error)
+        return await _one(request, await room.parts.logins.get(login_id, beginner), error=error)
     return _to(login_id)
 
 
@@ -127,21 +127,21 @@ async def check(request: Request) -> Response:
     """Send one small request through the account that came; the page shows its row of Monitoring."""
     room, said, login_id = room_of(request), await request.form(), request.path_params["login_id"]
     beginner = beginner_of(request)
-    now = await room.logins.get(login_id, beginner)
+    now = await room.parts.logins.get(login_id, beginner)
     if now.auth_index is None:
         return _to(login_id)
     try:
-        sent = await send_one(room.desk, room.reaching.send, now.auth_index, beginner.actor, str(said.get("model", "")))
+        sent = await send_one(room.desk, room.parts.send, now.auth_index, beginner.actor, str(said.get("model", "")))
     except DeckError as error:
         return await _one(request, now, error=error)
-    await room.logins.checked(login_id, sent, beginner)
+    await room.parts.logins.checked(login_id, sent, beginner)
     return _to(login_id)
 
 
 @needs(Role.OPERATOR)
 async def cancel(request: Request) -> Response:
     room, login_id = room_of(request), request.path_params["login_id"]
-    await room.logins.cancel(login_id, beginner_of(request))
+    await room.parts.logins.cancel(login_id, beginner_of(request))
     return _to(login_id)
 
 
@@ -149,8 +149,8 @@ async def cancel(request: Request) -> Response:
 async def events(request: Request) -> Response:
     """``login`` with its stage, whenever it changes: the page then asks for itself anew."""
     room, login_id, beginner = room_of(request), request.path_params["login_id"], beginner_of(request)
-    await room.logins.get(login_id, beginner)
-    following = room.logins.follow(login_id, beginner)
+    await room.parts.logins.get(login_id, beginner)
+    following = room.parts.logins.follow(login_id, beginner)
     return StreamingResponse(
         streamed("login", following, lambda now: now.stage),
         media_type="text/event-stream",
@@ -174,7 +174,7 @@ async def _page(request: Request, error: DeckError | None = None, account: str =
         section="login",
         status=200 if error is None else error.status,
         now_shown=None,
-        waiting=[now for now in await room.logins.mine(beginner_of(request)) if not now.has_ended],
+        waiting=[now for now in await room.parts.logins.mine(beginner_of(request)) if not now.has_ended],
         error=_sentence(request, error),
         **await _around(request, account),
     )
@@ -212,7 +212,7 @@ async def _checks(request: Request, sent: Iterable[str | None]) -> Mapping[str |
         events = {each: requests.by_id(connection, each) for each in ids}
         return {each: request_rows.row(event, prefs) for each, event in events.items() if event is not None}
 
-    return await room.monitoring.read(found) if ids else {}
+    return await room.parts.monitoring.read(found) if ids else {}
 
 
 async def _around(request: Request, account: str = "") -> Mapping[str, Any]:

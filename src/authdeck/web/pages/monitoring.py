@@ -49,7 +49,7 @@ _NO_TABLE: Final[Mapping[str, Any]] = {
 async def index(request: Request) -> Response:
     room = room_of(request)
     prefs, now = room.pages.preferences(request), room.desk.now()
-    state, read = _state(request, room, prefs), room.monitoring.read
+    state, read = _state(request, room, prefs), room.parts.monitoring.read
     figures, rows = await asyncio.gather(
         unless_it_fails(
             asyncio.gather(
@@ -78,8 +78,8 @@ async def live(request: Request) -> Response:
     room = room_of(request)
     state = _state(request, room, room.pages.preferences(request))
     after = request.headers.get("last-event-id") or request.query_params.get("after", "")
-    begins = await beginning(room.monitoring, after)
-    following = follow(room.monitoring, replace(state.search, cursor=None), begins, room.desk.clock)
+    begins = await beginning(room.parts.monitoring, after)
+    following = follow(room.parts.monitoring, replace(state.search, cursor=None), begins, room.desk.clock)
     return StreamingResponse(
         streamed("new", following, lambda some: str(len(some)), number=_last, begins=begins),
         media_type="text/event-stream",
@@ -92,7 +92,7 @@ async def export(request: Request) -> Response:
     """The requests that the page's filters and time leave, as JSON lines."""
     room = room_of(request)
     search = replace(_state(request, room, room.pages.preferences(request)).list_search, cursor=None)
-    name, content = await export_requests(room.desk, room.monitoring, search, actor_of(request))
+    name, content = await export_requests(room.desk, room.parts.monitoring, search, actor_of(request))
     headers = {"cache-control": "no-store", "content-disposition": f'attachment; filename="{name}"'}
     return StreamingResponse(content, media_type="application/x-ndjson", headers=headers)
 

@@ -74,7 +74,7 @@ async def put_channel_back(request: Request) -> Response:
 @needs(Role.OPERATOR)
 async def test_channel(request: Request) -> Response:
     """Send a test message now."""
-    delivery = await room_of(request).deliverer.test(request.path_params["id"])
+    delivery = await room_of(request).parts.deliverer.test(request.path_params["id"])
     return _back(f"did_deliver.{delivery.status}")
 
 
@@ -133,7 +133,7 @@ async def put_rule_back(request: Request) -> Response:
 @needs(Role.OPERATOR)
 async def try_again(request: Request) -> Response:
     """Send a message of the log once more."""
-    delivery = await room_of(request).deliverer.try_again(request.path_params["id"])
+    delivery = await room_of(request).parts.deliverer.try_again(request.path_params["id"])
     return _back(f"did_deliver.{delivery.status}")
 
 

@@ -122,7 +122,7 @@ async def act(request: Request) -> Response:
     wish, chosen = _asked(said, back)
     change, is_one = _change(room, wish, said), bool(said.get("one"))
     is_at_once = is_one and wish in _ANSWERS
-    made = await queue.change(room.desk, room.batches, chosen, change, actor_of(request), preview=not is_at_once)
+    made = await queue.change(room.desk, room.parts.batches, chosen, change, actor_of(request), preview=not is_at_once)
     return ended(made, back) if is_at_once else RedirectResponse(address(f"/batches/{made.id}", {"next": back}), 303)
 
 

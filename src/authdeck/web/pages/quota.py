@@ -70,14 +70,14 @@ async def query(request: Request) -> Response:
     else:
         names = tuple(str(name) for name in said.getlist("account"))
         asked = Asked({"query_quota": order}, names, selection={"auth_indexes": len(names)})
-    batch = await room.batches.begin(asked, actor_of(request))
+    batch = await room.parts.batches.begin(asked, actor_of(request))
     return RedirectResponse(address(f"/batches/{batch.id}", {"next": back}), 303)
 
 
 async def _one(request: Request, room: Room, name: str, back: str, *, renew: bool) -> Response:
     """How it went is said where one came from; figures that were told stand there already."""
     file_name = by_name(room.desk, name).account.file_name
-    answer = await room.quota.query_quota(name, refresh=renew)
+    answer = await room.parts.quota.query_quota(name, refresh=renew)
     response = RedirectResponse(back, 303)
     code = "did_query" if answer.outcome is Outcome.TOLD else "did_not_query"
     why = why_not(answer, room.pages.preferences(request).locale)

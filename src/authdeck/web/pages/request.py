@@ -37,10 +37,10 @@ _COUNTED: Final = 2_000
 async def one(request: Request) -> Response:
     room, request_id = room_of(request), request.path_params["request_id"]
     prefs = room.pages.preferences(request)
-    event = await room.monitoring.read(partial(requests.by_id, request_id=request_id))
+    event = await room.parts.monitoring.read(partial(requests.by_id, request_id=request_id))
     if event is None:
         raise NotFound("request_not_found", id=request_id)
-    alike = await room.monitoring.read(partial(_alike, event=event, now_ms=to_micros(room.desk.now()) // 1000))
+    alike = await room.parts.monitoring.read(partial(_alike, event=event, now_ms=to_micros(room.desk.now()) // 1000))
     indexes = {attempt.auth_index for attempt in event.attempts} | ({event.auth_index} if event.auth_index else set())
     return room.pages.answer(
         request,

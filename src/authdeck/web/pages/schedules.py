@@ -25,7 +25,7 @@ PATH: Final = "/inspection/schedules"
 async def index(request: Request) -> Response:
     room = room_of(request)
     locale = room.pages.preferences(request).locale
-    found = await room.inspecting.schedules.all()
+    found = await room.parts.inspecting.schedules.all()
     return room.pages.answer(
         request,
         "inspection/schedules.html",
@@ -80,7 +80,7 @@ def _form(
 async def create(request: Request) -> Response:
     room, typed = room_of(request), typed_of(await request.form())
     try:
-        made = await room.inspecting.schedules.create(_given(typed), actor_of(request))
+        made = await room.parts.inspecting.schedules.create(_given(typed), actor_of(request))
     except DeckError as error:
         return _form(request, typed, error)
     return _done("created", made)
@@ -91,7 +91,7 @@ async def change(request: Request) -> Response:
     """Its fields; or with ``want`` on, off or delete just that."""
     room, said = room_of(request), await request.form()
     known, actor, want = await _one(request), actor_of(request), str(said.get("want", ""))
-    schedules = room.inspecting.schedules
+    schedules = room.parts.inspecting.schedules
     if want == "delete":
         await schedules.delete(known.key, actor)
         return _done("deleted", known)
@@ -111,7 +111,7 @@ async def _one(request: Request) -> StoredSchedule:
     text = request.path_params["key"]
     if not text.isdecimal() or len(text) > 15:  # noqa: PLR2004 - far above any number of schedules
         raise NotFound("schedule_not_found", id=text[:64])
-    return await room_of(request).inspecting.schedules.one(int(text))
+    return await room_of(request).parts.inspecting.schedules.one(int(text))
 
 
 def _given(typed: Mapping[str, Any]) -> dict[str, Any]:

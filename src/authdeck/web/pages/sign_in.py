@@ -69,7 +69,7 @@ async def follow_link(request: Request) -> Response:
 @needs(Role.VIEWER)
 async def sign_out(request: Request) -> Response:
     room = room_of(request)
-    if cookie := cookies.session_cookie(request, room.settings):
+    if cookie := cookies.session_cookie(request, room.desk.settings):
         await sign_in.end(room.desk, cookie, actor_of(request))
     response = RedirectResponse(PATH, 303)
     cookies.end(request, response)

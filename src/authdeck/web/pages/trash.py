@@ -88,7 +88,7 @@ async def act(request: Request) -> Response:
         asked = Asked({wish: True}, trash=words, selection={"trash": True, "search": words})
     else:
         asked = Asked({wish: True}, names, selection={"auth_indexes": len(names)})
-    preview = await room.batches.begin(asked, actor_of(request), preview=True)
+    preview = await room.parts.batches.begin(asked, actor_of(request), preview=True)
     return RedirectResponse(address(f"/batches/{preview.id}", {"next": back}), 303)
 
 
@@ -98,7 +98,7 @@ async def _page(request: Request, error: DeckError | None = None) -> Response:
     hide = masked if prefs.masked else str
     words, cursor = request.query_params.get("search", "")[:LONGEST_TEXT], request.query_params.get("cursor")
     found = await _found(room, words, cursor)
-    uses = await kin.dependents_of(room.desk, room.monitoring, [one.account for one in found.items])
+    uses = await kin.dependents_of(room.desk, room.parts.monitoring, [one.account for one in found.items])
     rows = [
         Trashed(
             account,

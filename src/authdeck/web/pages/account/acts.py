@@ -92,7 +92,7 @@ async def refresh(request: Request) -> Response:
     """Exchange the refresh token now. A refusal is no error of this page: the page says what came of it."""
     room, entry = room_of(request), entry_of(request)
     try:
-        made = await room.reaching.refresh(entry.account.auth_index, actor_of(request))
+        made = await room.parts.refresh(entry.account.auth_index, actor_of(request))
     except DeckError as error:
         entry = entry_of(request)
         return await show(request, entry, diagnostics.TAB, await diagnostics.content(request, entry), error)
@@ -106,7 +106,7 @@ async def request_one(request: Request) -> Response:
     room, entry, said = room_of(request), entry_of(request), await request.form()
     model = str(said.get("model", ""))
     try:
-        sent = await send_one(room.desk, room.reaching.send, entry.account.auth_index, actor_of(request), model)
+        sent = await send_one(room.desk, room.parts.send, entry.account.auth_index, actor_of(request), model)
     except DeckError as error:
         return await show(request, entry, "overview", await overview.content(request, entry), error)
     return RedirectResponse(f"{MONITORING}/{sent}", 303)

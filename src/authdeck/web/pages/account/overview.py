@@ -40,7 +40,7 @@ class Use:
 async def content(request: Request, entry: Entry) -> dict[str, Any]:
     room = room_of(request)
     prefs = room.pages.preferences(request)
-    read = room.monitoring.read(partial(_use, auth_index=entry.account.auth_index, now=room.desk.now()))
+    read = room.parts.monitoring.read(partial(_use, auth_index=entry.account.auth_index, now=room.desk.now()))
     use = await request_log.unless_it_fails(read)
     return {
         "asks": {each.reason_code: each.action.value for each in entry.candidates},

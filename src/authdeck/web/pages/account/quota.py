@@ -44,7 +44,7 @@ async def content(request: Request, entry: Entry) -> dict[str, Any]:
     now, locale = room.desk.now(), room.pages.preferences(request).locale
     seen = await room.desk.read(lambda connection: evidence.snapshots(connection, account.key))
     newest = [(shown(each, now, locale), is_reset) for each, is_reset in reversed(seen[-_MOST:])]
-    report = await quota_report(room.desk, room.monitoring, entry)
+    report = await quota_report(room.desk, room.parts.monitoring, entry)
     last = report.last
     extras = last.extras if last else Extras()
     return {
@@ -97,7 +97,7 @@ async def use_reset(request: Request) -> Response:
     room, entry, said = room_of(request), entry_of(request), await request.form()
     index, typed = entry.account.auth_index, str(said.get("confirmation", ""))[:512].strip()
     try:
-        await use_reset_credit(room.desk, room.quota, index, actor_of(request), confirmation=typed)
+        await use_reset_credit(room.desk, room.parts.quota, index, actor_of(request), confirmation=typed)
     except DeckError as error:
         entry = entry_of(request)
         return await show(request, entry, TAB, await content(request, entry), error)

@@ -32,7 +32,7 @@ async def content(
 ) -> dict[str, Any]:
     room, account = room_of(request), entry.account
     prefs = room.pages.preferences(request)
-    found = reach.of_account(room.desk, account, hosts.address(request.scope, room.settings))
+    found = reach.of_account(room.desk, account, hosts.address(request.scope, room.desk.settings))
     params = {"prefix": found.prefix or "", "base": found.base}
     return {
         "sections": fields.sections(account, prefs.locale, hidden=prefs.masked, said=said, errors=errors),
