@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["authdeck.cli", "authdeck.server"])
+_context.set_forkserver_preload(["authdeck.cli", "authdeck.cli.reach", "authdeck.server", "authdeck.api.management", "authdeck.web"])
 
 
 class Command:
