@@ -1,5 +1,7 @@
 """What every test may ask for: a clock that can be set, and databases of the newest schema on both systems."""
 
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,10 +11,19 @@ from hypothesis import settings
 from authdeck.storage import opening
 from authdeck.storage.database import Database
 from fakes.clock import SetClock
+from fakes.laid import laid
 from fakes.postgresql import Server, Unavailable
 
 settings.register_profile("authdeck", deadline=None)  # a busy machine is no failure
 settings.load_profile("authdeck")
+
+MEMORY = Path("/dev/shm")
+ROOM = 2 * 1024**3
+"""Bytes, several times what a run of all tests holds at once."""
+
+# A commit waits for the disk, some milliseconds each. In tests processes end, machines don't: memory keeps it as well.
+if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
 @pytest.fixture
@@ -60,7 +71,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 def database(database_url: str, clock: SetClock) -> Iterator[Database]:
     """The control database, on SQLite and on PostgreSQL."""
-    opened = opening.control(database_url, clock)
+    opened = opening.control(laid(database_url), clock)
     yield opened
     opened.close()
 
@@ -68,6 +79,6 @@ def database(database_url: str, clock: SetClock) -> Iterator[Database]:
 @pytest.fixture
 def monitoring(database_url: str, clock: SetClock) -> Iterator[Database]:
     """The monitoring database, on SQLite and on PostgreSQL."""
-    opened = opening.monitoring(database_url.replace("authdeck.db", "monitoring.db"), clock)
+    opened = opening.monitoring(laid(database_url.replace("authdeck.db", "monitoring.db")), clock)
     yield opened
     opened.close()

@@ -14,6 +14,7 @@ from authdeck.operations.call_backs import LONGEST
 from authdeck.settings import load
 from authdeck.simulator import Simulator
 from fakes.clock import SetClock
+from fakes.laid import lay
 from fakes.sign_ins import came_back, providers
 from gate.conftest import HERE, bearer, key_for
 
@@ -28,7 +29,7 @@ BODIES = st.fixed_dictionaries(
 
 def test_anything_is_refused_in_words(tmp_path: Path, clock: SetClock) -> None:
     with Simulator().running() as simulator, asyncio.Runner() as runner:
-        built = runner.run(server.build(load({}, home=tmp_path, providers=providers(simulator)), clock))
+        built = runner.run(server.build(load({}, home=lay(tmp_path), providers=providers(simulator)), clock))
         runner.run(built.start())
         headers = bearer(runner.run(key_for(built.desk, "bob", Role.OPERATOR)))
         client = httpx2.AsyncClient(

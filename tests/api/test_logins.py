@@ -15,6 +15,7 @@ from authdeck.access import Role
 from authdeck.settings import load
 from authdeck.simulator import Simulator
 from fakes.clock import SetClock
+from fakes.laid import lay
 from fakes.sign_ins import came_back, providers
 from gate.conftest import HERE, bearer, key_for
 
@@ -30,7 +31,7 @@ async def clients(
     tmp_path: Path, clock: SetClock, simulator: Simulator
 ) -> AsyncIterator[dict[str, httpx2.AsyncClient]]:
     """Bob and Carl are operators, Vera looks on."""
-    built = await server.build(load({}, home=tmp_path, providers=providers(simulator)), clock)
+    built = await server.build(load({}, home=lay(tmp_path), providers=providers(simulator)), clock)
     await built.start()
     transport = httpx2.ASGITransport(app=built.app)
     roles = {"bob": Role.OPERATOR, "carl": Role.OPERATOR, "vera": Role.VIEWER}

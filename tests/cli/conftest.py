@@ -2,20 +2,17 @@
 
 import json
 import os
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
+from fakes import process
 from fakes.auth_files import codex
-from fakes.process import Command
+from fakes.laid import lay
 
 
 @dataclass(frozen=True)
@@ -38,16 +35,9 @@ class Shell:
     home: Path
 
     def run(self, *words: str | Path, **environment: str) -> Said:
-        with TemporaryDirectory() as folder:
-            out, err = Path(folder) / "out", Path(folder) / "err"
-            command = Command(list(map(str, words)), self.environment(**environment), out, err)
-            try:
-                code = command.wait(60)
-            finally:
-                command.kill()
-            said = Said(code, out.read_text(), err.read_text())
-        assert "Traceback" not in said.err
-        return said
+        done = process.run(list(map(str, words)), self.environment(**environment))
+        assert "Traceback" not in done.stderr
+        return Said(done.returncode, done.stdout, done.stderr)
 
     def ok(self, *words: str | Path) -> Said:
         said = self.run(*words)
@@ -55,26 +45,22 @@ class Shell:
         return said
 
     @contextmanager
-    def serving(self) -> Iterator[subprocess.Popen[str]]:
+    def serving(self) -> Iterator[process.Command]:
         """A server on a free port, from the moment it says that it serves."""
-        server = subprocess.Popen(
-            self._command("serve", "--bind", "127.0.0.1:0"),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env=self.environment(),
-        )
-        assert server.stdout is not None
-        assert any('"serving"' in line for line in server.stdout)
+        self.log.write_text("")
+        server = process.Command(["serve", "--bind", "127.0.0.1:0"], self.environment(), self.log, self.log)
         try:
+            while '"serving"' not in self.log.read_text():
+                assert server.lasts(0.02), self.log.read_text()
             yield server
         finally:
-            server.send_signal(signal.SIGTERM)
-            server.communicate(timeout=60)
+            server.terminate()
+            server.wait(60)
 
-    @staticmethod
-    def _command(*words: str | Path) -> list[str]:
-        return [sys.executable, "-m", "authdeck", *map(str, words)]
+    @property
+    def log(self) -> Path:
+        """What the server said."""
+        return self.home.with_name(f"{self.home.name}.log")
 
     def environment(self, **more: str) -> dict[str, str]:
         ours = {name: value for name, value in os.environ.items() if not name.startswith("AUTHDECK_")}
@@ -82,9 +68,16 @@ class Shell:
 
 
 @pytest.fixture
-def alone(tmp_path: Path) -> Shell:
-    """Commands that open the home themselves."""
+def newcomer(tmp_path: Path) -> Shell:
+    """Commands on a home that is not there yet."""
     return Shell(tmp_path / "home")
+
+
+@pytest.fixture
+def alone(newcomer: Shell) -> Shell:
+    """Commands that open the home themselves. It is empty, but has its databases."""
+    lay(newcomer.home)
+    return newcomer
 
 
 @pytest.fixture(params=["alone", "served"])

@@ -122,9 +122,9 @@ def test_secrets_come_from_a_file(alone: Shell, folder: Path, tmp_path: Path) ->
         ("batch", "ann.json", "--secrets-from", "nowhere.json"),
     ],
 )
-def test_usage_mistakes_end_with_2(alone: Shell, words: tuple[str, ...]) -> None:
-    assert alone.run(*words).code == 2
-    assert not alone.home.exists()
+def test_usage_mistakes_end_with_2(newcomer: Shell, words: tuple[str, ...]) -> None:
+    assert newcomer.run(*words).code == 2
+    assert not newcomer.home.exists()
 
 
 @pytest.mark.parametrize(("typed", "offered"), [("authdeck ba", "batch"), ("authdeck batch un", "undo")])

@@ -1,7 +1,6 @@
 """Every command that people use, run for real, with and without a server."""
 
 import json
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -108,8 +107,8 @@ def test_keys_terms_operators_and_upstreams(shell: Shell) -> None:
     assert shell.ok("doctor").out.count("ok ") >= 5
 
 
-def test_a_key_is_alone_on_stdout_so_that_it_can_be_piped(alone: Shell) -> None:
-    said = alone.ok("keys", "create", "pipe")
+def test_a_key_is_alone_on_stdout_so_that_it_can_be_piped(newcomer: Shell) -> None:
+    said = newcomer.ok("keys", "create", "pipe")
     assert said.out.strip().startswith("adk_")
     assert len(said.out.split()) == 1
     assert "once" in said.err
@@ -134,15 +133,15 @@ def test_a_failure_is_one_sentence_with_its_code(served: Shell, words: tuple[str
 
 
 @pytest.mark.parametrize("words", [(), ("accounts", "edit", "ann.json"), ("nonsense",), ("accounts", "show")])
-def test_usage_mistakes_end_with_2(alone: Shell, words: tuple[str, ...]) -> None:
-    assert alone.run(*words).code == 2
-    assert not alone.home.exists()
+def test_usage_mistakes_end_with_2(newcomer: Shell, words: tuple[str, ...]) -> None:
+    assert newcomer.run(*words).code == 2
+    assert not newcomer.home.exists()
 
 
-def test_help_and_version_open_no_home(alone: Shell) -> None:
-    assert "import" in alone.ok("--help").out
-    assert alone.ok("version").out.strip() == f"authdeck {__version__}"
-    assert not alone.home.exists()
+def test_help_and_version_open_no_home(newcomer: Shell) -> None:
+    assert "import" in newcomer.ok("--help").out
+    assert newcomer.ok("version").out.strip() == f"authdeck {__version__}"
+    assert not newcomer.home.exists()
 
 
 def test_a_bad_setting_is_named(alone: Shell) -> None:
@@ -162,7 +161,7 @@ def test_a_home_that_another_process_holds_without_answering_is_left_alone(alone
 
 def test_a_killed_servers_file_is_no_hindrance(alone: Shell) -> None:
     with alone.serving() as server:
-        server.send_signal(signal.SIGKILL)
+        server.kill()
         server.wait(30)
         assert (alone.home / "run" / "server.json").exists()
         assert "No account matches" in alone.ok("accounts", "list").out
@@ -204,9 +203,9 @@ def test_the_server_leaves_no_token_behind(alone: Shell) -> None:
 
 def test_no_sign_in_link_is_printed_into_a_log(alone: Shell) -> None:
     with alone.serving() as server:
-        server.send_signal(signal.SIGTERM)
-        out, _ = server.communicate(timeout=60)
-    assert "/sign-in/link/" not in out
+        server.terminate()
+        server.wait(60)
+    assert "/sign-in/link/" not in alone.log.read_text()
 
 
 def test_settings_are_changed_and_say_where_they_come_from(shell: Shell) -> None:

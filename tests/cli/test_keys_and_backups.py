@@ -4,8 +4,7 @@ import json
 import os
 import signal
 import sqlite3
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from authdeck.storage import opening
 from authdeck.storage.reading import sealed
 from authdeck.vault.keys import MasterKey
 from cli.conftest import Shell
+from fakes import process
 from fakes.auth_files import codex
 from fakes.postgresql import Server
 
@@ -111,28 +111,9 @@ def test_a_new_key_is_one(alone: Shell, tmp_path: Path) -> None:
 
 # ---- killed at every step that changes a file ----
 
-KILLER = """
-import os, signal, sys
-nth, what, seen = int(sys.argv[1]), sys.argv[2], 0
-EVENTS = {"os.rename", "os.link", "os.remove"}
-def hook(event, args):
-    global seen
-    path = str(args[0]) if args else ""
-    writes = event in EVENTS or (event == "open" and isinstance(args[2], int) and args[2] & (os.O_WRONLY | os.O_RDWR))
-    if writes and what in path:
-        seen += 1
-        if seen == nth:
-            os.kill(os.getpid(), signal.SIGKILL)
-sys.addaudithook(hook)
-sys.argv = ["authdeck", *sys.argv[3:]]
-from authdeck.cli import main
-main()
-"""
-
 
 def killed_at(shell: Shell, nth: int, what: str, *words: str | Path) -> int:
-    command = [sys.executable, "-c", KILLER, str(nth), what, *map(str, words)]
-    done = subprocess.run(command, env=shell.environment(), capture_output=True, timeout=60, check=False)
+    done = process.run(list(map(str, words)), shell.environment(), first=partial(process.die_at, nth, what))
     assert done.returncode in {0, KILLED}, done.stderr
     return done.returncode
 
@@ -189,7 +170,7 @@ def test_resealing_that_is_killed_goes_on_at_the_next_start(alone: Shell, folder
     alone.run("import", folder)
     with alone.serving() as server:
         alone.ok("master-key", "new-term", "--no-wait")
-        server.send_signal(signal.SIGKILL)
+        server.kill()
         server.wait(30)
     with alone.serving():
         ring = alone.ok("master-key", "terms", "--json").json

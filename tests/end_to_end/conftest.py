@@ -7,6 +7,7 @@ import pytest
 
 from authdeck.simulator import Simulator
 from fakes.deck import Deck
+from fakes.laid import lay
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +31,7 @@ def simulator() -> Iterator[Simulator]:
 @pytest.fixture
 def deck(tmp_path: Path, simulator: Simulator) -> Iterator[Deck]:
     """Running, empty, no terms acknowledged."""
-    started = Deck(tmp_path / "home", simulator)
+    started = Deck(lay(tmp_path / "home"), simulator)
     try:
         yield started.start()
     finally:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from fakes import process
 from fakes.auth_files import codex
-from fakes.deck import COMMAND
 
 FILES = 300
 
@@ -21,9 +21,7 @@ def environment(home: Path) -> dict[str, str]:
 
 
 def run(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*COMMAND, *words], env=environment(home), capture_output=True, text=True, timeout=100, check=False
-    )
+    return process.run(list(words), environment(home), 100)
 
 
 def rows(home: Path, asked: str) -> list[tuple[object, ...]]:
@@ -33,16 +31,14 @@ def rows(home: Path, asked: str) -> list[tuple[object, ...]]:
     return found
 
 
-def watch(home: Path, at_least: int, process: subprocess.Popen[bytes]) -> None:
+def watch(home: Path, at_least: int, importing: process.Command) -> None:
     """Returns when so many accounts are committed, or the import is over."""
-    waiting = threading.Event()
-    while process.poll() is None:
+    while importing.lasts(0.002):
         try:
             if rows(home, "SELECT count(*) FROM accounts")[0][0] >= at_least:
                 return
         except sqlite3.OperationalError:
             pass
-        waiting.wait(0.002)
 
 
 @pytest.fixture
@@ -60,11 +56,10 @@ def folder(tmp_path: Path) -> Path:
 def test_a_killed_import_leaves_nothing_half_done(tmp_path: Path, folder: Path, after: int) -> None:
     home = tmp_path / "home"
     assert run(home, "accounts", "list").returncode == 0
-    with subprocess.Popen(
-        [*COMMAND, "import", str(folder)], env=environment(home), stdout=subprocess.DEVNULL
-    ) as killed:
-        watch(home, after, killed)
-        killed.kill()
+    killed = process.Command(["import", str(folder)], environment(home), tmp_path / "out", tmp_path / "out")
+    watch(home, after, killed)
+    killed.kill()
+    killed.wait(30)
     assert rows(home, "PRAGMA integrity_check") == [("ok",)]
     halves = """
         SELECT a.auth_index FROM accounts a

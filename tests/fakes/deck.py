@@ -15,7 +15,7 @@ import openai
 from google import genai
 
 from authdeck.simulator import Account, Simulator
-from fakes.process import Command
+from fakes.process import Command, run
 
 ADMIN_KEY = "admin_FAKE_key_of_the_end_to_end_tests"
 SUBSCRIPTIONS = ("codex", "claude", "antigravity", "kimi", "xai")
@@ -103,9 +103,7 @@ class Deck:
 
     def run(self, *arguments: str, ok: bool = True) -> subprocess.CompletedProcess[str]:
         """The command line, beside the server or without one."""
-        done = subprocess.run(
-            [*COMMAND, *arguments], env=self.environment, capture_output=True, text=True, timeout=PATIENCE, check=False
-        )
+        done = run(list(arguments), self.environment, PATIENCE)
         assert not ok or done.returncode == 0, done.stdout + done.stderr
         return done
 

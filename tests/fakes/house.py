@@ -70,6 +70,7 @@ from authdeck.vault.vault import Vault
 from authdeck.web import console, error_page
 from authdeck.wording import notifying
 from fakes.auth_files import codex, take_in
+from fakes.laid import lay
 from fakes.people import ANN, BOB
 from fakes.ports import FakePorts
 from fakes.quota_queries import queries_of
@@ -105,6 +106,7 @@ async def build(
     clock = clock or SystemClock()
     upstreams = Providers.model_validate(providers or {})
     settings = Settings(home=home, bind=f"127.0.0.1:{port}", storybook=storybook, providers=upstreams)
+    lay(home)
     database = opening.control(f"sqlite:///{home / 'authdeck.db'}", clock)
     monitoring = opening.monitoring(f"sqlite:///{home / 'monitoring.db'}", clock)
     sessions = Sessions(Origins(settings.providers, own_host=settings.host, own_port=settings.port))

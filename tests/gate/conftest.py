@@ -33,6 +33,7 @@ from authdeck.upstream.sessions import Sessions
 from authdeck.vault.keys import MasterKey
 from authdeck.vault.vault import Vault
 from fakes.clock import SetClock
+from fakes.laid import laid
 
 HERE = "http://127.0.0.1:8417"
 SESSION = "authdeck_session_8417"
@@ -59,7 +60,7 @@ class Done:
 
 @pytest.fixture
 def store(tmp_path: Path, clock: SetClock) -> Iterator[Database]:
-    opened = opening.control(f"sqlite:///{tmp_path / 'authdeck.db'}", clock)
+    opened = opening.control(laid(f"sqlite:///{tmp_path / 'authdeck.db'}"), clock)
     yield opened
     opened.close()
 

@@ -14,6 +14,7 @@ from authdeck.gate.routes import PUBLIC, Declared, walk
 from authdeck.secret import Secret
 from authdeck.settings import load
 from fakes.clock import SetClock
+from fakes.laid import lay
 from gate.conftest import HERE, bearer, key_for
 
 OPEN = {"/", "/sign-in", "/sign-in/link/{token}", "/static/{path:path}", "/healthz", "/readyz"}
@@ -29,7 +30,7 @@ class Deck:
 
 @pytest_asyncio.fixture
 async def deck(tmp_path: Path, clock: SetClock) -> AsyncIterator[Deck]:
-    built = await server.build(load({}, home=tmp_path), clock)
+    built = await server.build(load({}, home=lay(tmp_path)), clock)
     await built.start()
     transport = httpx2.ASGITransport(app=built.app)
     async with httpx2.AsyncClient(transport=transport, base_url=HERE) as client:

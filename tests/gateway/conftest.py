@@ -42,6 +42,7 @@ from authdeck.upstream.sockets import Sockets
 from authdeck.upstream.streams import Streams
 from authdeck.vault.keys import MasterKey
 from authdeck.vault.vault import Vault
+from fakes.laid import lay
 from fakes.people import ANN
 
 SUBSCRIPTIONS = ("codex", "claude", "antigravity", "kimi", "xai")
@@ -119,6 +120,7 @@ async def house(
             patch.setenv(name, value)
         loaded = settings.load(home=tmp_path)
     clock = SystemClock()
+    lay(tmp_path)
     control = opening.control(f"sqlite:///{tmp_path / 'authdeck.db'}", clock)
     monitoring = opening.monitoring(f"sqlite:///{tmp_path / 'monitoring.db'}", clock)
     sessions = Sessions(Origins(loaded.providers, own_host="127.0.0.1", own_port=1))

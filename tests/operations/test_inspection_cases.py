@@ -21,6 +21,7 @@ from authdeck.storage import opening
 from authdeck.storage.database import WriteConnection
 from authdeck.storage.writing import holds
 from fakes.clock import SetClock
+from fakes.laid import laid
 from fakes.shops import Shop, new_vault, open_shop, simulated
 from operations.test_inspections import queries_of
 
@@ -38,7 +39,7 @@ OFF = {
 @pytest_asyncio.fixture
 async def shop(clock: SetClock, tmp_path: Path) -> AsyncIterator[Shop]:
     """One database is enough: what a case is about is not how rows are stored."""
-    database = opening.control(f"sqlite:///{tmp_path / 'authdeck.db'}", clock)
+    database = opening.control(laid(f"sqlite:///{tmp_path / 'authdeck.db'}"), clock)
     with simulated(clock, AUTHDECK_QUOTA__PACE="0", AUTHDECK_REFRESH__PACE="0") as simulator:
         ann = simulator.account("codex", "ann@example.com")
         async with open_shop(simulator, clock, tmp_path, database, new_vault(), ann) as made:

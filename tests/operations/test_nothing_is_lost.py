@@ -30,6 +30,7 @@ from authdeck.vault.vault import Vault
 from fakes.auth_files import codex, take_in
 from fakes.clock import SetClock
 from fakes.desks import CrashError, CrashingDatabase, desk_on
+from fakes.laid import laid
 from fakes.people import ANN
 
 T = TypeVar("T")
@@ -63,7 +64,7 @@ class Life(RuleBasedStateMachine):
     def reopen(self) -> None:
         """What a process that starts again has: the file, and nothing that was in memory."""
         path = Path(self.folder.name, "authdeck.db")
-        opening.control(f"sqlite:///{path}", self.clock).close()
+        opening.control(laid(f"sqlite:///{path}"), self.clock).close()
         self.database = CrashingDatabase(f"sqlite:///{path}")
         self.desk = self.run(desk_on(self.database, self.vault, self.clock, Path(self.folder.name)))
 

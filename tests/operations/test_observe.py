@@ -35,6 +35,7 @@ from authdeck.verdict import unreached
 from fakes.auth_files import codex, take_in
 from fakes.clock import SetClock
 from fakes.desks import CrashError, CrashingDatabase, desk_on
+from fakes.laid import laid
 from fakes.people import ANN, BOB
 
 LIMIT = {"error": {"type": "usage_limit_reached"}}
@@ -452,7 +453,7 @@ async def test_sources_and_signals_survive_the_database(story: Story) -> None:
 
 
 async def test_what_can_not_be_written_now_waits(clock: SetClock, tmp_path: Path) -> None:
-    opening.control(f"sqlite:///{tmp_path / 'authdeck.db'}", clock).close()
+    opening.control(laid(f"sqlite:///{tmp_path / 'authdeck.db'}"), clock).close()
     database = CrashingDatabase(f"sqlite:///{tmp_path / 'authdeck.db'}")
     story = Story(await desk_on(database, Vault.create(MasterKey.new()).vault, clock, tmp_path), clock, tmp_path)
     ann = await story.sign_in()

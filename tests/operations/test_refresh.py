@@ -22,6 +22,7 @@ from authdeck.storage.database import Database
 from authdeck.storage.reading import revisions
 from authdeck.storage.writing import refreshing as writing
 from fakes.clock import SetClock
+from fakes.laid import laid
 from fakes.people import ANN
 from fakes.shops import Shop, new_vault, open_shop, simulated
 
@@ -40,7 +41,7 @@ class StubbornDatabase(Database):
 
 @pytest_asyncio.fixture
 async def shop(clock: SetClock, tmp_path: Path) -> AsyncIterator[Shop]:
-    opening.control(url := f"sqlite:///{tmp_path / 'authdeck.db'}", clock).close()
+    opening.control(laid(url := f"sqlite:///{tmp_path / 'authdeck.db'}"), clock).close()
     database = StubbornDatabase(url)
     with simulated(clock) as simulator:
         ann = simulator.account("codex", "ann@example.com")

@@ -12,13 +12,14 @@ from authdeck.operations.refresh_many import refresh_many
 from authdeck.storage import opening
 from fakes.auth_files import take_in
 from fakes.clock import SetClock
+from fakes.laid import laid
 from fakes.people import ANN
 from fakes.shops import Shop, new_vault, open_shop, simulated
 
 
 @pytest_asyncio.fixture
 async def shop(clock: SetClock, tmp_path: Path) -> AsyncIterator[Shop]:
-    database = opening.control(f"sqlite:///{tmp_path / 'authdeck.db'}", clock)
+    database = opening.control(laid(f"sqlite:///{tmp_path / 'authdeck.db'}"), clock)
     with simulated(clock, AUTHDECK_REFRESH__PACE="0") as simulator:
         ann = simulator.account("codex", "ann@example.com")
         async with open_shop(simulator, clock, tmp_path, database, new_vault(), ann) as made:

@@ -26,6 +26,7 @@ from authdeck.storage.reading.queue import QueueSearch
 from fakes.clock import SetClock
 from fakes.crowd import crowd
 from fakes.desks import desk_on
+from fakes.laid import laid
 from fakes.people import ANN
 from fakes.shops import new_vault
 
@@ -37,7 +38,7 @@ REFUSED = Refreshed(RefreshOutcome.REFUSED, "refresh_token_invalidated")
 
 @pytest_asyncio.fixture
 async def desk(clock: SetClock, tmp_path: Path) -> AsyncIterator[Desk]:
-    opening.control(url := f"sqlite:///{tmp_path / 'authdeck.db'}", clock).close()
+    opening.control(laid(url := f"sqlite:///{tmp_path / 'authdeck.db'}"), clock).close()
     database = Database(url)
     yield await desk_on(database, new_vault(), clock, tmp_path)
     database.close()

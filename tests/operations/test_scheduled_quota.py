@@ -10,6 +10,7 @@ from authdeck.operations import disable
 from authdeck.operations.scheduled_quota import ScheduledQuota
 from authdeck.storage import opening
 from fakes.clock import SetClock
+from fakes.laid import laid
 from fakes.people import ANN
 from fakes.quota_queries import queries_of
 from fakes.shops import Shop, new_vault, open_shop, simulated
@@ -17,7 +18,7 @@ from fakes.shops import Shop, new_vault, open_shop, simulated
 
 @pytest_asyncio.fixture
 async def shop(clock: SetClock, tmp_path: Path) -> AsyncIterator[Shop]:
-    database = opening.control(f"sqlite:///{tmp_path / 'authdeck.db'}", clock)
+    database = opening.control(laid(f"sqlite:///{tmp_path / 'authdeck.db'}"), clock)
     with simulated(clock, AUTHDECK_QUOTA__PACE="0", AUTHDECK_QUOTA__EVERY__CODEX="3600") as simulator:
         ann = simulator.account("codex", "ann@example.com")
         async with open_shop(simulator, clock, tmp_path, database, new_vault(), ann) as made:

@@ -16,6 +16,7 @@ from authdeck.operations.use_reset_credit import use_reset_credit
 from authdeck.storage import opening
 from authdeck.storage.tables import leases
 from fakes.clock import SetClock
+from fakes.laid import laid
 from fakes.people import ANN
 from fakes.quota_queries import queries_of
 from fakes.shops import Shop, new_vault, open_shop, simulated
@@ -23,7 +24,7 @@ from fakes.shops import Shop, new_vault, open_shop, simulated
 
 @pytest_asyncio.fixture
 async def shop(clock: SetClock, tmp_path: Path) -> AsyncIterator[Shop]:
-    database = opening.control(f"sqlite:///{tmp_path / 'authdeck.db'}", clock)
+    database = opening.control(laid(f"sqlite:///{tmp_path / 'authdeck.db'}"), clock)
     with simulated(clock, AUTHDECK_QUOTA__PACE="0") as simulator:
         ann = simulator.account("codex", "ann@example.com")
         ann.reset_credits += [clock.now() + timedelta(days=days) for days in (20, 30)]

@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,12 +16,10 @@ from authdeck.storage.database import Database
 from authdeck.storage.reading import accounts, revisions
 from authdeck.vault.keys import MasterKey
 from authdeck.vault.vault import Vault
-from fakes import disks
+from fakes import disks, process
 from fakes.auth_files import codex, take_in
 from fakes.clock import SetClock
 from fakes.desks import desk_on
-
-COMMAND = (sys.executable, "-m", "authdeck")
 
 
 @pytest.fixture
@@ -135,15 +132,5 @@ def _remount(place: Path, how: str) -> None:
 
 def _authdeck(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
     ours = {name: value for name, value in os.environ.items() if not name.startswith("AUTHDECK_")}
-    return subprocess.run(
-        [*COMMAND, *words],
-        env={
-            **ours,
-            "AUTHDECK_HOME": str(home),
-            "AUTHDECK_MONITORING_URL": f"sqlite:///{home.parent / 'monitoring.db'}",
-        },
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
+    monitoring = f"sqlite:///{home.parent / 'monitoring.db'}"
+    return process.run(list(words), {**ours, "AUTHDECK_HOME": str(home), "AUTHDECK_MONITORING_URL": monitoring}, 100)

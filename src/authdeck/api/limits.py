@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Message, Receive
 
+from authdeck.api.shapes import ErrorShape
 from authdeck.errors import DeckError
 from authdeck.settings import Settings
 
@@ -23,9 +24,15 @@ PLAIN_LIMIT: Final = 1024 * 1024
 FILES_AT_ONCE: Final = 4
 """An import may carry this many times the limit of one file."""
 
+FAILURES: Final = {"4XX": {"model": ErrorShape, "description": "A failure, with a code that stays."}}
+"""Of every route."""
+
 
 class Limited(APIRoute):
-    """Answers 413 ``upload_too_large``, naming the limit in bytes."""
+    """Answers 413 ``upload_too_large``, naming the limit in bytes. Its description tells of failures."""
+
+    def __init__(self, path: str, endpoint: Callable[..., Any], **given: Any) -> None:
+        super().__init__(path, endpoint, **{**given, "responses": {**FAILURES, **(given.get("responses") or {})}})
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         answer: Callable[[Request], Any] = super().get_route_handler()

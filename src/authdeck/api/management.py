@@ -38,7 +38,6 @@ from authdeck.api import (
     views,
 )
 from authdeck.api.parts import json_response
-from authdeck.api.shapes import ErrorShape
 from authdeck.gate.routes import needs
 from authdeck.operations.parts import Parts
 
@@ -86,11 +85,10 @@ def management(parts: Parts) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        responses={"4XX": {"model": ErrorShape, "description": "A failure, with a code that stays."}},
     )
     app.state.parts = parts
     for router in ROUTERS:
-        app.include_router(router)
+        app.router.routes.extend(router.routes)  # including routers would make every route anew, half a second of it
     app.add_api_route("/openapi.json", openapi, include_in_schema=False)
     return app
 

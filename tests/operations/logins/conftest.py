@@ -28,12 +28,6 @@ SignIn = Callable[..., Coroutine[Any, Any, LoginNow]]
 
 
 @pytest.fixture
-def database_url(tmp_path: Path) -> str:
-    """SQLite alone: what logins ask of a database is asked of both in ``operations/test_log_in.py``."""
-    return f"sqlite:///{tmp_path / 'authdeck.db'}"
-
-
-@pytest.fixture
 def simulator(clock: SetClock) -> Iterator[Simulator]:
     with Simulator(clock).running() as made:
         yield made
@@ -52,9 +46,14 @@ def pauses(clock: SetClock) -> Pauses:
     return Pauses(clock)
 
 
+@pytest.fixture
+def ports() -> FakePorts:
+    return FakePorts()
+
+
 @pytest_asyncio.fixture
-async def logins(desk: Desk, pauses: Pauses) -> AsyncIterator[Logins]:
-    made = Logins(desk, FakePorts(), pauses)
+async def logins(desk: Desk, ports: FakePorts, pauses: Pauses) -> AsyncIterator[Logins]:
+    made = Logins(desk, ports, pauses)
     await made.start()
     yield made
     await made.close()

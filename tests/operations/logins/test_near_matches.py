@@ -13,6 +13,9 @@ from authdeck.storage.reading import accounts
 from fakes.auth_files import take_in
 from operations.logins.conftest import HERE, SignIn
 
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""What logins ask of a database is asked of both in ``test_log_in.py``."""
+
 WHOLE = ("codex", "claude", "antigravity", "xai")
 """Providers whose sign-ins name their account for good."""
 

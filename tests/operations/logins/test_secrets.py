@@ -16,6 +16,9 @@ from authdeck.storage.tables import control
 from fakes.sign_ins import Pauses, came_back, until
 from operations.logins.conftest import ENDS, HERE
 
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""What logins ask of a database is asked of both in ``test_log_in.py``."""
+
 WAYS = [
     ("codex", Way.BROWSER),
     ("claude", Way.BROWSER),

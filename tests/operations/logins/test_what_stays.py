@@ -13,6 +13,9 @@ from fakes.auth_files import take_in
 from fakes.people import BOB
 from operations.logins.conftest import HERE, SignIn
 
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""What logins ask of a database is asked of both in ``test_log_in.py``."""
+
 SET: dict[str, Any] = {
     "note": "Ann's own",
     "priority": 7,

@@ -2,64 +2,27 @@
 
 import json
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from authdeck.errors import DeckError
 from authdeck.operations import edit_accounts, seals
-from authdeck.operations.desk import Desk
-from authdeck.operations.keyring import open_vault
-from authdeck.operations.log_in import Logins
 from authdeck.operations.login_beginning import Beginner
 from authdeck.providers.signing_in import Way
-from authdeck.settings import load
-from authdeck.simulator import Simulator
-from authdeck.storage.database import Database
 from authdeck.storage.reading import revisions
-from authdeck.vault.keys import create_key_file
 from fakes.auth_files import take_in
-from fakes.clock import SetClock
 from fakes.people import ANN
-from fakes.ports import FakePorts
 from fakes.proxy import Proxy, proxying
-from fakes.sign_ins import Pauses, came_back, desk_at, until
+from fakes.sign_ins import came_back, until
 
 HERE = Beginner(ANN, "session-of-ann")
-
-
-@pytest.fixture
-def simulator(clock: SetClock):
-    with Simulator(clock).running() as made:
-        yield made
-
-
-@pytest_asyncio.fixture
-async def desk(database: Database, clock: SetClock, tmp_path: Path, simulator: Simulator) -> AsyncIterator[Desk]:
-    create_key_file(tmp_path / "master.key")
-    vault = open_vault(database, load({"AUTHDECK_HOME": str(tmp_path)}), clock)
-    async with desk_at(simulator, database, vault, clock, tmp_path) as made:
-        yield made
 
 
 @pytest_asyncio.fixture
 async def proxy() -> AsyncIterator[Proxy]:
     async with proxying() as made:
         yield made
-
-
-@pytest.fixture
-def pauses(clock: SetClock) -> Pauses:
-    return Pauses(clock)
-
-
-@pytest_asyncio.fixture
-async def logins(desk: Desk, pauses: Pauses) -> AsyncIterator[Logins]:
-    made = Logins(desk, FakePorts(), pauses)
-    await made.start()
-    yield made
-    await made.close()
 
 
 async def test_a_new_sign_in_goes_by_the_accounts_own_proxy(desk, logins, simulator, proxy):

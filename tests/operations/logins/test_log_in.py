@@ -1,13 +1,10 @@
 """Signing in at simulated providers that check client, redirect, PKCE, state and one-time codes."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-import pytest_asyncio
 
 from authdeck import tasks
 from authdeck.account import Provider
@@ -18,61 +15,25 @@ from authdeck.hold import Hold, Owner
 from authdeck.operations import trash
 from authdeck.operations.desk import Desk
 from authdeck.operations.import_files import Source, import_files
-from authdeck.operations.keyring import open_vault
 from authdeck.operations.log_in import Logins
 from authdeck.operations.login_beginning import Beginner
 from authdeck.operations.login_now import LoginNow
 from authdeck.providers.signing_in import Way
 from authdeck.settings import load
 from authdeck.simulator import Account, Simulator
-from authdeck.storage.database import Database
 from authdeck.storage.reading import accounts, holds, revisions
 from authdeck.storage.tables import candidates
 from authdeck.storage.tables import logins as table
 from authdeck.storage.writing import evidence as evidence_writes
 from authdeck.storage.writing import holds as hold_writes
-from authdeck.vault.keys import create_key_file
-from fakes.clock import SetClock
 from fakes.people import ANN, BOB
 from fakes.ports import FakePorts
-from fakes.sign_ins import Pauses, came_back, desk_at, until
+from fakes.sign_ins import Pauses, came_back, until
 
 HERE = Beginner(ANN, "session-of-ann")
 THERE = Beginner(BOB, "session-of-bob")
 BROWSERS = ("codex", "claude", "antigravity")
 DEVICES = ("codex", "kimi", "xai")
-
-
-@pytest.fixture
-def simulator(clock: SetClock):
-    with Simulator(clock).running() as made:
-        yield made
-
-
-@pytest_asyncio.fixture
-async def desk(database: Database, clock: SetClock, tmp_path: Path, simulator: Simulator) -> AsyncIterator[Desk]:
-    create_key_file(tmp_path / "master.key")
-    vault = open_vault(database, load({"AUTHDECK_HOME": str(tmp_path)}), clock)
-    async with desk_at(simulator, database, vault, clock, tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-def ports() -> FakePorts:
-    return FakePorts()
-
-
-@pytest.fixture
-def pauses(clock: SetClock) -> Pauses:
-    return Pauses(clock)
-
-
-@pytest_asyncio.fixture
-async def logins(desk: Desk, ports: FakePorts, pauses: Pauses) -> AsyncIterator[Logins]:
-    made = Logins(desk, ports, pauses)
-    await made.start()
-    yield made
-    await made.close()
 
 
 async def signed_in(logins: Logins, simulator: Simulator, who: Account, **given: Any) -> LoginNow:
