@@ -1,19 +1,17 @@
 """How long requests took, over many of them: from buckets that were kept, or from the requests themselves."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Table, and_, func, select, text
+from sqlalchemy import ColumnElement, Row, Table, and_, func, select, text
 
-from authdeck.spans import DAY, HOUR
 from authdeck.storage.database import ReadConnection
-from authdeck.storage.latency import percentile
-from authdeck.storage.tables import day_latency, hour_latency, hour_model, latency_buckets, requests, settled
+from authdeck.storage.latency import added_up, percentile
+from authdeck.storage.reading.settled import HOURS_A_DAY, Settled, runs, settled_in
+from authdeck.storage.tables import day_times, hour_times, latency_buckets, requests
 
-HOURS_A_DAY: Final = DAY // HOUR
 KINDS: Final = ("latency", "ttfb")
 
 Counts = dict[int, int]
@@ -40,29 +38,30 @@ def by_ranges(
     c: ReadConnection, ranges: Sequence[tuple[int, int]], model: int | None = None
 ) -> list[dict[str, Counts]]:
     """By kind, for each range of hours since 1970 (the last not part of it): over all models, or of one."""
-    if model is not None:
-        return [_of_model(c, model, first, end) for first, end in ranges]
-    whole = min((first for first, _ in ranges), default=0), max((end for _, end in ranges), default=0)
-    counted = _requests_by_hour(c, *whole)
-    done = _settled(c, "hour", *whole, counted)
-    return [_of_all(c, first, end, counted, done) for first, end in ranges]
+    if not ranges:
+        return []
+    first, end = min(first for first, _ in ranges), max(end for _, end in ranges)
+    known = settled_in(c, first, end)
+    if model is None:
+        packs = {row.hour: row for row in _packs(c, hour_times, hour_times.c.hour.between(first, end - 1))}
+        return [_of_all(c, range(*each), known, packs) for each in ranges]
+    days = and_(day_times.c.day.between(first // HOURS_A_DAY, end // HOURS_A_DAY), day_times.c.model == model)
+    packs = {row.day: row for row in _packs(c, day_times, days)}
+    return [_of_model(c, range(*each), known, packs, model) for each in ranges]
 
 
-def by_model(c: ReadConnection, first: int, end: int, kinds: Iterable[str] = KINDS) -> dict[int, dict[str, Counts]]:
+def by_model(c: ReadConnection, first: int, end: int) -> dict[int, dict[str, Counts]]:
     """By the model's number and kind, over the hours since 1970 from ``first`` to before ``end``."""
-    counted: Counts = defaultdict(int)
-    for hour, number in _requests_by_hour(c, first, end).items():
-        counted[hour // HOURS_A_DAY] += number
-    whole = range(-(-first // HOURS_A_DAY), end // HOURS_A_DAY)
-    done = _settled(c, "day", whole.start, whole.stop, counted) if whole else set()
-    found: dict[int, dict[str, Counts]] = defaultdict(lambda: {kind: defaultdict(int) for kind in KINDS})
-    some = tuple(kinds)
-    for low, high in _runs(sorted(done)):
-        _sum_up(c, found, day_latency, day_latency.c.day.between(low, high), some)
-    hours = [hour for hour in range(first, end) if hour // HOURS_A_DAY not in done]
-    for low, high in _runs(hours):
-        _sum_up(c, found, latency_buckets, latency_buckets.c.hour.between(low, high), some)
-    return dict(found)
+    known = settled_in(c, first, end)
+    packs: dict[int, list[Row[Any]]] = defaultdict(list)
+    for low, high in runs(sorted(known.days)):
+        for row in _packs(c, day_times, day_times.c.day.between(low, high)):
+            packs[row.model].append(row)
+    parts = {model: [_unpacked(rows)] for model, rows in packs.items()}
+    for run in runs(hour for hour in range(first, end) if hour // HOURS_A_DAY not in known.days):
+        for model, counts in _by_model(c, latency_buckets.c.hour.between(*run)).items():
+            parts.setdefault(model, []).append(counts)
+    return {model: together(some) for model, some in parts.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,43 +102,40 @@ def _ranked(ordered: Sequence[int], share: int) -> float | None:
     return ordered[-(-len(ordered) * share // 100) - 1] / 1000 if ordered else None
 
 
-def _requests_by_hour(c: ReadConnection, first: int, end: int) -> Counts:
-    statement = (
-        select(hour_model.c.hour, func.sum(hour_model.c.requests).label("number"))
-        .where(hour_model.c.hour >= first, hour_model.c.hour < end)
-        .group_by(hour_model.c.hour)
-    )
-    return {row.hour: int(row.number) for row in c.execute(statement)}
-
-
-def _settled(c: ReadConnection, span: str, first: int, end: int, counted: Counts) -> set[int]:
-    """Those whose derived rows were made of all requests that they have now."""
-    statement = select(settled.c.number, settled.c.requests).where(
-        settled.c.span == span, settled.c.number >= first, settled.c.number < end
-    )
-    return {row.number for row in c.execute(statement) if counted.get(row.number) == row.requests}
-
-
-def _of_all(c: ReadConnection, first: int, end: int, counted: Counts, done: set[int]) -> dict[str, Counts]:
+def _of_all(c: ReadConnection, hours: range, known: Settled, packs: Mapping[int, Row[Any]]) -> dict[str, Counts]:
     """Hours that have settled from their own row, the others from their models'; empty ones are not asked for."""
-    there = [hour for hour in range(first, end) if hour in counted]
-    parts = [_added(c, hour_latency, hour_latency.c.hour.between(*run)) for run in _runs(h for h in there if h in done)]
-    fine = (hour for hour in there if hour not in done)
-    parts += [_added(c, latency_buckets, latency_buckets.c.hour.between(*run)) for run in _runs(fine)]
-    return together(parts)
+    there = [hour for hour in hours if hour in known.counted]
+    fine = runs(hour for hour in there if hour not in known.hours)
+    parts = [_added(c, latency_buckets.c.hour.between(*run)) for run in fine]
+    return together([_unpacked(packs[hour] for hour in there if hour in known.hours), *parts])
 
 
-def _of_model(c: ReadConnection, model: int, first: int, end: int) -> dict[str, Counts]:
-    """Each hour is looked up by itself, so that its other models are not read."""
+def _of_model(
+    c: ReadConnection, hours: range, known: Settled, packs: Mapping[int, Row[Any]], model: int
+) -> dict[str, Counts]:
+    """Whole days that have settled from their own row; other hours one by one, so that no other models are read."""
+    within = range(-(-hours.start // HOURS_A_DAY), hours.stop // HOURS_A_DAY)
+    days = {day for day in within if day in known.days}
+    fine = [hour for hour in hours if hour in known.counted and hour // HOURS_A_DAY not in days]
+    parts = [_added(c, and_(latency_buckets.c.model == model, latency_buckets.c.hour.in_(fine)))] if fine else []
+    return together([_unpacked(packs[day] for day in days if day in packs), *parts])
+
+
+def _packs(c: ReadConnection, table: Table, where: ColumnElement[bool]) -> Sequence[Row[Any]]:
+    return c.execute(select(table).where(where)).all()
+
+
+def _unpacked(rows: Iterable[Row[Any]]) -> dict[str, Counts]:
+    some = list(rows)
+    return {kind: added_up(getattr(row, kind) for row in some) for kind in KINDS}
+
+
+def _added(c: ReadConnection, where: ColumnElement[bool]) -> dict[str, Counts]:
     table = latency_buckets.c
-    return _added(c, latency_buckets, and_(table.model == model, table.hour.in_(range(first, end))))
-
-
-def _added(c: ReadConnection, table: Table, where: ColumnElement[bool]) -> dict[str, Counts]:
     statement = (
-        select(table.c.kind, table.c.bucket, func.sum(table.c.count).label("times"))
+        select(table.kind, table.bucket, func.sum(table.count).label("times"))
         .where(where)
-        .group_by(table.c.kind, table.c.bucket)
+        .group_by(table.kind, table.bucket)
     )
     found: dict[str, Counts] = {kind: {} for kind in KINDS}
     for row in c.execute(statement):
@@ -147,22 +143,14 @@ def _added(c: ReadConnection, table: Table, where: ColumnElement[bool]) -> dict[
     return found
 
 
-def _sum_up(
-    c: ReadConnection, found: dict[int, dict[str, Counts]], table: Table, where: Any, kinds: tuple[str, ...]
-) -> None:
+def _by_model(c: ReadConnection, where: ColumnElement[bool]) -> dict[int, dict[str, Counts]]:
+    table = latency_buckets.c
     statement = (
-        select(table.c.model, table.c.kind, table.c.bucket, func.sum(table.c.count).label("times"))
-        .where(where, table.c.kind.in_(kinds))
+        select(table.model, table.kind, table.bucket, func.sum(table.count).label("times"))
+        .where(where)
         .group_by(text("1"), text("2"), text("3"))
     )
+    found: dict[int, dict[str, Counts]] = defaultdict(lambda: {kind: {} for kind in KINDS})
     for row in c.execute(statement):
-        found[row.model][row.kind][row.bucket] += int(row.times)
-
-
-def _runs(numbers: Iterable[int]) -> list[tuple[int, int]]:
-    """First and last of each row of numbers without a hole."""
-    runs = []
-    for _, run in groupby(enumerate(numbers), lambda pair: pair[1] - pair[0]):
-        together = [number for _, number in run]
-        runs.append((together[0], together[-1]))
-    return runs
+        found[row.model][row.kind][row.bucket] = int(row.times)
+    return found

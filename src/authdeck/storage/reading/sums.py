@@ -16,7 +16,7 @@ COUNTED_ONE_BY_ONE: Final = 50_000
 """Requests of an hour or day that a range begins or ends in; with more of them it is taken whole."""
 
 _TOKENS: Final = ("tokens_input", "tokens_output", "tokens_cached", "tokens_reasoning")
-_SUMS: Final = ("requests", "failures", *_TOKENS, "latency_us")
+SUMS: Final = ("requests", "failures", *_TOKENS, "latency_us")
 _NONE: Final = 0
 
 
@@ -33,7 +33,7 @@ class Sums:
     latency_us: int = 0
 
     def __add__(self, other: "Sums") -> "Sums":
-        return Sums(*(getattr(self, name) + getattr(other, name) for name in _SUMS))
+        return Sums(*(getattr(self, name) + getattr(other, name) for name in SUMS))
 
     @property
     def answered(self) -> int:
@@ -148,7 +148,7 @@ def by_caller(c: ReadConnection, covered: Cover, page: Slice = FIRST) -> Grouped
 
 def of_events(c: ReadConnection, key: Any, where: Iterable[Any], page: Slice | None = None) -> Grouped:
     """Sums of the requests themselves by an expression over them; those for which it is unknown are left out."""
-    statement = select(key.label("of"), *_raw_sums()).where(*where, key.is_not(None)).group_by(text("1"))
+    statement = select(key.label("of"), *raw_sums()).where(*where, key.is_not(None)).group_by(text("1"))
     if page is not None:
         statement = statement.order_by(text(f"{page.order} DESC, 1")).limit(page.limit).offset(page.offset)
     return {int(row.of): _sums(row) for row in c.execute(statement)}
@@ -169,12 +169,12 @@ def _by_key(
 ) -> Grouped:
     """Kept sums and single requests, added up by the database."""
     unit = table.c.hour if covered.unit == HOUR else table.c.day
-    kept = select(table.c[key].label("of"), *(table.c[name] for name in _SUMS)).where(
+    kept = select(table.c[key].label("of"), *(table.c[name] for name in SUMS)).where(
         unit >= covered.first, unit < covered.end, *(table.c[name] == number for name, number in chosen.items())
     )
     single = [_single(raw_key, edge, chosen) for edge in covered.edges]
     added = union_all(kept, *single).subquery()
-    statement = select(added.c.of, *(func.sum(added.c[name]).label(name) for name in _SUMS)).group_by(added.c.of)
+    statement = select(added.c.of, *(func.sum(added.c[name]).label(name) for name in SUMS)).group_by(added.c.of)
     if page is not None:
         ordered = func.sum(added.c[page.order]).desc(), added.c.of
         statement = statement.order_by(*ordered).limit(page.limit).offset(page.offset)
@@ -190,7 +190,7 @@ def _single(key: Any, edge: Span, chosen: Mapping[str, int]) -> Select[Any]:
     )
 
 
-def _raw_sums() -> Iterator[Any]:
+def raw_sums() -> Iterator[Any]:
     yield func.count().label("requests")
     yield func.sum(case((IS_FAILED, 1), else_=0)).label("failures")
     for name in _TOKENS:
@@ -199,7 +199,7 @@ def _raw_sums() -> Iterator[Any]:
 
 
 def _sums(row: Row[Any]) -> Sums:
-    return Sums(*(int(getattr(row, name)) for name in _SUMS))
+    return Sums(*(int(getattr(row, name)) for name in SUMS))
 
 
 def _chosen(c: ReadConnection, **wanted: str | None) -> dict[str, int]:

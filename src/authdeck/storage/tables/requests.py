@@ -101,24 +101,35 @@ latency_buckets = Table(
     sqlite_with_rowid=False,
 )
 
-hour_latency = Table(  # derived from latency_buckets: a finished hour, all models
-    "hour_latency",
+hour_times = Table(  # derived from latency_buckets: a finished hour, all models
+    "hour_times",
     monitoring,
-    Column("hour", Integer, primary_key=True),
-    Column("kind", String(8), primary_key=True),
-    Column("bucket", Integer, primary_key=True),
-    Column("count", BigInteger, nullable=False),
-    sqlite_with_rowid=False,
+    Column("hour", Integer, primary_key=True, autoincrement=False),
+    *(Column(kind, LargeBinary, nullable=False) for kind in ("latency", "ttfb")),  # storage.latency says how packed
 )
 
-day_latency = Table(  # derived from latency_buckets: a finished day (UTC), by model
-    "day_latency",
+day_times = Table(  # derived from latency_buckets: a finished day (UTC), by model
+    "day_times",
     monitoring,
     Column("day", Integer, primary_key=True),
     Column("model", Integer, primary_key=True),
-    Column("kind", String(8), primary_key=True),
-    Column("bucket", Integer, primary_key=True),
-    Column("count", BigInteger, nullable=False),
+    *(Column(kind, LargeBinary, nullable=False) for kind in ("latency", "ttfb")),
+)
+
+TOGETHER: Final = -1
+"""In ``tallies``: those of every name are counted together here."""
+
+tallies = Table(
+    # Derived: requests of a finished hour or day (UTC) that were alike. Twice: by all but the project, which is
+    # TOGETHER; and those with a project by that, failure and status, the others TOGETHER.
+    "tallies",
+    monitoring,
+    Column("span", String(4), primary_key=True),  # hour | day
+    Column("project", Integer, primary_key=True),
+    Column("number", Integer, primary_key=True),  # since 1970
+    *(Column(name, Integer, primary_key=True) for name in ("prefix", "model", "provider", "failure")),  # 0: none
+    Column("status", Integer, primary_key=True),
+    *_sums(),
     sqlite_with_rowid=False,
 )
 
@@ -128,6 +139,7 @@ settled = Table(  # how many requests the derived rows of an hour or day were ma
     Column("span", String(4), primary_key=True),  # hour | day
     Column("number", Integer, primary_key=True),  # since 1970
     Column("requests", BigInteger, nullable=False),
+    Column("tallied", BigInteger),  # the same of ``tallies``, which nobody can make once the requests are gone
     sqlite_with_rowid=False,
 )
 

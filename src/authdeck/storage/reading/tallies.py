@@ -1,0 +1,142 @@
+"""Sums of any time for filters that no other sums know: prefix, project, status and failure.
+
+From what was tallied of finished hours and days; from the requests themselves where that is not done yet.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal
+
+from sqlalchemy import ColumnElement, and_, case, func, or_, select, text
+
+from authdeck.spans import HOUR, Span
+from authdeck.storage.database import ReadConnection
+from authdeck.storage.reading.names import code, failures
+from authdeck.storage.reading.request_search import RequestSearch, conditions
+from authdeck.storage.reading.settled import HOURS_A_DAY, runs, settled_in
+from authdeck.storage.reading.sums import SUMS, Grouped, Slice, Sums, cover, is_whole, of_events, within
+from authdeck.storage.tables import TOGETHER, requests
+from authdeck.storage.tables import tallies as table
+
+Key = Literal["hour", "model", "failure"]
+"""A failed request without a failure is grouped by its status, below zero."""
+
+COUNTED_ONE_BY_ONE: Final = 100_000
+"""Requests of hours that are not tallied yet, at most: of earlier ones nothing is told."""
+
+_NAMED: Final = ("prefix", "model", "provider")
+_RAW_KEYS: Final[dict[Key, Any]] = {
+    "hour": requests.c.at_ms // HOUR,
+    "model": func.coalesce(requests.c.model, 0),
+    "failure": func.coalesce(requests.c.failure, -requests.c.status),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How a range is made up: days and hours (since 1970) from tallies, and spans whose requests are counted.
+
+    ``covered`` begins later than what was asked for where nothing else is known.
+    """
+
+    covered: Span
+    days: tuple[int, ...]
+    hours: tuple[int, ...]
+    single: tuple[Span, ...]
+
+
+def answers(search: RequestSearch, key: Key = "hour") -> bool:
+    """Whether tallies know what the search asks for."""
+    alike = RequestSearch(status=search.status, failure=search.failure)
+    if search.project is not None:
+        return key != "model" and search == replace(alike, project=search.project)
+    return search == replace(alike, prefix=search.prefix, model=search.model, provider=search.provider)
+
+
+def told(c: ReadConnection, asked: Span, *, by_day: bool = False) -> Told:
+    """``by_day``: of days that lie in it wholly only the sum is needed."""
+    whole = cover(c, asked)
+    known = settled_in(c, whole.first, whole.end)
+    days = known.tallied_days if by_day else set()
+    there = [hour for hour in known.counted if hour // HOURS_A_DAY not in days]
+    hours, untold = _untold(c, [hour for hour in there if hour not in known.tallied_hours], known.counted)
+    from_ms = whole.whole.from_ms if untold is None else (untold + 1) * HOUR
+    single = [*(Span(first * HOUR, (last + 1) * HOUR) for first, last in runs(hours)), *whole.edges]
+    return Told(
+        Span(from_ms, max(from_ms, whole.whole.until_ms)),
+        tuple(sorted(day for day in days if day * HOURS_A_DAY * HOUR >= from_ms)),
+        tuple(sorted(hour for hour in there if hour in known.tallied_hours and hour * HOUR >= from_ms)),
+        tuple(span for span in single if span.from_ms >= from_ms),
+    )
+
+
+def sums_by(c: ReadConnection, told: Told, search: RequestSearch, key: Key, page: Slice | None = None) -> Grouped:
+    """``hour`` gives days too, where there are any: each by its first hour."""
+    found: Grouped = {}
+    for part in _parts(c, told, search, key):
+        for of, some in part.items():
+            found[of] = found.get(of, Sums()) + some
+    if page is None:
+        return found
+    ordered = sorted(found.items(), key=lambda pair: (-getattr(pair[1], page.order), pair[0]))
+    return dict(ordered[page.offset : page.offset + page.limit])
+
+
+def _untold(c: ReadConnection, hours: Sequence[int], counted: dict[int, int]) -> tuple[list[int], int | None]:
+    """Those of the hours whose requests can be counted, the newest; and the first that can't be, going back."""
+    oldest = c.execute(select(func.min(requests.c.at_ms))).scalar()
+    some: list[int] = []
+    left = COUNTED_ONE_BY_ONE
+    for hour in sorted(hours, reverse=True):
+        span = Span(hour * HOUR, (hour + 1) * HOUR)
+        left -= counted[hour]
+        if left < 0 or oldest is None or (oldest >= span.from_ms and not is_whole(c, span)):
+            return some[::-1], hour
+        some.append(hour)
+    return some[::-1], None
+
+
+def _parts(c: ReadConnection, told: Told, search: RequestSearch, key: Key) -> Iterator[Grouped]:
+    for span, numbers, hours in (("day", told.days, HOURS_A_DAY), ("hour", told.hours, 1)):
+        for first, last in runs(numbers):
+            yield _tallied(c, span, first, last, search, table.c.number * hours if key == "hour" else _key(key))
+    for one in told.single:
+        yield of_events(c, _RAW_KEYS[key], (within(one), *conditions(c, search)))
+
+
+def _tallied(c: ReadConnection, span: str, first: int, last: int, search: RequestSearch, key: Any) -> Grouped:
+    statement = (
+        select(key.label("of"), *(func.sum(table.c[name]).label(name) for name in SUMS))
+        .where(table.c.span == span, table.c.number.between(first, last), *_conditions(c, search))
+        .group_by(text("1"))
+    )
+    return {int(row.of): Sums(*(int(getattr(row, name)) for name in SUMS)) for row in c.execute(statement)}
+
+
+def _key(key: Key) -> Any:
+    if key == "model":
+        return table.c.model
+    return case((table.c.failure != 0, table.c.failure), else_=-table.c.status)
+
+
+def _conditions(c: ReadConnection, search: RequestSearch) -> Iterator[ColumnElement[bool]]:
+    yield table.c.project == (TOGETHER if search.project is None else _number(c, "project", search.project))
+    for kind in _NAMED:
+        if (wanted := getattr(search, kind)) is not None:
+            yield table.c[kind] == _number(c, kind, wanted)
+    if search.failure is not None:
+        yield table.c.failure.in_(failures(search.failure))
+    has_failed = or_(table.c.failure != 0, table.c.status >= 400)  # noqa: PLR2004 - HTTP
+    if search.status == "failed":
+        yield has_failed
+    elif search.status == "ok":
+        yield and_(table.c.failure == 0, table.c.status < 400)  # noqa: PLR2004 - HTTP
+    elif search.status is not None:
+        yield table.c.status == search.status
+
+
+_NOBODY: Final = -2
+
+
+def _number(c: ReadConnection, kind: str, name: str) -> int:
+    return code(c, kind, name) or _NOBODY
