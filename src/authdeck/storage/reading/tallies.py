@@ -53,13 +53,13 @@ def answers(search: RequestSearch, key: Key = "hour") -> bool:
     return search == replace(alike, prefix=search.prefix, model=search.model, provider=search.provider)
 
 
-def told(c: ReadConnection, asked: Span, *, by_day: bool = False) -> Told:
-    """``by_day``: of days that lie in it wholly only the sum is needed."""
+def told(c: ReadConnection, asked: Span, *, by_day: bool = False, most: int = COUNTED_ONE_BY_ONE) -> Told:
+    """``by_day``: of days that lie in it wholly only the sum is needed. ``most`` requests are counted singly."""
     whole = cover(c, asked)
     known = settled_in(c, whole.first, whole.end)
     days = known.tallied_days if by_day else set()
     there = [hour for hour in known.counted if hour // HOURS_A_DAY not in days]
-    hours, untold = _untold(c, [hour for hour in there if hour not in known.tallied_hours], known.counted)
+    hours, untold = _untold(c, [hour for hour in there if hour not in known.tallied_hours], known.counted, most)
     from_ms = whole.whole.from_ms if untold is None else (untold + 1) * HOUR
     single = [*(Span(first * HOUR, (last + 1) * HOUR) for first, last in runs(hours)), *whole.edges]
     return Told(
@@ -82,11 +82,12 @@ def sums_by(c: ReadConnection, told: Told, search: RequestSearch, key: Key, page
     return dict(ordered[page.offset : page.offset + page.limit])
 
 
-def _untold(c: ReadConnection, hours: Sequence[int], counted: dict[int, int]) -> tuple[list[int], int | None]:
+def _untold(
+    c: ReadConnection, hours: Sequence[int], counted: dict[int, int], left: int
+) -> tuple[list[int], int | None]:
     """Those of the hours whose requests can be counted, the newest; and the first that can't be, going back."""
     oldest = c.execute(select(func.min(requests.c.at_ms))).scalar()
     some: list[int] = []
-    left = COUNTED_ONE_BY_ONE
     for hour in sorted(hours, reverse=True):
         span = Span(hour * HOUR, (hour + 1) * HOUR)
         left -= counted[hour]
