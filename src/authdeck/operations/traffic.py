@@ -242,19 +242,19 @@ def _causes(c: ReadConnection, search: RequestSearch, asked: Span) -> tuple[list
     if search.status == "ok":
         return [], asked
     failed = replace(search, status="failed") if search.status is None else search
-    by_failure, covered = _sums_by_failure(c, failed, asked)
-    found = {number: of.failures for number, of in by_failure.items() if of.failures}
+    by_failure, covered = _failures(c, failed, asked)
+    found = {number: count for number, count in by_failure.items() if count}
     names = texts(c, [number for number in found if number > 0])
     most = sorted(found.items(), key=lambda pair: -pair[1])[:CAUSES]
     return [_cause(names.get(number, str(-number)), count) for number, count in most], covered
 
 
-def _sums_by_failure(c: ReadConnection, failed: RequestSearch, asked: Span) -> tuple[Grouped, Span]:
-    if _is_tallied(failed, asked, "failure"):
+def _failures(c: ReadConnection, failed: RequestSearch, asked: Span) -> tuple[Mapping[int, int], Span]:
+    if _is_tallied(failed, asked):
         told = tallies.told(c, asked, by_day=True)
-        return tallies.sums_by(c, told, failed, "failure"), told.covered
+        return tallies.failures_by(c, told, failed), told.covered
     some = sample(c, failed, _within_reach(c, failed, asked), CAUSES_FROM)
-    return sums_by(c, some, "failure"), some.covered
+    return {number: of.failures for number, of in sums_by(c, some, "failure").items()}, some.covered
 
 
 def _within_reach(c: ReadConnection, search: RequestSearch, asked: Span) -> Span:

@@ -1,16 +1,21 @@
-"""How long requests took, over many of them: from buckets that were kept, or from the requests themselves."""
+"""How long requests took, over many of them: from counts that were kept, or from the requests themselves.
+
+Counts of an hour lie in buckets until it settles, and in packs from then on; what comes late lies in buckets again. So
+both together are always all of them.
+"""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from itertools import starmap
+from typing import Any, Final, Literal
 
-from sqlalchemy import ColumnElement, Row, Table, and_, func, select, text
+from sqlalchemy import ColumnElement, Row, and_, func, select, true
 
 from authdeck.storage.database import ReadConnection
 from authdeck.storage.latency import added_up, percentile
-from authdeck.storage.reading.settled import HOURS_A_DAY, Settled, runs, settled_in
-from authdeck.storage.tables import day_times, hour_times, latency_buckets, requests
+from authdeck.storage.reading.settled import HOURS_A_DAY
+from authdeck.storage.tables import day_model_times, hour_model_times, hour_times, latency_buckets, requests
 
 KINDS: Final = ("latency", "ttfb")
 
@@ -40,28 +45,26 @@ def by_ranges(
     """By kind, for each range of hours since 1970 (the last not part of it): over all models, or of one."""
     if not ranges:
         return []
-    first, end = min(first for first, _ in ranges), max(end for _, end in ranges)
-    known = settled_in(c, first, end)
-    if model is None:
-        packs = {row.hour: row for row in _packs(c, hour_times, hour_times.c.hour.between(first, end - 1))}
-        return [_of_all(c, range(*each), known, packs) for each in ranges]
-    days = and_(day_times.c.day.between(first // HOURS_A_DAY, end // HOURS_A_DAY), day_times.c.model == model)
-    packs = {row.day: row for row in _packs(c, day_times, days)}
-    return [_of_model(c, range(*each), known, packs, model) for each in ranges]
+    whole = range(min(first for first, _ in ranges), max(end for _, end in ranges))
+    packs = {row.hour: row for row in _packs_by_hour(c, whole, model)}
+    fine = _fine(c, "hour", whole, model)
+    return [
+        together(
+            [_unpacked(packs[hour] for hour in hours if hour in packs), *(fine[hour] for hour in hours if hour in fine)]
+        )
+        for hours in starmap(range, ranges)
+    ]
 
 
 def by_model(c: ReadConnection, first: int, end: int) -> dict[int, dict[str, Counts]]:
     """By the model's number and kind, over the hours since 1970 from ``first`` to before ``end``."""
-    known = settled_in(c, first, end)
     packs: dict[int, list[Row[Any]]] = defaultdict(list)
-    for low, high in runs(sorted(known.days)):
-        for row in _packs(c, day_times, day_times.c.day.between(low, high)):
-            packs[row.model].append(row)
-    parts = {model: [_unpacked(rows)] for model, rows in packs.items()}
-    for run in runs(hour for hour in range(first, end) if hour // HOURS_A_DAY not in known.days):
-        for model, counts in _by_model(c, latency_buckets.c.hour.between(*run)).items():
-            parts.setdefault(model, []).append(counts)
-    return {model: together(some) for model, some in parts.items()}
+    for row in _packs_by_model(c, first, end):
+        packs[row.model].append(row)
+    fine = _fine(c, "model", range(first, end))
+    return {
+        model: together([_unpacked(packs[model]), fine.get(model, {})]) for model in sorted(packs.keys() | fine.keys())
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,27 +105,23 @@ def _ranked(ordered: Sequence[int], share: int) -> float | None:
     return ordered[-(-len(ordered) * share // 100) - 1] / 1000 if ordered else None
 
 
-def _of_all(c: ReadConnection, hours: range, known: Settled, packs: Mapping[int, Row[Any]]) -> dict[str, Counts]:
-    """Hours that have settled from their own row, the others from their models'; empty ones are not asked for."""
-    there = [hour for hour in hours if hour in known.counted]
-    fine = runs(hour for hour in there if hour not in known.hours)
-    parts = [_added(c, latency_buckets.c.hour.between(*run)) for run in fine]
-    return together([_unpacked(packs[hour] for hour in there if hour in known.hours), *parts])
+def _packs_by_hour(c: ReadConnection, hours: range, model: int | None) -> Sequence[Row[Any]]:
+    """Of a model each hour is looked up by itself, so that no other models are read."""
+    if model is None:
+        return c.execute(select(hour_times).where(_between(hour_times.c.hour, hours))).all()
+    table = hour_model_times.c
+    return c.execute(select(hour_model_times).where(table.hour.in_(hours), table.model == model)).all()
 
 
-def _of_model(
-    c: ReadConnection, hours: range, known: Settled, packs: Mapping[int, Row[Any]], model: int
-) -> dict[str, Counts]:
-    """Whole days that have settled from their own row; other hours one by one, so that no other models are read."""
-    within = range(-(-hours.start // HOURS_A_DAY), hours.stop // HOURS_A_DAY)
-    days = {day for day in within if day in known.days}
-    fine = [hour for hour in hours if hour in known.counted and hour // HOURS_A_DAY not in days]
-    parts = [_added(c, and_(latency_buckets.c.model == model, latency_buckets.c.hour.in_(fine)))] if fine else []
-    return together([_unpacked(packs[day] for day in days if day in packs), *parts])
-
-
-def _packs(c: ReadConnection, table: Table, where: ColumnElement[bool]) -> Sequence[Row[Any]]:
-    return c.execute(select(table).where(where)).all()
+def _packs_by_model(c: ReadConnection, first: int, end: int) -> Iterator[Row[Any]]:
+    """Of whole days, and of the hours before and after them."""
+    days = range(-(-first // HOURS_A_DAY), end // HOURS_A_DAY)
+    if not days:
+        yield from c.execute(select(hour_model_times).where(_between(hour_model_times.c.hour, range(first, end))))
+        return
+    yield from c.execute(select(day_model_times).where(_between(day_model_times.c.day, days)))
+    for edge in range(first, days.start * HOURS_A_DAY), range(days.stop * HOURS_A_DAY, end):
+        yield from c.execute(select(hour_model_times).where(_between(hour_model_times.c.hour, edge)))
 
 
 def _unpacked(rows: Iterable[Row[Any]]) -> dict[str, Counts]:
@@ -130,27 +129,21 @@ def _unpacked(rows: Iterable[Row[Any]]) -> dict[str, Counts]:
     return {kind: added_up(getattr(row, kind) for row in some) for kind in KINDS}
 
 
-def _added(c: ReadConnection, where: ColumnElement[bool]) -> dict[str, Counts]:
+def _fine(
+    c: ReadConnection, key: Literal["hour", "model"], hours: range, model: int | None = None
+) -> dict[int, dict[str, Counts]]:
+    """What has not settled."""
     table = latency_buckets.c
     statement = (
-        select(table.kind, table.bucket, func.sum(table.count).label("times"))
-        .where(where)
-        .group_by(table.kind, table.bucket)
-    )
-    found: dict[str, Counts] = {kind: {} for kind in KINDS}
-    for row in c.execute(statement):
-        found[row.kind][row.bucket] = int(row.times)
-    return found
-
-
-def _by_model(c: ReadConnection, where: ColumnElement[bool]) -> dict[int, dict[str, Counts]]:
-    table = latency_buckets.c
-    statement = (
-        select(table.model, table.kind, table.bucket, func.sum(table.count).label("times"))
-        .where(where)
-        .group_by(text("1"), text("2"), text("3"))
+        select(table[key].label("of"), table.kind, table.bucket, func.sum(table.count).label("times"))
+        .where(_between(table.hour, hours), true() if model is None else table.model == model)
+        .group_by(table[key], table.kind, table.bucket)
     )
     found: dict[int, dict[str, Counts]] = defaultdict(lambda: {kind: {} for kind in KINDS})
     for row in c.execute(statement):
-        found[row.model][row.kind][row.bucket] = int(row.times)
-    return found
+        found[row.of][row.kind][row.bucket] = int(row.times)
+    return dict(found)
+
+
+def _between(column: ColumnElement[int], numbers: range) -> ColumnElement[bool]:
+    return and_(column >= numbers.start, column < numbers.stop)

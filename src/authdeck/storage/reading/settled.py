@@ -1,4 +1,4 @@
-"""Which finished hours and days can be told from what was derived of them: those that no request came to since."""
+"""Which finished hours and days can be told from their tallies: those that no request came to since."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -19,13 +19,11 @@ HOURS_A_DAY: Final = DAY // HOUR
 class Settled:
     """Numbers of hours and days since 1970.
 
-    ``counted`` is the requests of each hour that has any. ``hours`` and ``days`` have their latencies, ``tallied`` ones
-    their tallies.
+    ``counted`` is the requests of each hour that has any. ``settled`` hours were tallied, or can't be any more.
     """
 
     counted: dict[int, int]
-    hours: set[int]
-    days: set[int]
+    settled: set[int]
     tallied_hours: set[int]
     tallied_days: set[int]
 
@@ -36,9 +34,9 @@ def settled_in(c: ReadConnection, first: int, end: int) -> Settled:
     by_day: dict[int, int] = defaultdict(int)
     for hour, number in counted.items():
         by_day[hour // HOURS_A_DAY] += number
-    hours, tallied_hours = _made_of(c, "hour", first, end, counted)
-    days, tallied_days = _made_of(c, "day", -(-first // HOURS_A_DAY), end // HOURS_A_DAY, by_day)
-    return Settled(counted, hours, days, tallied_hours, tallied_days)
+    done, tallied_hours = _made_of(c, "hour", first, end, counted)
+    _, tallied_days = _made_of(c, "day", -(-first // HOURS_A_DAY), end // HOURS_A_DAY, by_day)
+    return Settled(counted, done, tallied_hours, tallied_days)
 
 
 def runs(numbers: Iterable[int]) -> list[tuple[int, int]]:
@@ -60,7 +58,7 @@ def _requests_by_hour(c: ReadConnection, first: int, end: int) -> dict[int, int]
 
 
 def _made_of(c: ReadConnection, span: str, first: int, end: int, counted: dict[int, int]) -> tuple[set[int], set[int]]:
-    """Those whose derived rows were made of all requests that they have now; the same of tallies."""
+    """Those that settled with all requests that they have now; and those whose tallies were made of all of them."""
     statement = select(settled.c.number, settled.c.requests, settled.c.tallied).where(
         settled.c.span == span, settled.c.number >= first, settled.c.number < end
     )

@@ -3,6 +3,7 @@
 From what was tallied of finished hours and days; from the requests themselves where that is not done yet.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
@@ -14,12 +15,22 @@ from authdeck.storage.database import ReadConnection
 from authdeck.storage.reading.names import code, failures
 from authdeck.storage.reading.request_search import RequestSearch, conditions
 from authdeck.storage.reading.settled import HOURS_A_DAY, runs, settled_in
-from authdeck.storage.reading.sums import SUMS, Grouped, Slice, Sums, cover, is_whole, of_events, within
+from authdeck.storage.reading.sums import (
+    SUMS,
+    Grouped,
+    Slice,
+    cover,
+    first,
+    is_whole,
+    of_events,
+    sums_of,
+    together,
+    within,
+)
 from authdeck.storage.tables import TOGETHER, requests
 from authdeck.storage.tables import tallies as table
 
-Key = Literal["hour", "model", "failure"]
-"""A failed request without a failure is grouped by its status, below zero."""
+Key = Literal["hour", "model"]
 
 COUNTED_ONE_BY_ONE: Final = 100_000
 """Requests of hours that are not tallied yet, at most: of earlier ones nothing is told."""
@@ -28,7 +39,6 @@ _NAMED: Final = ("prefix", "model", "provider")
 _RAW_KEYS: Final[dict[Key, Any]] = {
     "hour": requests.c.at_ms // HOUR,
     "model": func.coalesce(requests.c.model, 0),
-    "failure": func.coalesce(requests.c.failure, -requests.c.status),
 }
 
 
@@ -72,14 +82,23 @@ def told(c: ReadConnection, asked: Span, *, by_day: bool = False, most: int = CO
 
 def sums_by(c: ReadConnection, told: Told, search: RequestSearch, key: Key, page: Slice | None = None) -> Grouped:
     """``hour`` gives days too, where there are any: each by its first hour."""
-    found: Grouped = {}
-    for part in _parts(c, told, search, key):
-        for of, some in part.items():
-            found[of] = found.get(of, Sums()) + some
-    if page is None:
-        return found
-    ordered = sorted(found.items(), key=lambda pair: (-getattr(pair[1], page.order), pair[0]))
-    return dict(ordered[page.offset : page.offset + page.limit])
+    found = together(*_parts(c, told, search, key))
+    return found if page is None else first(found, page)
+
+
+def failures_by(c: ReadConnection, told: Told, search: RequestSearch) -> dict[int, int]:
+    """How many failed, by failure; a failed request without one by its status, below zero."""
+    found: Counter[int] = Counter()
+    key = case((table.c.failure != 0, table.c.failure), else_=-table.c.status)
+    for span, low, high in _kept(told):
+        statement = select(key.label("of"), func.sum(table.c.failures).label("failures"))
+        where = _within(span, low, high), *_conditions(c, search)
+        found.update({int(row.of): int(row.failures) for row in c.execute(statement.where(*where).group_by(text("1")))})
+    for one in told.single:
+        raw_key = func.coalesce(requests.c.failure, -requests.c.status)
+        failed = of_events(c, raw_key, (within(one), *conditions(c, search)))
+        found.update({of: some.failures for of, some in failed.items()})
+    return dict(found)
 
 
 def _untold(
@@ -98,26 +117,27 @@ def _untold(
 
 
 def _parts(c: ReadConnection, told: Told, search: RequestSearch, key: Key) -> Iterator[Grouped]:
-    for span, numbers, hours in (("day", told.days, HOURS_A_DAY), ("hour", told.hours, 1)):
-        for first, last in runs(numbers):
-            yield _tallied(c, span, first, last, search, table.c.number * hours if key == "hour" else _key(key))
+    for span, low, high in _kept(told):
+        hour = table.c.number * (HOURS_A_DAY if span == "day" else 1)
+        of = hour if key == "hour" else table.c.model
+        statement = (
+            select(of.label("of"), *(func.sum(table.c[name]).label(name) for name in SUMS))
+            .where(_within(span, low, high), *_conditions(c, search))
+            .group_by(text("1"))
+        )
+        yield {int(row.of): sums_of(row) for row in c.execute(statement)}
     for one in told.single:
         yield of_events(c, _RAW_KEYS[key], (within(one), *conditions(c, search)))
 
 
-def _tallied(c: ReadConnection, span: str, first: int, last: int, search: RequestSearch, key: Any) -> Grouped:
-    statement = (
-        select(key.label("of"), *(func.sum(table.c[name]).label(name) for name in SUMS))
-        .where(table.c.span == span, table.c.number.between(first, last), *_conditions(c, search))
-        .group_by(text("1"))
-    )
-    return {int(row.of): Sums(*(int(getattr(row, name)) for name in SUMS)) for row in c.execute(statement)}
+def _kept(told: Told) -> Iterator[tuple[str, int, int]]:
+    """Runs of days and of hours: the first and the last."""
+    yield from (("day", *run) for run in runs(told.days))
+    yield from (("hour", *run) for run in runs(told.hours))
 
 
-def _key(key: Key) -> Any:
-    if key == "model":
-        return table.c.model
-    return case((table.c.failure != 0, table.c.failure), else_=-table.c.status)
+def _within(span: str, low: int, high: int) -> ColumnElement[bool]:
+    return and_(table.c.span == span, table.c.number.between(low, high))
 
 
 def _conditions(c: ReadConnection, search: RequestSearch) -> Iterator[ColumnElement[bool]]:

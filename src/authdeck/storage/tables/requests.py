@@ -90,7 +90,7 @@ hour_caller = Table(
     sqlite_with_rowid=False,
 )
 
-latency_buckets = Table(
+latency_buckets = Table(  # of hours that have not settled, and of what came to others since
     "latency_buckets",
     monitoring,
     Column("hour", Integer, primary_key=True),
@@ -101,19 +101,38 @@ latency_buckets = Table(
     sqlite_with_rowid=False,
 )
 
-hour_times = Table(  # derived from latency_buckets: a finished hour, all models
+
+def _packs() -> list[Column[bytes]]:
+    """Counts by bucket; ``storage.latency`` says how they are packed."""
+    return [Column(kind, LargeBinary, nullable=False) for kind in ("latency", "ttfb")]
+
+
+# Latencies of hours that have settled: their rows went from latency_buckets to all three of these. Later ones follow.
+
+hour_times = Table(
     "hour_times",
     monitoring,
     Column("hour", Integer, primary_key=True, autoincrement=False),
-    *(Column(kind, LargeBinary, nullable=False) for kind in ("latency", "ttfb")),  # storage.latency says how packed
+    *_packs(),
+    sqlite_with_rowid=False,
 )
 
-day_times = Table(  # derived from latency_buckets: a finished day (UTC), by model
-    "day_times",
+hour_model_times = Table(
+    "hour_model_times",
+    monitoring,
+    Column("hour", Integer, primary_key=True),
+    Column("model", Integer, primary_key=True),
+    *_packs(),
+    sqlite_with_rowid=False,
+)
+
+day_model_times = Table(  # of those hours of a day (UTC) that have settled
+    "day_model_times",
     monitoring,
     Column("day", Integer, primary_key=True),
     Column("model", Integer, primary_key=True),
-    *(Column(kind, LargeBinary, nullable=False) for kind in ("latency", "ttfb")),
+    *_packs(),
+    sqlite_with_rowid=False,
 )
 
 TOGETHER: Final = -1
@@ -133,13 +152,13 @@ tallies = Table(
     sqlite_with_rowid=False,
 )
 
-settled = Table(  # how many requests the derived rows of an hour or day were made of: others have come since, or none
+settled = Table(  # how many requests an hour or day had when it settled: others have come since, or none
     "settled",
     monitoring,
     Column("span", String(4), primary_key=True),  # hour | day
     Column("number", Integer, primary_key=True),  # since 1970
     Column("requests", BigInteger, nullable=False),
-    Column("tallied", BigInteger),  # the same of ``tallies``, which nobody can make once the requests are gone
+    Column("tallied", BigInteger),  # of how many its tallies were made, which nobody can make once requests are gone
     sqlite_with_rowid=False,
 )
 

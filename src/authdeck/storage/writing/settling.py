@@ -1,27 +1,23 @@
-"""What is derived of finished hours and days, made again wherever requests have come since."""
+"""Settling finished hours and days: what is made of them once, and again wherever requests have come since."""
 
-from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import delete, func, insert, select
 
-from authdeck.spans import DAY, HOUR
 from authdeck.storage.database import ReadConnection, WriteConnection
-from authdeck.storage.latency import packed
-from authdeck.storage.reading.latencies import KINDS
-from authdeck.storage.reading.settled import settled_in
-from authdeck.storage.tables import day_times, hour_model, hour_times, latency_buckets, settled, tallies
-from authdeck.storage.writing import tallying
+from authdeck.storage.reading.settled import HOURS_A_DAY, settled_in
+from authdeck.storage.tables import hour_model, settled, tallies
+from authdeck.storage.writing import latencies, tallying
 
-_HOURS_A_DAY: Final = DAY // HOUR
-LENGTHS: Final = {"hour": 1, "day": _HOURS_A_DAY}
+LENGTHS: Final = {"hour": 1, "day": HOURS_A_DAY}
 """Hours in each kind of span that is settled. A day is made of hours that have settled."""
+SETTLING_LOCK: Final = 0x61757468_0004
+"""PostgreSQL's advisory lock under which spans settle."""
 
 
 def due(c: ReadConnection, span: str, before_hour: int) -> list[int]:
-    """Finished spans whose derived rows are missing, or were made of fewer requests than there are; newest first."""
+    """Finished spans that have not settled, or have more requests than when they did; newest first."""
     hours = LENGTHS[span]
     number = hour_model.c.hour // hours
     counted = (
@@ -42,15 +38,14 @@ def due(c: ReadConnection, span: str, before_hour: int) -> list[int]:
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """One span's rows, and how many requests they were made of.
+    """One span's ``tallies``, and how many requests they were made of.
 
-    ``alike`` are the rows of ``tallies``; ``None`` where the requests are gone, so that those of before stay.
+    ``alike`` are their rows; ``None`` where the requests are gone, so that those of before stay.
     """
 
     span: str
     number: int
     requests: int
-    times: Sequence[dict[str, Any]]
     alike: tallying.Rows | None
     tallied: int | None
 
@@ -60,26 +55,23 @@ def derived(c: ReadConnection, span: str, number: int) -> Derived | None:
 
     ``None`` for a day of which an hour has not settled yet.
     """
-    first, end = number * LENGTHS[span], (number + 1) * LENGTHS[span]
-    known = settled_in(c, first, end)
+    known = settled_in(c, number * LENGTHS[span], (number + 1) * LENGTHS[span])
     counted = sum(known.counted.values())
-    if span == "day":
-        if known.hours != known.counted.keys():
-            return None
-        there = known.tallied_hours == known.counted.keys()
-        alike = tallying.of_day(c, number) if there else None
-    else:
+    if span == "hour":
         alike = tallying.of_hour(c, number)
-    tallied = counted if alike is not None else _tallied_before(c, span, number)
-    return Derived(span, number, counted, _times(c, span, number, first, end), alike, tallied)
+    elif known.settled != known.counted.keys():
+        return None
+    else:
+        alike = tallying.of_day(c, number) if known.tallied_hours == known.settled else None
+    return Derived(span, number, counted, alike, counted if alike is not None else _tallied_before(c, span, number))
 
 
 def settle(c: WriteConnection, made: Derived) -> None:
-    """Put the rows in the place of former ones."""
-    table = hour_times if made.span == "hour" else day_times
-    c.execute(delete(table).where(table.c[made.span] == made.number))
-    if made.times:
-        c.execute(insert(table), made.times)
+    """Put the rows in the place of former ones, and pack an hour's latencies."""
+    if c.dialect == "postgresql":  # two processes that settle at once would each add to the packs that they saw
+        c.execute(select(func.pg_advisory_xact_lock(SETTLING_LOCK)))
+    if made.span == "hour":
+        latencies.pack(c, made.number)
     if made.alike is not None:
         c.execute(delete(tallies).where(tallies.c.span == made.span, tallies.c.number == made.number))
         c.execute_many(tallying.ADD, made.alike)
@@ -91,20 +83,3 @@ def settle(c: WriteConnection, made: Derived) -> None:
 def _tallied_before(c: ReadConnection, span: str, number: int) -> int | None:
     statement = select(settled.c.tallied).where(settled.c.span == span, settled.c.number == number)
     return c.execute(statement).scalar()
-
-
-def _times(c: ReadConnection, span: str, number: int, first: int, end: int) -> list[dict[str, Any]]:
-    """An hour's over all models, a day's by model."""
-    buckets = latency_buckets.c
-    statement = (
-        select(buckets.model, buckets.kind, buckets.bucket, func.sum(buckets.count).label("times"))
-        .where(buckets.hour >= first, buckets.hour < end)
-        .group_by(buckets.model, buckets.kind, buckets.bucket)
-    )
-    counts: dict[int, dict[str, dict[int, int]]] = defaultdict(lambda: {kind: defaultdict(int) for kind in KINDS})
-    for row in c.execute(statement):
-        counts[row.model if span == "day" else 0][row.kind][row.bucket] += int(row.times)
-    return [
-        {span: number, **({"model": model} if span == "day" else {}), **{kind: packed(of[kind]) for kind in KINDS}}
-        for model, of in counts.items()
-    ]

@@ -1,6 +1,6 @@
-"""Latencies of finished hours and days as one packed row each, and counts of requests that were alike.
+"""Latencies of finished hours and days as packed rows, and counts of requests that were alike.
 
-All of it is derived: what was settled before settles once more.
+All of it is made of what is there: each hour settles once more.
 """
 
 import sqlalchemy as sa
@@ -20,21 +20,19 @@ def upgrade() -> None:
     op.drop_table("day_latency")
     op.execute("DELETE FROM settled")
     op.add_column("settled", sa.Column("tallied", sa.BigInteger(), nullable=True))
-    op.create_table(
-        "hour_times",
-        sa.Column("hour", sa.Integer(), nullable=False),
-        sa.Column("latency", sa.LargeBinary(), nullable=False),
-        sa.Column("ttfb", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("hour", name=op.f("pk_hour_times")),
-    )
-    op.create_table(
-        "day_times",
-        sa.Column("day", sa.Integer(), nullable=False),
-        sa.Column("model", sa.Integer(), nullable=False),
-        sa.Column("latency", sa.LargeBinary(), nullable=False),
-        sa.Column("ttfb", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("day", "model", name=op.f("pk_day_times")),
-    )
+    for name, keys in (
+        ("hour_times", ("hour",)),
+        ("hour_model_times", ("hour", "model")),
+        ("day_model_times", ("day", "model")),
+    ):
+        op.create_table(
+            name,
+            *(sa.Column(key, sa.Integer(), nullable=False) for key in keys),
+            sa.Column("latency", sa.LargeBinary(), nullable=False),
+            sa.Column("ttfb", sa.LargeBinary(), nullable=False),
+            sa.PrimaryKeyConstraint(*keys, name=op.f(f"pk_{name}")),
+            sqlite_with_rowid=False,
+        )
     op.create_table(
         "tallies",
         sa.Column("span", sa.String(length=4), nullable=False),
