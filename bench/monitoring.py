@@ -1,17 +1,19 @@
 """How quick Monitoring is over millions of requests, and whether anything waits while the oldest of them go.
 
-python bench/monitoring.py [--events 1000000] [--home FOLDER]
+python bench/monitoring.py [--events 1000000] [--home FOLDER] [--postgresql]
 """
 
 import argparse
 import asyncio
 import os
 import statistics
+import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 from authdeck import tasks
 from authdeck.clock import SystemClock
@@ -27,21 +29,35 @@ from authdeck.storage.database import Database, ReadConnection
 from authdeck.storage.reading import latencies, sums
 from authdeck.storage.reading.request_search import RequestSearch
 from authdeck.storage.reading.requests import newer_than, newest_number, page
+from directory import of_database, postgresql
 from parts.many_requests import DAYS, fill
-from shared import figures, serving, tell, timed
+from parts.to_postgresql import copy
+from shared import AUTHDECK, environment, figures, serving, tell, timed
 
 METHOD = (
-    "A file made by SQLite itself: 40 models, 1,000 accounts, 20 keys over 30 days, every 25th request failed,"
-    " durations lognormal. Finished hours have settled, as the job does it. Pages are asked of a server of its own"
-    " over HTTP, one after the other; the other figures are of the functions alone. CPU is of the process at work."
+    "A file made by SQLite itself: 40 models, 1,000 accounts, 20 keys, 8 prefixes over 30 days, every 25th request"
+    " failed in one of five ways, durations lognormal. Finished hours have settled, as the job does it. Pages are asked"
+    " of a server of its own over HTTP, one after the other; the other figures are of the functions alone. CPU is of"
+    " the process at work."
 )
 TIMES = 20
+PAGES = (
+    "/monitoring",
+    "/monitoring?range=7d",
+    "/monitoring?range=30d",
+    *(f"/monitoring?range=30d&view={view}" for view in ("model", "account", "client_key")),
+    "/monitoring?range=7d&failure=quota",
+    "/monitoring?range=30d&failure=quota&view=model",
+    "/monitoring?range=30d&prefix=team-3&view=model",
+    "/api/v1/requests/summary",
+)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--home", type=Path, help="a folder whose monitoring.db is taken, or made and kept")
+    parser.add_argument("--postgresql", action="store_true", help="copy the same rows to PostgreSQL, and ask it too")
     options = parser.parse_args()
     tell(f"Monitoring over {options.events:,} requests", "10 million: day page 100 ms, 30 days by model 100 ms", METHOD)
     with tempfile.TemporaryDirectory() as temporary:
@@ -56,9 +72,26 @@ def main() -> None:
         measure_functions(database)
         database.close()
         measure_pages(home)
+        if options.postgresql:
+            measure_postgresql(file)
         database = opening.monitoring(f"sqlite:///{file}", SystemClock())
         asyncio.run(measure_retention(database))
         database.close()
+
+
+def measure_postgresql(file: Path) -> None:
+    print("\nPostgreSQL (embedded, on a socket)")
+    with postgresql() as url, tempfile.TemporaryDirectory() as folder:
+        if url is None:
+            return
+        copy(file, url)
+        database = opening.monitoring(url, SystemClock())
+        measure_functions(database)
+        database.close()
+        more = of_database(url)
+        subprocess.run([AUTHDECK, "migrate"], env=environment(Path(folder)) | more, check=True, capture_output=True)
+        measure_pages(Path(folder, "home"), more)
+    print()
 
 
 async def settle(database: Database) -> None:
@@ -76,15 +109,19 @@ def measure_functions(database: Database) -> None:
     assert zone is not None
     covered = database.read_now(partial(sums.cover, asked=month))
     of_an_account = RequestSearch(auth_index=f"{3:016x}")
+    quota, team = RequestSearch(failure="quota"), RequestSearch(prefix="team-3")
     works: dict[str, Callable[[ReadConnection], object]] = {
         "24 h: figures and course": partial(traffic, search=search, asked=day, zone=zone),
         "30 days: sums by model": partial(sums.by_model, covered=covered),
-        "30 days: p95 latency by model": partial(latencies.by_model, first=hours[0], end=hours[1], kinds=("latency",)),
+        "30 days: p95 latency by model": partial(latencies.by_model, first=hours[0], end=hours[1]),
         "30 days: table by model, percentiles too": partial(grouped, search=search, asked=month, by="model"),
         "30 days: table by account": partial(grouped, search=search, asked=month, by="account"),
         "30 days: table by client key": partial(grouped, search=search, asked=month, by="client_key"),
         "30 days: figures and course": partial(traffic, search=search, asked=month, zone=zone),
         "30 days, one account: figures and course": partial(traffic, search=of_an_account, asked=month, zone=zone),
+        "24 h, one kind of failure: figures and course": partial(traffic, search=quota, asked=day, zone=zone),
+        "30 days, one kind of failure: figures and course": partial(traffic, search=quota, asked=month, zone=zone),
+        "30 days, one prefix: figures and course": partial(traffic, search=team, asked=month, zone=zone),
         "newest 50": partial(page, search=search),
         "a text that nothing has": partial(page, search=RequestSearch(text="nothing-like-it")),
     }
@@ -98,9 +135,9 @@ def measure_functions(database: Database) -> None:
         print(f"{figures(name, walls, 'ms')}   CPU {statistics.median(cpu):.0f} ms")
 
 
-def measure_pages(home: Path) -> None:
-    with serving(home) as server:
-        for path in ("/monitoring", "/monitoring?range=30d&view=model", "/api/v1/requests/summary"):
+def measure_pages(home: Path, more: Mapping[str, str] = MappingProxyType({})) -> None:
+    with serving(home, more) as server:
+        for path in PAGES:
             before = _cpu(server.process)
             walls = timed(server.client, path, TIMES)
             used = (_cpu(server.process) - before) * 1000 / (TIMES + 10)

@@ -11,6 +11,8 @@ from authdeck.storage import opening
 from authdeck.storage.latency import bucket_of
 
 DAYS = 30
+FAILURES = ("quota:usage_limit_reached", "auth:token_invalid", "upstream:overloaded", "network:reset", "timeout:idle")
+PREFIXES = tuple(f"team-{number}" for number in range(8))
 _SUMS = """count(*), sum(failure IS NOT NULL OR status >= 400), coalesce(sum(tokens_input), 0),
     coalesce(sum(tokens_output), 0), coalesce(sum(tokens_cached), 0), coalesce(sum(tokens_reasoning), 0),
     sum(latency_us)"""
@@ -31,9 +33,8 @@ def fill(file: Path, number: int, *, accounts: int = 1_000, models: int = 40, ke
     for name in _INDEXES:
         database.execute(f"DROP INDEX {name}")
     database.execute("BEGIN")
-    database.execute(
-        _REQUESTS, (number - 1, int(time.time() * 1000), DAYS * 86_400_000 / number, accounts, models, keys)
-    )
+    numbers = accounts, models, keys, len(FAILURES), len(PREFIXES)
+    database.execute(_REQUESTS, (number - 1, int(time.time() * 1000), DAYS * 86_400_000 / number, *numbers))
     _add_up(database)
     for name in _INDEXES:
         database.execute(made[name])
@@ -48,7 +49,8 @@ def _fill_names(database: sqlite3.Connection, accounts: int, models: int, keys: 
     rows += [("file", f"codex-person{number}@example.com-plus.json") for number in range(accounts)]
     rows += [("model", f"model-{number}") for number in range(models)]
     rows += [("client_key", f"key-{number}") for number in range(keys)]
-    rows += [("provider", "codex"), ("endpoint", "/v1/responses"), ("failure", "quota:usage_limit_reached")]
+    rows += [("provider", "codex"), ("endpoint", "/v1/responses")]
+    rows += [("failure", failure) for failure in FAILURES] + [("prefix", prefix) for prefix in PREFIXES]
     database.executemany("INSERT INTO names (kind, text) VALUES (?, ?)", rows)
 
 
@@ -80,10 +82,12 @@ _REQUESTS = """
             ((place * 3266489917) >> 9 & 65535) % ?6 AS key, ((place * 668265263) >> 8 & 65535) % 25 = 0 AS bad,
             (place * 374761393) >> 10 & 65535 AS sample
         FROM counting)
-    INSERT INTO requests (id, at_ms, account, file, model, provider, client_key, endpoint, failure, status, streamed,
-        latency_us, ttfb_us, tokens_input, tokens_output, tokens_cached, tokens_reasoning, failure_summary)
+    INSERT INTO requests (id, at_ms, account, file, model, provider, client_key, endpoint, prefix, failure, status,
+        streamed, latency_us, ttfb_us, tokens_input, tokens_output, tokens_cached, tokens_reasoning, failure_summary)
     SELECT id_of(at), at, 1 + who, 1 + ?4 + who, 1 + 2 * ?4 + model, 1 + 2 * ?4 + ?5 + ?6,
-        1 + 2 * ?4 + ?5 + key, 2 + 2 * ?4 + ?5 + ?6, iif(bad, 3 + 2 * ?4 + ?5 + ?6, NULL), iif(bad, 429, 200), 1,
+        1 + 2 * ?4 + ?5 + key, 2 + 2 * ?4 + ?5 + ?6,
+        iif(key % 10 < ?8, 3 + ?7 + 2 * ?4 + ?5 + ?6 + key % 10, NULL),
+        iif(bad, 3 + sample % ?7 + 2 * ?4 + ?5 + ?6, NULL), iif(bad, 429, 200), 1,
         latency, ttfb, tokens, tokens / 20, tokens / 2, tokens / 40, iif(bad, 'The usage limit has been reached', NULL)
     FROM drawn CROSS JOIN samples ON samples.n = drawn.sample"""
 """Drawn by multiplying a request's place: SQLite would ask ``random`` again for each use of a column."""

@@ -49,6 +49,8 @@ events = st.builds(
     provider=st.sampled_from(["codex", "claude", None]),
     auth_index=st.sampled_from([ANN, BOB, None]),
     client_key=st.sampled_from(["laptop", "phone", None]),
+    prefix=st.sampled_from(["team-a", None]),
+    project=st.sampled_from(["project-1", None]),
     status=st.sampled_from([200, 404, 429]),
     failure=st.none() | st.just(QUOTA),
     latency_ms=st.floats(0.001, 10**6),
@@ -74,6 +76,7 @@ def settle_all(monitoring: Database, before_ms: int) -> None:
     for span in ("hour", "day"):
         for number in monitoring.read_now(lambda c, span=span: due(c, span, before_ms // HOUR)):
             made = monitoring.read_now(lambda c, span=span, number=number: derived(c, span, number))
+            assert made is not None
             monitoring.write_now(lambda c, made=made: settle(c, made))
 
 
@@ -110,6 +113,12 @@ def added(some: list[RequestEvent]) -> Sums:
             RequestSearch(auth_index=BOB),
             RequestSearch(client_key="phone"),
             RequestSearch(status="failed"),
+            RequestSearch(status="ok", model="opus"),
+            RequestSearch(status=404, prefix="team-a"),
+            RequestSearch(prefix="team-a", failure="quota", provider="codex"),
+            RequestSearch(project="project-1"),
+            RequestSearch(project="project-1", failure="quota:usage_limit_reached"),
+            RequestSearch(failure="network"),
         ]
     ),
 )
@@ -144,9 +153,11 @@ def test_figures_are_what_the_requests_add_up_to(
 
 
 def _matches(one: RequestEvent, search: RequestSearch) -> bool:
-    fields = ("model", "provider", "client_key", "auth_index")
+    fields = ("model", "provider", "client_key", "auth_index", "prefix", "project")
+    outcome = {None: True, "ok": not failed(one), "failed": failed(one)}.get(search.status, one.status == search.status)
+    kinds = ("", one.failure.kind, f"{one.failure.kind}:{one.failure.code}") if one.failure else ("",)
     return all(getattr(search, name) in (None, getattr(one, name)) for name in fields) and (
-        search.status is None or failed(one)
+        outcome and (search.failure or "") in kinds
     )
 
 

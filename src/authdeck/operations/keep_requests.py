@@ -51,8 +51,9 @@ class Keeper:
                 if self._closing:
                     return done
                 made = await self._database.read(partial(settling.derived, span=span, number=number))
-                await self._database.write(partial(settling.settle, made=made), patient=True)
-                done += 1
+                if made is not None:
+                    await self._database.write(partial(settling.settle, made=made), patient=True)
+                    done += 1
         return done
 
     async def prune(self) -> int:

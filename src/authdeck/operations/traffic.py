@@ -11,12 +11,12 @@ from typing import Final, Literal
 
 from authdeck.spans import BY_DAY, DAY, FINE, HOUR, MINUTE, Span, part_of, parts
 from authdeck.storage.database import ReadConnection
-from authdeck.storage.reading import latencies, sums
+from authdeck.storage.reading import latencies, sums, tallies
 from authdeck.storage.reading.latencies import Counts, Percentiles
 from authdeck.storage.reading.names import code, texts
 from authdeck.storage.reading.request_search import RequestSearch
 from authdeck.storage.reading.requests import Gap, known_gaps
-from authdeck.storage.reading.samples import durations_by, sample, sums_by
+from authdeck.storage.reading.samples import Sample, durations_by, sample, sums_by
 from authdeck.storage.reading.sums import FIRST, Grouped, Slice, Sums
 
 By = Literal["model", "account", "client_key"]
@@ -84,10 +84,9 @@ class Groups:
 def traffic(c: ReadConnection, search: RequestSearch, asked: Span, zone: tzinfo) -> Traffic:
     """Of the requests that match; the search's own time, page and cursor do not count."""
     search = _timeless(search)
-    by_day = _is_kept_by_day(search, asked)
-    cut = parts(asked, UTC if by_day else zone)
-    is_kept = by_day or _is_kept(search, asked) or _is_kept_by_caller(search, asked)
-    counted, covered, times, whole, timed = (_from_sums if is_kept else _from_events)(c, search, asked, cut)
+    cut = parts(asked, UTC if _is_told_by_day(search, asked) else zone)
+    figures = _from_sums if _is_kept(search, asked) else _from_tallies if _is_tallied(search, asked) else _from_events
+    counted, covered, times, whole, timed = figures(c, search, asked, cut)
     found = [Part(part, counted.get(place, Sums()), times.get(place, Percentiles())) for place, part in enumerate(cut)]
     causes, explained = _causes(c, search, asked)
     gaps = known_gaps(c, asked.from_ms, asked.until_ms)
@@ -122,21 +121,28 @@ def _timeless(search: RequestSearch) -> RequestSearch:
 
 
 def _is_kept(search: RequestSearch, asked: Span) -> bool:
-    """Whether kept sums answer it: nothing but a model and a provider, over more than a moment."""
+    """Whether sums that are kept answer it."""
+    if search.auth_index is not None:
+        return asked.length > BY_DAY and search == RequestSearch(auth_index=search.auth_index)
+    return _is_kept_by_model(search, asked) or (
+        asked.length > FINE and search == RequestSearch(client_key=search.client_key)
+    )
+
+
+def _is_kept_by_model(search: RequestSearch, asked: Span) -> bool:
+    """Nothing but a model and a provider, over more than a moment."""
     return asked.length > FINE and search == RequestSearch(model=search.model, provider=search.provider)
 
 
-def _is_kept_by_caller(search: RequestSearch, asked: Span) -> bool:
-    return asked.length > FINE and search == RequestSearch(client_key=search.client_key)
+def _is_tallied(search: RequestSearch, asked: Span, key: tallies.Key = "hour") -> bool:
+    return asked.length > FINE and tallies.answers(search, key)
 
 
-def _is_kept_by_day(search: RequestSearch, asked: Span) -> bool:
-    """An account's sums are kept by days of UTC: they make no bar that is shorter, or that begins otherwise."""
-    return (
-        search.auth_index is not None
-        and asked.length > BY_DAY
-        and search == RequestSearch(auth_index=search.auth_index)
-    )
+def _is_told_by_day(search: RequestSearch, asked: Span) -> bool:
+    """Whether bars begin at days of UTC: an account's sums are kept so, and only so are many tallies few enough."""
+    if asked.length <= BY_DAY or _is_kept_by_model(search, asked):
+        return False
+    return _is_tallied(search, asked) or (search.auth_index is not None and _is_kept(search, asked))
 
 
 _Figures = tuple[Mapping[int, Sums], Span, Mapping[int, Percentiles], Percentiles, Span]
@@ -153,6 +159,13 @@ def _from_sums(c: ReadConnection, search: RequestSearch, asked: Span, cut: Seque
     kinds = latencies.by_ranges(c, ranges, model)
     times = {place: _percentiles([part]) for place, part in enumerate(kinds)}
     return counted, covered, times, _percentiles(kinds), Span(ranges[0][0] * HOUR, asked.until_ms)
+
+
+def _from_tallies(c: ReadConnection, search: RequestSearch, asked: Span, cut: Sequence[Span]) -> _Figures:
+    told = tallies.told(c, asked, by_day=_is_told_by_day(search, asked))
+    counted = _by_part(cut, tallies.sums_by(c, told, search, "hour"), HOUR)
+    _, _, times, whole, timed = _from_events(c, search, asked, cut, sums_too=False)
+    return counted, told.covered, times, whole, timed
 
 
 def _kept(
@@ -201,13 +214,13 @@ def _percentiles(parts: Iterable[dict[str, Counts]]) -> Percentiles:
 def _models(
     c: ReadConnection, search: RequestSearch, asked: Span, page: Slice, *, timed: bool
 ) -> tuple[Grouped, Span, dict[int, Percentiles]]:
-    if not _is_kept(search, asked):
+    if not _is_kept_by_model(search, asked):
         some = sample(c, search, asked)
         by_model = defaultdict(list)
         for one in durations_by(c, some, "model") if timed else ():
             by_model[one.of].append(one)
-        found = sums_by(c, some, "model", page)
-        return found, some.covered, {number: latencies.exact(by_model[number]) for number in found}
+        found, covered = _sums_by_model(c, search, asked, some, page)
+        return found, covered, {number: latencies.exact(by_model[number]) for number in found}
     cover = sums.cover(c, asked)
     found = sums.by_model(c, cover, model=search.model, provider=search.provider, page=page)
     if search.provider is not None or not timed:
@@ -216,15 +229,32 @@ def _models(
     return found, cover.whole, {number: _percentiles([kinds[number]]) for number in found if number in kinds}
 
 
+def _sums_by_model(
+    c: ReadConnection, search: RequestSearch, asked: Span, some: Sample, page: Slice
+) -> tuple[Grouped, Span]:
+    if not _is_tallied(search, asked, "model"):
+        return sums_by(c, some, "model", page), some.covered
+    told = tallies.told(c, asked, by_day=True)
+    return tallies.sums_by(c, told, search, "model", page), told.covered
+
+
 def _causes(c: ReadConnection, search: RequestSearch, asked: Span) -> tuple[list[Cause], Span]:
     if search.status == "ok":
         return [], asked
     failed = replace(search, status="failed") if search.status is None else search
-    some = sample(c, failed, _within_reach(c, search, asked), CAUSES_FROM)
-    found = {number: of.failures for number, of in sums_by(c, some, "failure").items() if of.failures}
+    by_failure, covered = _failures(c, failed, asked)
+    found = {number: count for number, count in by_failure.items() if count}
     names = texts(c, [number for number in found if number > 0])
     most = sorted(found.items(), key=lambda pair: -pair[1])[:CAUSES]
-    return [_cause(names.get(number, str(-number)), count) for number, count in most], some.covered
+    return [_cause(names.get(number, str(-number)), count) for number, count in most], covered
+
+
+def _failures(c: ReadConnection, failed: RequestSearch, asked: Span) -> tuple[Mapping[int, int], Span]:
+    if _is_tallied(failed, asked):
+        told = tallies.told(c, asked, by_day=True)
+        return tallies.failures_by(c, told, failed), told.covered
+    some = sample(c, failed, _within_reach(c, failed, asked), CAUSES_FROM)
+    return {number: of.failures for number, of in sums_by(c, some, "failure").items()}, some.covered
 
 
 def _within_reach(c: ReadConnection, search: RequestSearch, asked: Span) -> Span:

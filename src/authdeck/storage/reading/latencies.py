@@ -1,19 +1,22 @@
-"""How long requests took, over many of them: from buckets that were kept, or from the requests themselves."""
+"""How long requests took, over many of them: from counts that were kept, or from the requests themselves.
+
+Counts of an hour lie in buckets until it settles, and in packs from then on; what comes late lies in buckets again. So
+both together are always all of them.
+"""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
-from typing import Any, Final
+from itertools import starmap
+from typing import Any, Final, Literal
 
-from sqlalchemy import ColumnElement, Table, and_, func, select, text
+from sqlalchemy import ColumnElement, Row, and_, func, select, true
 
-from authdeck.spans import DAY, HOUR
 from authdeck.storage.database import ReadConnection
-from authdeck.storage.latency import percentile
-from authdeck.storage.tables import day_latency, hour_latency, hour_model, latency_buckets, requests, settled
+from authdeck.storage.latency import added_up, percentile
+from authdeck.storage.reading.settled import HOURS_A_DAY
+from authdeck.storage.tables import day_model_times, hour_model_times, hour_times, latency_buckets, requests
 
-HOURS_A_DAY: Final = DAY // HOUR
 KINDS: Final = ("latency", "ttfb")
 
 Counts = dict[int, int]
@@ -40,29 +43,28 @@ def by_ranges(
     c: ReadConnection, ranges: Sequence[tuple[int, int]], model: int | None = None
 ) -> list[dict[str, Counts]]:
     """By kind, for each range of hours since 1970 (the last not part of it): over all models, or of one."""
-    if model is not None:
-        return [_of_model(c, model, first, end) for first, end in ranges]
-    whole = min((first for first, _ in ranges), default=0), max((end for _, end in ranges), default=0)
-    counted = _requests_by_hour(c, *whole)
-    done = _settled(c, "hour", *whole, counted)
-    return [_of_all(c, first, end, counted, done) for first, end in ranges]
+    if not ranges:
+        return []
+    whole = range(min(first for first, _ in ranges), max(end for _, end in ranges))
+    packs = {row.hour: row for row in _packs_by_hour(c, whole, model)}
+    fine = _fine(c, "hour", whole, model)
+    return [
+        together(
+            [_unpacked(packs[hour] for hour in hours if hour in packs), *(fine[hour] for hour in hours if hour in fine)]
+        )
+        for hours in starmap(range, ranges)
+    ]
 
 
-def by_model(c: ReadConnection, first: int, end: int, kinds: Iterable[str] = KINDS) -> dict[int, dict[str, Counts]]:
+def by_model(c: ReadConnection, first: int, end: int) -> dict[int, dict[str, Counts]]:
     """By the model's number and kind, over the hours since 1970 from ``first`` to before ``end``."""
-    counted: Counts = defaultdict(int)
-    for hour, number in _requests_by_hour(c, first, end).items():
-        counted[hour // HOURS_A_DAY] += number
-    whole = range(-(-first // HOURS_A_DAY), end // HOURS_A_DAY)
-    done = _settled(c, "day", whole.start, whole.stop, counted) if whole else set()
-    found: dict[int, dict[str, Counts]] = defaultdict(lambda: {kind: defaultdict(int) for kind in KINDS})
-    some = tuple(kinds)
-    for low, high in _runs(sorted(done)):
-        _sum_up(c, found, day_latency, day_latency.c.day.between(low, high), some)
-    hours = [hour for hour in range(first, end) if hour // HOURS_A_DAY not in done]
-    for low, high in _runs(hours):
-        _sum_up(c, found, latency_buckets, latency_buckets.c.hour.between(low, high), some)
-    return dict(found)
+    packs: dict[int, list[Row[Any]]] = defaultdict(list)
+    for row in _packs_by_model(c, first, end):
+        packs[row.model].append(row)
+    fine = _fine(c, "model", range(first, end))
+    return {
+        model: together([_unpacked(packs[model]), fine.get(model, {})]) for model in sorted(packs.keys() | fine.keys())
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,66 +105,45 @@ def _ranked(ordered: Sequence[int], share: int) -> float | None:
     return ordered[-(-len(ordered) * share // 100) - 1] / 1000 if ordered else None
 
 
-def _requests_by_hour(c: ReadConnection, first: int, end: int) -> Counts:
-    statement = (
-        select(hour_model.c.hour, func.sum(hour_model.c.requests).label("number"))
-        .where(hour_model.c.hour >= first, hour_model.c.hour < end)
-        .group_by(hour_model.c.hour)
-    )
-    return {row.hour: int(row.number) for row in c.execute(statement)}
+def _packs_by_hour(c: ReadConnection, hours: range, model: int | None) -> Sequence[Row[Any]]:
+    """Of a model each hour is looked up by itself, so that no other models are read."""
+    if model is None:
+        return c.execute(select(hour_times).where(_between(hour_times.c.hour, hours))).all()
+    table = hour_model_times.c
+    return c.execute(select(hour_model_times).where(table.hour.in_(hours), table.model == model)).all()
 
 
-def _settled(c: ReadConnection, span: str, first: int, end: int, counted: Counts) -> set[int]:
-    """Those whose derived rows were made of all requests that they have now."""
-    statement = select(settled.c.number, settled.c.requests).where(
-        settled.c.span == span, settled.c.number >= first, settled.c.number < end
-    )
-    return {row.number for row in c.execute(statement) if counted.get(row.number) == row.requests}
+def _packs_by_model(c: ReadConnection, first: int, end: int) -> Iterator[Row[Any]]:
+    """Of whole days, and of the hours before and after them."""
+    days = range(-(-first // HOURS_A_DAY), end // HOURS_A_DAY)
+    if not days:
+        yield from c.execute(select(hour_model_times).where(_between(hour_model_times.c.hour, range(first, end))))
+        return
+    yield from c.execute(select(day_model_times).where(_between(day_model_times.c.day, days)))
+    for edge in range(first, days.start * HOURS_A_DAY), range(days.stop * HOURS_A_DAY, end):
+        yield from c.execute(select(hour_model_times).where(_between(hour_model_times.c.hour, edge)))
 
 
-def _of_all(c: ReadConnection, first: int, end: int, counted: Counts, done: set[int]) -> dict[str, Counts]:
-    """Hours that have settled from their own row, the others from their models'; empty ones are not asked for."""
-    there = [hour for hour in range(first, end) if hour in counted]
-    parts = [_added(c, hour_latency, hour_latency.c.hour.between(*run)) for run in _runs(h for h in there if h in done)]
-    fine = (hour for hour in there if hour not in done)
-    parts += [_added(c, latency_buckets, latency_buckets.c.hour.between(*run)) for run in _runs(fine)]
-    return together(parts)
+def _unpacked(rows: Iterable[Row[Any]]) -> dict[str, Counts]:
+    some = list(rows)
+    return {kind: added_up(getattr(row, kind) for row in some) for kind in KINDS}
 
 
-def _of_model(c: ReadConnection, model: int, first: int, end: int) -> dict[str, Counts]:
-    """Each hour is looked up by itself, so that its other models are not read."""
+def _fine(
+    c: ReadConnection, key: Literal["hour", "model"], hours: range, model: int | None = None
+) -> dict[int, dict[str, Counts]]:
+    """What has not settled."""
     table = latency_buckets.c
-    return _added(c, latency_buckets, and_(table.model == model, table.hour.in_(range(first, end))))
-
-
-def _added(c: ReadConnection, table: Table, where: ColumnElement[bool]) -> dict[str, Counts]:
     statement = (
-        select(table.c.kind, table.c.bucket, func.sum(table.c.count).label("times"))
-        .where(where)
-        .group_by(table.c.kind, table.c.bucket)
+        select(table[key].label("of"), table.kind, table.bucket, func.sum(table.count).label("times"))
+        .where(_between(table.hour, hours), true() if model is None else table.model == model)
+        .group_by(table[key], table.kind, table.bucket)
     )
-    found: dict[str, Counts] = {kind: {} for kind in KINDS}
+    found: dict[int, dict[str, Counts]] = defaultdict(lambda: {kind: {} for kind in KINDS})
     for row in c.execute(statement):
-        found[row.kind][row.bucket] = int(row.times)
-    return found
+        found[row.of][row.kind][row.bucket] = int(row.times)
+    return dict(found)
 
 
-def _sum_up(
-    c: ReadConnection, found: dict[int, dict[str, Counts]], table: Table, where: Any, kinds: tuple[str, ...]
-) -> None:
-    statement = (
-        select(table.c.model, table.c.kind, table.c.bucket, func.sum(table.c.count).label("times"))
-        .where(where, table.c.kind.in_(kinds))
-        .group_by(text("1"), text("2"), text("3"))
-    )
-    for row in c.execute(statement):
-        found[row.model][row.kind][row.bucket] += int(row.times)
-
-
-def _runs(numbers: Iterable[int]) -> list[tuple[int, int]]:
-    """First and last of each row of numbers without a hole."""
-    runs = []
-    for _, run in groupby(enumerate(numbers), lambda pair: pair[1] - pair[0]):
-        together = [number for _, number in run]
-        runs.append((together[0], together[-1]))
-    return runs
+def _between(column: ColumnElement[int], numbers: range) -> ColumnElement[bool]:
+    return and_(column >= numbers.start, column < numbers.stop)

@@ -7,7 +7,7 @@ project, failure (``kind:code``).
 from collections.abc import Collection, Iterator
 from typing import Final, TypeVar
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from authdeck.storage.database import ReadConnection
 from authdeck.storage.tables import names
@@ -38,6 +38,12 @@ def texts(c: ReadConnection, numbers: Collection[int]) -> dict[int, str]:
         statement = select(names.c.id, names.c.text).where(names.c.id.in_(some))
         found.update((row.id, row.text) for row in c.execute(statement))
     return found
+
+
+def failures(wanted: str) -> Select[tuple[int]]:
+    """The numbers of one failure (``kind:code``), or of all of a kind."""
+    alike = names.c.text == wanted if ":" in wanted else names.c.text.startswith(f"{wanted}:", autoescape=True)
+    return select(names.c.id).where(names.c.kind == "failure", alike)
 
 
 def containing(c: ReadConnection, text: str, limit: int = 1000) -> list[int]:

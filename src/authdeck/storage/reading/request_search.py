@@ -11,8 +11,8 @@ from sqlalchemy import ColumnElement, and_, func, or_, select, text, tuple_
 from authdeck.clock import from_micros, to_micros
 from authdeck.errors import DeckError
 from authdeck.storage.database import ReadConnection
-from authdeck.storage.reading.names import code, containing
-from authdeck.storage.tables import FAILED, names, requests
+from authdeck.storage.reading.names import code, containing, failures
+from authdeck.storage.tables import FAILED, requests
 
 EXAMINED: Final = 25_000
 """Requests that are looked at, at most, where no index leads to those that match: they lie beside each other."""
@@ -77,7 +77,7 @@ def conditions(c: ReadConnection, search: RequestSearch) -> Iterable[Any]:
         if (wanted := getattr(search, kind)) is not None:
             yield _named_as(c, kind, wanted)
     if search.failure is not None:
-        yield _failure(c, search.failure)
+        yield requests.c.failure.in_(failures(search.failure))
     if search.status not in (None, "failed"):
         yield _status(search.status)
     if search.slower_than is not None:
@@ -140,15 +140,6 @@ def raw_id(shown: str) -> bytes | None:
 def _named_as(c: ReadConnection, kind: str, wanted: str) -> Any:
     number = code(c, kind, wanted)
     return _NOTHING if number is None else requests.c[kind] == number
-
-
-def _failure(c: ReadConnection, wanted: str) -> Any:
-    if ":" in wanted:
-        return _named_as(c, "failure", wanted)
-    of_kind = select(names.c.id).where(
-        names.c.kind == "failure", names.c.text.startswith(f"{wanted}:", autoescape=True)
-    )
-    return requests.c.failure.in_(of_kind)
 
 
 def _status(wanted: str | int | None) -> Any:

@@ -16,7 +16,7 @@ COUNTED_ONE_BY_ONE: Final = 50_000
 """Requests of an hour or day that a range begins or ends in; with more of them it is taken whole."""
 
 _TOKENS: Final = ("tokens_input", "tokens_output", "tokens_cached", "tokens_reasoning")
-_SUMS: Final = ("requests", "failures", *_TOKENS, "latency_us")
+SUMS: Final = ("requests", "failures", *_TOKENS, "latency_us")
 _NONE: Final = 0
 
 
@@ -33,7 +33,7 @@ class Sums:
     latency_us: int = 0
 
     def __add__(self, other: "Sums") -> "Sums":
-        return Sums(*(getattr(self, name) + getattr(other, name) for name in _SUMS))
+        return Sums(*(getattr(self, name) + getattr(other, name) for name in SUMS))
 
     @property
     def answered(self) -> int:
@@ -148,10 +148,24 @@ def by_caller(c: ReadConnection, covered: Cover, page: Slice = FIRST) -> Grouped
 
 def of_events(c: ReadConnection, key: Any, where: Iterable[Any], page: Slice | None = None) -> Grouped:
     """Sums of the requests themselves by an expression over them; those for which it is unknown are left out."""
-    statement = select(key.label("of"), *_raw_sums()).where(*where, key.is_not(None)).group_by(text("1"))
+    statement = select(key.label("of"), *raw_sums()).where(*where, key.is_not(None)).group_by(text("1"))
     if page is not None:
         statement = statement.order_by(text(f"{page.order} DESC, 1")).limit(page.limit).offset(page.offset)
-    return {int(row.of): _sums(row) for row in c.execute(statement)}
+    return {int(row.of): sums_of(row) for row in c.execute(statement)}
+
+
+def together(*some: Grouped) -> Grouped:
+    whole: Grouped = {}
+    for found in some:
+        for of, sums in found.items():
+            whole[of] = whole[of] + sums if of in whole else sums
+    return whole
+
+
+def first(found: Grouped, page: Slice) -> Grouped:
+    """Those groups of all that a page shows."""
+    ordered = sorted(found.items(), key=lambda pair: (-getattr(pair[1], page.order), pair[0]))
+    return dict(ordered[page.offset : page.offset + page.limit])
 
 
 def total(sums: Mapping[int, Sums]) -> Sums:
@@ -167,18 +181,20 @@ def _by_key(
     chosen: Mapping[str, int],
     page: Slice | None = None,
 ) -> Grouped:
-    """Kept sums and single requests, added up by the database."""
+    """Kept sums and single requests."""
     unit = table.c.hour if covered.unit == HOUR else table.c.day
-    kept = select(table.c[key].label("of"), *(table.c[name] for name in _SUMS)).where(
-        unit >= covered.first, unit < covered.end, *(table.c[name] == number for name, number in chosen.items())
-    )
-    single = [_single(raw_key, edge, chosen) for edge in covered.edges]
-    added = union_all(kept, *single).subquery()
-    statement = select(added.c.of, *(func.sum(added.c[name]).label(name) for name in _SUMS)).group_by(added.c.of)
-    if page is not None:
-        ordered = func.sum(added.c[page.order]).desc(), added.c.of
-        statement = statement.order_by(*ordered).limit(page.limit).offset(page.offset)
-    return {int(row.of): _sums(row) for row in c.execute(statement)}
+    here = unit >= covered.first, unit < covered.end, *(table.c[name] == number for name, number in chosen.items())
+    if page is None:  # a few groups: each source by itself, so that the database need not sort all of their rows
+        kept = select(table.c[key].label("of"), *(func.sum(table.c[name]).label(name) for name in SUMS)).where(*here)
+        whole = {int(row.of): sums_of(row) for row in c.execute(kept.group_by(table.c[key]))}
+        mine = [requests.c[name] == number for name, number in chosen.items()]
+        return together(whole, *(of_events(c, raw_key, (within(edge), *mine)) for edge in covered.edges))
+    every = select(table.c[key].label("of"), *(table.c[name] for name in SUMS)).where(*here)
+    added = union_all(every, *(_single(raw_key, edge, chosen) for edge in covered.edges)).subquery()
+    ordered = func.sum(added.c[page.order]).desc(), added.c.of
+    statement = select(added.c.of, *(func.sum(added.c[name]).label(name) for name in SUMS)).group_by(added.c.of)
+    statement = statement.order_by(*ordered).limit(page.limit).offset(page.offset)
+    return {int(row.of): sums_of(row) for row in c.execute(statement)}
 
 
 def _single(key: Any, edge: Span, chosen: Mapping[str, int]) -> Select[Any]:
@@ -190,7 +206,7 @@ def _single(key: Any, edge: Span, chosen: Mapping[str, int]) -> Select[Any]:
     )
 
 
-def _raw_sums() -> Iterator[Any]:
+def raw_sums() -> Iterator[Any]:
     yield func.count().label("requests")
     yield func.sum(case((IS_FAILED, 1), else_=0)).label("failures")
     for name in _TOKENS:
@@ -198,8 +214,8 @@ def _raw_sums() -> Iterator[Any]:
     yield func.sum(requests.c.latency_us).label("latency_us")
 
 
-def _sums(row: Row[Any]) -> Sums:
-    return Sums(*(int(getattr(row, name)) for name in _SUMS))
+def sums_of(row: Row[Any]) -> Sums:
+    return Sums(*(int(getattr(row, name)) for name in SUMS))
 
 
 def _chosen(c: ReadConnection, **wanted: str | None) -> dict[str, int]:

@@ -90,7 +90,7 @@ hour_caller = Table(
     sqlite_with_rowid=False,
 )
 
-latency_buckets = Table(
+latency_buckets = Table(  # of hours that have not settled, and of what came to others since
     "latency_buckets",
     monitoring,
     Column("hour", Integer, primary_key=True),
@@ -101,33 +101,64 @@ latency_buckets = Table(
     sqlite_with_rowid=False,
 )
 
-hour_latency = Table(  # derived from latency_buckets: a finished hour, all models
-    "hour_latency",
+
+def _packs() -> list[Column[bytes]]:
+    """Counts by bucket; ``storage.latency`` says how they are packed."""
+    return [Column(kind, LargeBinary, nullable=False) for kind in ("latency", "ttfb")]
+
+
+# Latencies of hours that have settled: their rows went from latency_buckets to all three of these. Later ones follow.
+
+hour_times = Table(
+    "hour_times",
     monitoring,
-    Column("hour", Integer, primary_key=True),
-    Column("kind", String(8), primary_key=True),
-    Column("bucket", Integer, primary_key=True),
-    Column("count", BigInteger, nullable=False),
+    Column("hour", Integer, primary_key=True, autoincrement=False),
+    *_packs(),
     sqlite_with_rowid=False,
 )
 
-day_latency = Table(  # derived from latency_buckets: a finished day (UTC), by model
-    "day_latency",
+hour_model_times = Table(
+    "hour_model_times",
+    monitoring,
+    Column("hour", Integer, primary_key=True),
+    Column("model", Integer, primary_key=True),
+    *_packs(),
+    sqlite_with_rowid=False,
+)
+
+day_model_times = Table(  # of those hours of a day (UTC) that have settled
+    "day_model_times",
     monitoring,
     Column("day", Integer, primary_key=True),
     Column("model", Integer, primary_key=True),
-    Column("kind", String(8), primary_key=True),
-    Column("bucket", Integer, primary_key=True),
-    Column("count", BigInteger, nullable=False),
+    *_packs(),
     sqlite_with_rowid=False,
 )
 
-settled = Table(  # how many requests the derived rows of an hour or day were made of: others have come since, or none
+TOGETHER: Final = -1
+"""In ``tallies``: those of every name are counted together here."""
+
+tallies = Table(
+    # Derived: requests of a finished hour or day (UTC) that were alike. Twice: by all but the project, which is
+    # TOGETHER; and those with a project by that, failure and status, the others TOGETHER.
+    "tallies",
+    monitoring,
+    Column("span", String(4), primary_key=True),  # hour | day
+    Column("project", Integer, primary_key=True),
+    Column("number", Integer, primary_key=True),  # since 1970
+    *(Column(name, Integer, primary_key=True) for name in ("prefix", "model", "provider", "failure")),  # 0: none
+    Column("status", Integer, primary_key=True),
+    *_sums(),
+    sqlite_with_rowid=False,
+)
+
+settled = Table(  # how many requests an hour or day had when it settled: others have come since, or none
     "settled",
     monitoring,
     Column("span", String(4), primary_key=True),  # hour | day
     Column("number", Integer, primary_key=True),  # since 1970
     Column("requests", BigInteger, nullable=False),
+    Column("tallied", BigInteger),  # of how many its tallies were made, which nobody can make once requests are gone
     sqlite_with_rowid=False,
 )
 

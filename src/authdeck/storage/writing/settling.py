@@ -1,21 +1,23 @@
-"""What is derived from the sums of finished hours and days, made again wherever requests have come since."""
+"""Settling finished hours and days: what is made of them once, and again wherever requests have come since."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import delete, func, insert, select
 
-from authdeck.spans import DAY, HOUR
 from authdeck.storage.database import ReadConnection, WriteConnection
-from authdeck.storage.tables import day_latency, hour_latency, hour_model, latency_buckets, settled
+from authdeck.storage.reading.settled import HOURS_A_DAY, settled_in
+from authdeck.storage.tables import hour_model, settled, tallies
+from authdeck.storage.writing import latencies, tallying
 
-_HOURS_A_DAY: Final = DAY // HOUR
-LENGTHS: Final = {"hour": 1, "day": _HOURS_A_DAY}
-"""Hours in each kind of span that is settled."""
+LENGTHS: Final = {"hour": 1, "day": HOURS_A_DAY}
+"""Hours in each kind of span that is settled. A day is made of hours that have settled."""
+SETTLING_LOCK: Final = 0x61757468_0004
+"""PostgreSQL's advisory lock under which spans settle."""
 
 
 def due(c: ReadConnection, span: str, before_hour: int) -> list[int]:
-    """Finished spans whose derived rows are missing, or were made of fewer requests than there are; newest first."""
+    """Finished spans that have not settled, or have more requests than when they did; newest first."""
     hours = LENGTHS[span]
     number = hour_model.c.hour // hours
     counted = (
@@ -36,38 +38,48 @@ def due(c: ReadConnection, span: str, before_hour: int) -> list[int]:
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """One span's rows, and how many requests they were made of."""
+    """One span's ``tallies``, and how many requests they were made of.
+
+    ``alike`` are their rows; ``None`` where the requests are gone, so that those of before stay.
+    """
 
     span: str
     number: int
     requests: int
-    rows: list[dict[str, int | str]]
+    alike: tallying.Rows | None
+    tallied: int | None
 
 
-def derived(c: ReadConnection, span: str, number: int) -> Derived:
-    """Read apart from the writing: it may take longer than anybody should hold the write lock."""
-    first = number * LENGTHS[span]
-    within = first, first + LENGTHS[span] - 1
-    by = ("kind", "bucket") if span == "hour" else ("model", "kind", "bucket")
-    fine: list[Any] = [latency_buckets.c[name] for name in by]
-    statement = (
-        select(*fine, func.sum(latency_buckets.c.count).label("times"))
-        .where(latency_buckets.c.hour.between(*within))
-        .group_by(*fine)
-    )
-    counted = select(func.sum(hour_model.c.requests)).where(hour_model.c.hour.between(*within))
-    rows = [
-        {span: number, **{name: getattr(row, name) for name in by}, "count": int(row.times)}
-        for row in c.execute(statement)
-    ]
-    return Derived(span, number, int(c.execute(counted).scalar() or 0), rows)
+def derived(c: ReadConnection, span: str, number: int) -> Derived | None:
+    """Read apart from the writing: it may take longer than anybody should hold the write lock.
+
+    ``None`` for a day of which an hour has not settled yet.
+    """
+    known = settled_in(c, number * LENGTHS[span], (number + 1) * LENGTHS[span])
+    counted = sum(known.counted.values())
+    if span == "hour":
+        alike = tallying.of_hour(c, number)
+    elif known.settled != known.counted.keys():
+        return None
+    else:
+        alike = tallying.of_day(c, number) if known.tallied_hours == known.settled else None
+    return Derived(span, number, counted, alike, counted if alike is not None else _tallied_before(c, span, number))
 
 
 def settle(c: WriteConnection, made: Derived) -> None:
-    """Put the rows in the place of former ones."""
-    table = hour_latency if made.span == "hour" else day_latency
-    c.execute(delete(table).where(table.c[made.span] == made.number))
-    if made.rows:
-        c.execute(insert(table), made.rows)
+    """Put the rows in the place of former ones, and pack an hour's latencies."""
+    if c.dialect == "postgresql":  # two processes that settle at once would each add to the packs that they saw
+        c.execute(select(func.pg_advisory_xact_lock(SETTLING_LOCK)))
+    if made.span == "hour":
+        latencies.pack(c, made.number)
+    if made.alike is not None:
+        c.execute(delete(tallies).where(tallies.c.span == made.span, tallies.c.number == made.number))
+        c.execute_many(tallying.ADD, made.alike)
     c.execute(delete(settled).where(settled.c.span == made.span, settled.c.number == made.number))
-    c.execute(insert(settled), {"span": made.span, "number": made.number, "requests": made.requests})
+    row = {"span": made.span, "number": made.number, "requests": made.requests, "tallied": made.tallied}
+    c.execute(insert(settled), row)
+
+
+def _tallied_before(c: ReadConnection, span: str, number: int) -> int | None:
+    statement = select(settled.c.tallied).where(settled.c.span == span, settled.c.number == number)
+    return c.execute(statement).scalar()

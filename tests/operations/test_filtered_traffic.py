@@ -1,0 +1,87 @@
+"""Filters of a long time count every request, also of those that are gone, and say where they can't."""
+
+from collections.abc import Callable
+from datetime import UTC
+
+import pytest
+
+from authdeck.operations.traffic import grouped, traffic
+from authdeck.spans import DAY, HOUR, Span
+from authdeck.storage.database import Database
+from authdeck.storage.reading import sums, tallies
+from authdeck.storage.reading.request_search import SCATTERED, RequestSearch
+from authdeck.storage.writing.requests import prune, store
+from authdeck.storage.writing.settling import derived
+from operations.test_traffic import DST, QUOTA, event, settle_all
+
+Put = Callable[..., None]
+MONTH = Span(DST - 30 * DAY, DST + DAY)
+OUT_OF_QUOTA = RequestSearch(failure="quota")
+
+
+@pytest.fixture
+def put(monitoring: Database) -> Put:
+    return lambda *some: monitoring.write_now(lambda c: store(c, some, {}))
+
+
+def forget(monitoring: Database, before_ms: int) -> None:
+    while monitoring.write_now(lambda c: prune(c, before_ms)):
+        pass
+
+
+def test_every_request_of_a_month_is_counted(put: Put, monitoring: Database) -> None:
+    """More than anybody looks at one by one; durations are told from the newest ones."""
+    many, alike = SCATTERED + 100, {"prefix": "team-a", "failure": QUOTA}
+    put(*[event(DST - place * 29 * DAY // many, model=f"model-{place % 2}", **alike) for place in range(many)])
+    settle_all(monitoring, DST)
+    search = RequestSearch(prefix="team-a", failure="quota")
+    found = monitoring.read_now(lambda c: traffic(c, search, MONTH, UTC))
+    assert (found.sums.requests, found.covered, found.timed.from_ms > MONTH.from_ms) == (many, MONTH, True)
+    models = monitoring.read_now(lambda c: grouped(c, search, MONTH, "model"))
+    assert [(group.name, group.sums.requests) for group in models.rows] == [
+        ("model-0", many // 2),
+        ("model-1", many // 2),
+    ]
+
+
+def test_they_are_known_after_the_requests_went(put: Put, monitoring: Database) -> None:
+    put(*[event(DST - day * DAY, failure=QUOTA, project="project-1") for day in range(20)], event(DST - DAY))
+    settle_all(monitoring, DST + HOUR)
+    forget(monitoring, DST - 5 * DAY)
+    for search in (OUT_OF_QUOTA, RequestSearch(project="project-1", status="failed")):
+        found = monitoring.read_now(lambda c, search=search: traffic(c, search, MONTH, UTC))
+        assert (found.sums.requests, found.covered) == (20, MONTH)
+        assert [(cause.code, cause.count) for cause in found.causes] == [("usage_limit_reached", 20)]
+
+
+def test_what_nobody_counted_before_the_requests_went_is_left_out_and_said(put: Put, monitoring: Database) -> None:
+    put(*[event(DST - day * DAY, failure=QUOTA) for day in range(20)])
+    forget(monitoring, DST - 5 * DAY)
+    settle_all(monitoring, DST + HOUR)
+    found = monitoring.read_now(lambda c: traffic(c, OUT_OF_QUOTA, MONTH, UTC))
+    assert (found.sums.requests, found.covered) == (6, Span(DST - 6 * DAY + HOUR, MONTH.until_ms))
+
+
+def test_a_late_request_among_forgotten_ones_makes_its_hour_unknown(put: Put, monitoring: Database) -> None:
+    put(event(DST - 9 * DAY, failure=QUOTA), event(DST, failure=QUOTA))
+    settle_all(monitoring, DST + HOUR)
+    forget(monitoring, DST)
+    put(event(DST - 9 * DAY + 1, failure=QUOTA))
+    for _ in range(2):  # before it settles again, and after
+        found = monitoring.read_now(lambda c: traffic(c, OUT_OF_QUOTA, MONTH, UTC))
+        assert (found.sums.requests, found.covered.from_ms) == (1, DST - 9 * DAY + HOUR)
+        settle_all(monitoring, DST + HOUR)
+
+
+def test_a_day_waits_for_its_hours(put: Put, monitoring: Database) -> None:
+    put(event(DST - DAY), event(DST - DAY + 3 * HOUR))
+    assert monitoring.read_now(lambda c: derived(c, "day", DST // DAY - 1)) is None
+
+
+def test_of_hours_that_nobody_tallied_yet_only_so_many_are_looked_through(put: Put, monitoring: Database) -> None:
+    put(*[event(DST - hour * HOUR, failure=QUOTA) for hour in range(5)])
+    for most, from_ms in ((5, MONTH.from_ms), (3, DST - 2 * HOUR)):
+        told = monitoring.read_now(lambda c, most=most: tallies.told(c, MONTH, most=most))
+        assert told.covered == Span(from_ms, MONTH.until_ms)
+        found = monitoring.read_now(lambda c, told=told: tallies.sums_by(c, told, OUT_OF_QUOTA, "hour"))
+        assert sums.total(found).requests == most
