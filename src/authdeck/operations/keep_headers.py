@@ -15,6 +15,7 @@ from authdeck.account import Account, Provider
 from authdeck.operations.desk import Desk
 from authdeck.providers import PROVIDERS
 from authdeck.seen_headers import SeenAnswer, kept, merged
+from authdeck.storage.database import WriteConnection
 from authdeck.storage.writing.seen_headers import store
 
 AT_ONCE: Final = 50
@@ -73,7 +74,7 @@ class HeaderKeeper:
         for start in range(0, len(due), AT_ONCE):
             some = {index: self._waiting.pop(index) for index in due[start : start + AT_ONCE]}
             try:
-                await self._desk.write(partial(store, seen=_answers(some), now=self._desk.now()), patient=True)
+                await self._desk.write(partial(_store, some, self._desk.now()), patient=True)
             except BaseException:
                 self._take_back(some)
                 raise
@@ -94,6 +95,11 @@ class HeaderKeeper:
         if waiting is None and len(self._waiting) < WAITING_LIMIT:
             waiting = self._waiting[account.auth_index] = _Waiting(account.provider)
         return waiting
+
+
+def _store(some: Mapping[str, _Waiting], now: datetime, connection: WriteConnection) -> None:
+    """On the writer's thread: what is to be read of so many would keep requests waiting for a millisecond."""
+    store(connection, _answers(some), now)
 
 
 def _answers(some: Mapping[str, _Waiting]) -> dict[str, list[SeenAnswer]]:
