@@ -114,3 +114,23 @@ async def test_state_is_rebuilt(ann: AsyncClient, index: str) -> None:
     answer = (await ann.post("/checkup/state")).json()
     assert answer == {"items": [], "next": None, "total": 0, "facets": {}}
     assert index
+
+
+async def test_headers_seen_are_told_with_their_age_and_request(ann: AsyncClient, index: str) -> None:
+    answer = (await ann.get(f"/accounts/{index}/seen-headers")).json()
+    assert answer["total"] == len(HEADERS)
+    assert {"name": "x-codex-review-primary-used-percent", "value": "12", "observed_at": "2026-11-23T12:00:00Z",
+            "request_id": "a" * 32} in answer["items"]  # fmt: skip
+    assert (await ann.get("/accounts/nobody/seen-headers")).status_code == 404
+
+
+async def test_credits_that_an_answer_told_stand_in_the_quota_report(ann: AsyncClient, desk: Desk, index: str) -> None:
+    assert (await ann.get(f"/accounts/{index}/quota")).json()["extras"]["credits"] is None
+    told = {"x-codex-credits-has-credits": "True", "x-codex-credits-balance": "25.5", "x-codex-active-limit": "codex"}
+    await refuse(desk, index, 429, {"error": {"type": "usage_limit_reached"}}, HEADERS | told)
+    extras = (await ann.get(f"/accounts/{index}/quota")).json()["extras"]
+    assert (extras["credits"]["granted"], extras["credits"]["balance"]) == (True, 25.5)
+    assert extras["ages"] == {"credits": {"observed_at": "2026-11-23T12:00:00Z", "source": "header"}}
+    (said,) = extras["said"]
+    assert (said["code"], said["label"], said["text"]) == ("active_limit", "Limit that counts", "codex")
+    assert (said["header"], said["request_id"]) == ("x-codex-active-limit", "a" * 32)

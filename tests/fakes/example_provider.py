@@ -22,6 +22,7 @@ ABOUT: Final = About("Example Cloud", "Ex", whole=frozenset({"subject"}), terms=
 LEAD: Final = timedelta(minutes=5)
 KEEPS_TOKEN: Final = True
 WINDOW_HEADERS: Final = reading.NO_HEADERS
+KEPT_HEADERS: Final = reading.NO_HEADERS
 
 
 class Settings(settings.Part):

@@ -56,12 +56,13 @@ from authdeck.operations.send_one import Send
 from authdeck.pool import Pool
 from authdeck.providers import PROVIDERS
 from authdeck.quota import Accuracy, QuotaWindow
+from authdeck.seen_headers import SeenAnswer
 from authdeck.settings import Providers, Settings
 from authdeck.storage import opening
 from authdeck.storage.database import Database, WriteConnection
 from authdeck.storage.reading import accounts
 from authdeck.storage.writing import accounts as account_writes
-from authdeck.storage.writing import evidence, holds
+from authdeck.storage.writing import evidence, holds, seen_headers
 from authdeck.upstream.calls import Calls
 from authdeck.upstream.origins import Origins
 from authdeck.upstream.sessions import Sessions
@@ -294,9 +295,21 @@ async def _tell_more(desk: Desk, by_person: list[str]) -> None:
     )  # fmt: skip
     used_up = Evidence(1, Source.RESPONSE, Signal.QUOTA, "usage_limit_reached", now, now, detail={"status": 429})
 
+    said = {
+        "x-codex-primary-used-percent": "42", "x-codex-primary-window-minutes": "300", "x-codex-plan-type": "plus",
+        "x-codex-active-limit": "codex", "x-codex-credits-has-credits": "True", "x-codex-credits-balance": "25.5",
+        "x-codex-promo-message": "Extra capacity is available until Friday",
+        "x-oai-request-id": "0f9a1c3e-77aa-4b10-9b5e-0123456789ab", "cf-ray": "8a1b2c3d4e5f6789-FRA",
+    }  # fmt: skip
+    answers = [
+        SeenAnswer(now - timedelta(minutes=4), said, f"{1:032x}"),
+        SeenAnswer(now - timedelta(minutes=50), {"retry-after": "30", "x-should-retry": "true"}, None),
+    ]
+
     def work(connection: WriteConnection) -> None:
         key = accounts.by_index(connection, ann).key
         evidence.replace_windows(connection, {key: windows})
+        seen_headers.store(connection, {ann: answers}, now)
         evidence.add_snapshots(connection, [(key, window, False) for window in windows[:2]])
         evidence.note(connection, key, refused)
         evidence.note(connection, accounts.by_index(connection, mia).key, used_up)

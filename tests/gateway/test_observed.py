@@ -2,11 +2,14 @@
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from authdeck.entry import Entry
 from authdeck.operations.reconcile import settle_all
+from authdeck.seen_headers import each
 from authdeck.storage.reading import queue as reading
+from authdeck.storage.reading import seen_headers
 from gateway.conftest import House
 from gateway.test_failures import asked
 
@@ -58,6 +61,23 @@ async def test_answers_tell_of_quota_windows_in_passing(house: House) -> None:
     found = entry(house, index)
     assert {window.window for window in found.windows} == {"five_hour", "weekly"}
     assert {window.source for window in found.windows} == {"header"}
+
+
+async def test_headers_of_answers_are_kept_with_the_request_they_answered(house: House) -> None:
+    """Those of a served answer and of a refusal, each leading to its row in Monitoring."""
+    ann = house.simulator.account("codex", "ann@example.com")
+    [index] = await house.take_in(ann)
+    await house.acknowledge()
+    assert (await asked(house))[0] == 200
+    house.simulator.use_up(ann, for_=timedelta(hours=2))
+    assert (await asked(house))[0] == 429
+    await house.observer.flush()
+    key = entry(house, index).account.key
+    found = each(await house.desk.read(partial(seen_headers.of_account, account_key=key)))
+    served, refused = (event.id.hex() for event in house.seen)
+    assert found["x-codex-credits-has-credits"].request_id == served
+    met = found["x-codex-rate-limit-reached-type"]
+    assert (met.value, met.request_id) == ("primary", refused)
 
 
 async def test_a_revoked_sign_in_is_kept_away_with_its_evidence(house: House) -> None:

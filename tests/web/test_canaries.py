@@ -25,11 +25,12 @@ from authdeck.operations.channels import RuleWish
 from authdeck.operations.record import Recorder
 from authdeck.operations.records import changed, record
 from authdeck.quota import QuotaWindow
+from authdeck.seen_headers import SeenAnswer
 from authdeck.simulator import Simulator
 from authdeck.storage.database import WriteConnection
 from authdeck.storage.reading import accounts
 from authdeck.storage.tables import deliveries, inspection_results, inspections
-from authdeck.storage.writing import evidence, holds
+from authdeck.storage.writing import evidence, holds, seen_headers
 from fakes.auth_files import take_in
 from fakes.house import House, build
 from fakes.people import ANN
@@ -94,6 +95,8 @@ def from_a_provider(made: House, connection: WriteConnection) -> None:
     )  # fmt: skip
     holds.place(connection, key, shown)
     changed(made.desk, connection, "account", made.index("it"))
+    said = {"x-codex-promo-message": CANARY, "x-codex-active-limit": SHORT, f"x-codex-{SHORT}": CANARY, "cf-ray": SHORT}
+    seen_headers.store(connection, {made.index("it"): [SeenAnswer(now, said, f"{'f' * 31}{SHORT}")]}, now)
 
 
 async def from_a_client(made: House) -> None:
@@ -127,6 +130,13 @@ TABS = ("", "?tab=quota", "?tab=settings", "?tab=models", "?tab=document&edit=ye
 async def test_on_every_tab_of_an_account(ann: Any, house: House, tab: str, masked: str) -> None:
     await ann.post("/preferences", masked=masked)
     assert await clean(ann, f"/auth-files/{house.index('it')}{tab}")
+
+
+async def test_in_headers_of_answers(ann: Any, house: House) -> None:
+    """Where they are shown as they are, and where they are words about limits."""
+    for tab, times in (("diagnostics", 4), ("quota", 2)):
+        page = (await ann.get(f"/auth-files/{house.index('it')}?tab={tab}")).text
+        assert len(re.findall(r'class="mono[^"]*"[^>]*>[^<]*&lt;(?:img|svg)', page)) >= times
 
 
 async def test_in_what_stands_around_accounts(ann: Any, house: House) -> None:

@@ -3,9 +3,10 @@
 from authdeck.api.shapes import Because, Eyes, Shape, Time
 from authdeck.entry import Entry
 from authdeck.forecast import Forecast
+from authdeck.in_passing import Beside, Said
 from authdeck.operations.quota_report import QuotaReport
 from authdeck.quota import NAMED, QuotaWindow
-from authdeck.quota_answer import Credits, Extras, QuotaAnswer
+from authdeck.quota_answer import Credits, QuotaAnswer
 
 
 class WindowShape(Shape):
@@ -111,8 +112,36 @@ class SpendControlShape(Shape):
     limit: float | None
 
 
+class AgeShape(Shape):
+    """``source``: quota_query (it was asked) or header (an answer to a request told it in passing)."""
+
+    observed_at: Time
+    source: str
+
+
+class SaidShape(Shape):
+    """What only headers tell: ``text`` in the provider's words, a ``moment``, or what is ``left`` of a ``limit``.
+
+    ``request_id`` is the request in whose answer ``header`` stood.
+    """
+
+    code: str
+    label: str
+    text: str | None
+    moment: Time | None
+    left: float | None
+    limit: float | None
+    header: str
+    observed_at: Time
+    request_id: str | None
+
+
 class ExtrasShape(Shape):
-    """What was told beside windows. ``noted``: what the provider changed about its limits, newest first."""
+    """What was told beside windows. ``noted``: what the provider changed about its limits, newest first.
+
+    ``ages``: of each field, the newest word counts. Of ``credits`` that is granted, unlimited and balance; only
+    queries tell the rest of it.
+    """
 
     credits: CreditsShape | None
     reset_credits: ResetCreditsShape | None
@@ -120,6 +149,8 @@ class ExtrasShape(Shape):
     subscription_until: Time | None
     spend_control: SpendControlShape | None
     noted: list[Because]
+    ages: dict[str, AgeShape]
+    said: list[SaidShape]
 
 
 class QuotaAnswerShape(Shape):
@@ -157,7 +188,7 @@ class ForecastWindowShape(WindowShape):
 
 
 class QuotaReportShape(Shape):
-    """``last`` is null where nobody asked yet; ``told_at`` is when ``extras`` were told."""
+    """``last`` is null where nobody asked yet; ``told_at`` is when a query told something last."""
 
     auth_index: str
     windows: list[ForecastWindowShape]
@@ -182,7 +213,7 @@ def report(found: QuotaReport, eyes: Eyes, *, may_act: bool) -> QuotaReportShape
             for each in entry.windows
         ],
         last=None if last is None else answer(last.answer, eyes, may_act=may_act),
-        extras=_extras(last.extras if last else Extras(), eyes),
+        extras=_extras(found.beside, eyes),
         told_at=last.told_at if last else None,
     )
 
@@ -201,7 +232,8 @@ def answer(given: QuotaAnswer, eyes: Eyes, *, may_act: bool = True) -> QuotaAnsw
     )
 
 
-def _extras(extras: Extras, eyes: Eyes) -> ExtrasShape:
+def _extras(beside: Beside, eyes: Eyes) -> ExtrasShape:
+    extras = beside.extras
     resets, extra, control = extras.reset_credits, extras.extra_usage, extras.spend_control
     return ExtrasShape(
         credits=extras.credits and _credits(extras.credits),
@@ -210,6 +242,22 @@ def _extras(extras: Extras, eyes: Eyes) -> ExtrasShape:
         subscription_until=extras.subscription_until,
         spend_control=control and SpendControlShape(reached=control.reached, used=control.used, limit=control.limit),
         noted=[eyes.because(code, params) for code, params in extras.noted],
+        ages={name: AgeShape(observed_at=age.at, source=age.source.value) for name, age in sorted(beside.ages.items())},
+        said=[_said(each, eyes) for each in beside.said],
+    )
+
+
+def _said(said: Said, eyes: Eyes) -> SaidShape:
+    return SaidShape(
+        code=said.code,
+        label=eyes.because(f"said.{said.code}", {}).sentence,
+        text=said.text,
+        moment=said.moment,
+        left=said.left,
+        limit=said.limit,
+        header=said.by.name,
+        observed_at=said.by.at,
+        request_id=said.by.request_id,
     )
 
 

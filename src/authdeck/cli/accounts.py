@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from authdeck.cli import account_filters as filters
-from authdeck.cli import show
+from authdeck.cli import seen_headers, show
 from authdeck.cli.login import SIGN_IN, hint_at_sign_in
 from authdeck.cli.management import management, segment
 from authdeck.cli.show import AsJson
@@ -91,14 +91,21 @@ def why(
 
 
 @app.command("show")
-def show_(name: Name, json: AsJson = False) -> None:
+def show_(
+    name: Name,
+    headers: Annotated[bool, typer.Option("--headers", help="Also what headers of its answers said last.")] = False,
+    json: AsJson = False,
+) -> None:
     """Show one account, with every reason why it is not used."""
     with management() as api:
         account = api.get(f"/accounts/{segment(name)}")
+        seen = api.get(f"/accounts/{segment(name)}/seen-headers") if headers else None
     if json:
-        show.as_json(account)
-    else:
-        _describe(account)
+        show.as_json(account if seen is None else {**account, "seen_headers": seen["items"]})
+        return
+    _describe(account)
+    if seen is not None:
+        seen_headers.tell(seen)
 
 
 @app.command()

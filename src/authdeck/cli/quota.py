@@ -107,11 +107,38 @@ def _tell(report: dict[str, Any]) -> None:
     if (last := report["last"]) is not None:
         because = last["because"]["sentence"] if last["because"] else ""
         typer.echo(f"Last asked {show.moment(last['at'])}: {last['outcome']}. {because}".rstrip())
-    resets = report["extras"]["reset_credits"]
+    extras = report["extras"]
+    if (credit := extras["credits"]) is not None:
+        typer.echo(f"Credits: {_credits(credit)}{_age(extras, 'credits')}.")
+    resets = extras["reset_credits"]
     if resets is not None and resets["count"]:
-        typer.echo(f"Reset credits: {resets['count']}.")
+        typer.echo(f"Reset credits: {resets['count']}{_age(extras, 'reset_credits')}.")
+    for said in extras["said"]:
+        typer.echo(f"{said['label']}: {_said(said)}, seen {show.moment(said['observed_at'])}.")
     for note in report["extras"]["noted"]:
         typer.echo(note["sentence"])
+
+
+def _credits(credit: dict[str, Any]) -> str:
+    if credit["unlimited"]:
+        return "unlimited"
+    if not credit["granted"]:
+        return "none"
+    return "some, how many is not told" if credit["balance"] is None else f"{credit['balance']:g}"
+
+
+def _age(extras: dict[str, Any], name: str) -> str:
+    """Where an answer to a request told it: a query's age stands above."""
+    age = extras["ages"].get(name)
+    return f", seen in headers {show.moment(age['observed_at'])}" if age and age["source"] == "header" else ""
+
+
+def _said(said: dict[str, Any]) -> str:
+    if said["moment"]:
+        return show.moment(said["moment"])
+    if said["left"] is None:
+        return str(said["text"])
+    return f"{said['left']:g} left" if said["limit"] is None else f"{said['left']:g} of {said['limit']:g} left"
 
 
 def _row(window: dict[str, Any]) -> dict[str, Any]:

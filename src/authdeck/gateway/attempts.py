@@ -75,7 +75,7 @@ class Observer(Protocol):
 
     def failed(self, failed: observe.Failed) -> None: ...
 
-    def answered(self, account: Account, headers: Raw) -> None: ...
+    def answered(self, account: Account, headers: Raw, request_id: str) -> None: ...
 
 
 class Attempts:
@@ -151,7 +151,7 @@ class Attempts:
             self.pause(wanted, account, outcome.verdict)
             self.observe(request, wanted, account, outcome)
         else:
-            self._observer.answered(account, outcome.headers)
+            self._observer.answered(account, outcome.headers, request.id)
         return outcome
 
     async def _answered(self, request: Underway, wanted: Wanted, account: Account) -> Stream | Socket | Failed:

@@ -23,6 +23,7 @@ from authdeck.evidence import NEUTRAL, Action, Confidence, Evidence, Signal, Sou
 from authdeck.metrics import OBSERVATIONS_DROPPED
 from authdeck.operations.bounds import Guard
 from authdeck.operations.desk import Desk
+from authdeck.operations.keep_headers import HeaderKeeper
 from authdeck.operations.reconcile import SETTLED, settle
 from authdeck.operations.records import changed
 from authdeck.operations.windows import Seen, take_in_windows
@@ -82,6 +83,7 @@ class Observer:
     def __init__(self, desk: Desk) -> None:
         self._desk: Final = desk
         self._watch: Final = Watch()
+        self._headers: Final = HeaderKeeper(desk)
         self._waiting: dict[str, _Waiting] = {}
         self._figures: OrderedDict[str, tuple[tuple[bytes, ...], datetime]] = OrderedDict()
         self._urgent: Final = asyncio.Event()
@@ -95,11 +97,13 @@ class Observer:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        await self.flush()
+        await self._write()
+        await self._headers.close()
 
     def failed(self, failed: Failed) -> None:
         """An answer that failed. Requests' own faults say nothing of the account and are not kept."""
         now, account = self._desk.now(), failed.account
+        self._headers.failed(account, failed.headers, failed.request_id or None)
         windows = PROVIDERS[account.provider].read_windows(failed.headers, failed.body, now, failed.verdict.scope)
         cause = self._watch.cause(_sighting(failed, now))
         row = _row(failed, now, cause)
@@ -116,13 +120,12 @@ class Observer:
         if row.may_automate or cause is not None:
             self._urgent.set()
 
-    def answered(self, account: Account, headers: _Raw) -> None:
+    def answered(self, account: Account, headers: _Raw, request_id: str | None = None) -> None:
         """An answer that succeeded: its headers may tell of quota windows. Costs next to nothing where they don't."""
         self._watch.served(account.provider.value, account.proxy_display)
         ends = PROVIDERS[account.provider].WINDOW_HEADERS
-        if not ends:
-            return
-        figures = tuple(value for name, value in headers if name.endswith(ends))
+        figures = tuple(value for name, value in headers if name.endswith(ends)) if ends else ()
+        self._headers.answered(account, headers, request_id, tells=bool(figures))
         if not figures:
             return
         now, (known, at) = self._desk.now(), self._figures.get(account.auth_index, ((), _NEVER))
@@ -149,7 +152,13 @@ class Observer:
             waiting.plan = plan
 
     async def flush(self) -> None:
-        """Write down all that waits. What can't be written now waits for the next time."""
+        """Write down what was observed, and headers. What can't be written now waits for the next time."""
+        await self._write()
+        async with self._writing:
+            await self._headers.flush()
+
+    async def _write(self) -> None:
+        """All observations that wait."""
         async with self._writing:
             self._watch.forget(self._desk.now())
             while self._waiting:
@@ -167,7 +176,7 @@ class Observer:
             await self._urgent.wait()
             self._urgent.clear()
             try:
-                await self.flush()
+                await self._write()
             except DeckError as error:
                 _log.warning("observations wait", code=error.code)
             except Exception:  # noqa: BLE001 - the timetable tries again; this must go on whatever it was

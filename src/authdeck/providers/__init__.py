@@ -30,8 +30,9 @@ class ProviderModule(Protocol):
     ``ABOUT``: its name, its mark, and what is true of all its sign-ins. ``LEAD``: how long before its end an access
     token is refreshed. ``KEEPS_TOKEN``: a refreshed token is committed to the auth file before use; where false
     (vertex) it lives in memory only and the ``changes`` are laid over the document there. ``WINDOW_HEADERS``: how the
-    headers end whose change is worth a ``read_windows`` and a ``read_plan``. ``LOGIN``: how people sign in there,
-    ``None`` where there are keys only. An added provider has ``Settings`` too, a ``settings.Part``: fields that end in
+    headers end whose change is worth a ``read_windows`` and a ``read_plan``. ``KEPT_HEADERS``: how those begin that are
+    kept to be looked at, beside ``seen_headers.EVERYWHERE``. ``LOGIN``: how people sign in there, ``None`` where there
+    are keys only. An added provider has ``Settings`` too, a ``settings.Part``: fields that end in
     ``_url`` are where it may connect to.
     """
 
@@ -46,6 +47,9 @@ class ProviderModule(Protocol):
 
     @property
     def WINDOW_HEADERS(self) -> tuple[bytes, ...]: ...  # noqa: N802 - a constant of the module
+
+    @property
+    def KEPT_HEADERS(self) -> tuple[bytes, ...]: ...  # noqa: N802 - a constant of the module
 
     @property
     def LOGIN(self) -> Login | None: ...  # noqa: N802 - a constant of the module

@@ -23,6 +23,7 @@ ABOUT: Final = About("Antigravity", "Ag", rotates=False)
 LEAD: Final = timedelta(minutes=5)
 KEEPS_TOKEN: Final = True
 WINDOW_HEADERS: Final = reading.NO_HEADERS
+KEPT_HEADERS: Final = (b"x-cloudaicompanion-trace-id",)
 _ROUTES: Final = frozenset({Route.CODE_ASSIST})
 _GENERATING: Final = frozenset({"generateContent", "streamGenerateContent"})
 

@@ -46,6 +46,9 @@ _MODEL_WINDOW_FULL: Final = Rule(Signal.QUOTA, "usage_limit_reached", of_model=T
 WINDOW_HEADERS: Final = (b"-utilization", b"-status")
 """How headers end whose change is news of a window."""
 
+KEPT_HEADERS: Final = (b"anthropic-ratelimit-",)
+"""How headers begin that are kept to be looked at (``seen_headers``), beside those of all providers."""
+
 _UNIFIED: Final = re.compile(r"anthropic-ratelimit-unified-(5h|7d)(?:_([a-z0-9_]{1,16}))?-(?:status|utilization)")
 _LENGTHS: Final = {"5h": (Window.FIVE_HOUR, 5 * 3600), "7d": (Window.WEEKLY, 7 * 86_400)}
 

@@ -74,6 +74,9 @@ _RULES: Final = (
 WINDOW_HEADERS: Final = (b"-used-percent", b"-rate-limit-reached-type", b"x-codex-plan-type")
 """How headers end whose change is news of a window, or of the plan."""
 
+KEPT_HEADERS: Final = (b"x-codex-", b"x-openai-authorization-error", b"x-openai-ide-", b"x-oai-request-id")
+"""How headers begin that are kept to be looked at (``seen_headers``), beside those of all providers."""
+
 _USED: Final = re.compile(r"x-([a-z0-9-]{1,48})-(primary|secondary)-used-percent")
 _OWN_LIMIT: Final = "codex"
 _LONGEST_NUMBER: Final = 9

@@ -19,6 +19,7 @@ LEAD: Final = timedelta(minutes=5)
 KEEPS_TOKEN: Final = True
 LOGIN: Final = None
 WINDOW_HEADERS: Final = reading.NO_HEADERS
+KEPT_HEADERS: Final = reading.NO_HEADERS
 _ROUTES: Final = frozenset({Route.GENERATE})
 
 

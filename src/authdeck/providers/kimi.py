@@ -21,6 +21,7 @@ ABOUT: Final = About("Kimi", "Ki", names_users=False)
 LEAD: Final = timedelta(minutes=5)
 KEEPS_TOKEN: Final = True
 WINDOW_HEADERS: Final = reading.NO_HEADERS
+KEPT_HEADERS: Final = reading.NO_HEADERS
 _ROUTES: Final = frozenset({Route.CHAT, Route.MESSAGES, Route.COUNT_TOKENS})
 _TAILS: Final = {
     Route.CHAT: "/v1/chat/completions",

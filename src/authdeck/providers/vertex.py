@@ -26,6 +26,7 @@ LEAD: Final = timedelta(minutes=5)
 KEEPS_TOKEN: Final = False
 LOGIN: Final = None
 WINDOW_HEADERS: Final = reading.NO_HEADERS
+KEPT_HEADERS: Final = reading.NO_HEADERS
 """The key makes a new token at any time, so tokens are not worth a revision: they live in memory."""
 
 _SCOPE: Final = "https://www.googleapis.com/auth/cloud-platform"

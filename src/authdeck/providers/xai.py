@@ -107,6 +107,7 @@ _RULES: Final = (
 _COUNTED: Final = re.compile(r"tokens \(actual/limit\): (\d{1,15})/(\d{1,15})")
 
 WINDOW_HEADERS: Final[tuple[bytes, ...]] = ()
+KEPT_HEADERS: Final = reading.NO_HEADERS
 """No header tells of a window; only the body of the refusal does."""
 
 

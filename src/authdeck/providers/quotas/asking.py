@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from authdeck import __version__, fields
+from authdeck import __version__, fields, in_passing
 from authdeck.credential import Credential
 from authdeck.exchange import Outgoing, Reply
 from authdeck.providers import sending, waiting
@@ -49,12 +49,15 @@ class Quota:
 
     ``lacking`` is the code of what an account must have to be asked for, where it lacks it.
     ``use_reset`` spends a reset credit, where there are such: the request, named by an id that makes it count once.
+    ``figures`` and ``words`` are what the headers of other answers tell beside windows.
     """
 
     questions: Sequence[Question]
     read: Callable[[Replies, datetime], Told]
     lacking: Callable[[Credential], str | None] = lambda _credential: None
     use_reset: Callable[[Credential, Providers, str], Outgoing] | None = None
+    figures: Callable[[in_passing.Seen], in_passing.Figures] = lambda _seen: in_passing.Figures()
+    words: in_passing.Words = in_passing.NO_WORDS
 
 
 def get(credential: Credential, url: str, *headers: tuple[str, str], timeout: float = TIMEOUT) -> Outgoing:

@@ -8,6 +8,7 @@ from authdeck import fields
 from authdeck.credential import Credential
 from authdeck.evidence import Source
 from authdeck.exchange import Outgoing
+from authdeck.in_passing import Words
 from authdeck.providers import addresses
 from authdeck.providers.claude import OAUTH_BETA
 from authdeck.providers.quotas import asking
@@ -153,4 +154,17 @@ QUOTA: Final = Quota(
         Question("profile", _ask_profile, when=asking.answered("usage"), is_side=True),
     ),
     read=_read,
+    words=Words(
+        "anthropic-ratelimit-unified-",
+        {
+            "status": "standing",
+            "representative-claim": "deciding",
+            "reset": "standing_until",
+            "fallback": "fallback",
+            "fallback-percentage": "fallback_share",
+            "overage-status": "overage",
+            "overage-disabled-reason": "overage_off",
+            "overage-reset": "overage_until",
+        },
+    ),
 )

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from authdeck import fields
+from authdeck import fields, in_passing
 from authdeck.credential import Credential
 from authdeck.evidence import Source
 from authdeck.exchange import Outgoing
@@ -172,6 +172,25 @@ def _is_usable(credit: Mapping[str, Any]) -> bool:
     return kind in (None, _RESET_TYPE) and asking.part(credit, "status") == "available"
 
 
+def _figures(seen: in_passing.Seen) -> in_passing.Figures:
+    """Headers as ``codex-api/src/rate_limits.rs`` reads them; credits are those of one answer."""
+    has = seen.get(f"{_BEGIN}credits-has-credits")
+    granted = in_passing.yes(has.value) if has is not None else None
+    resets = seen.get(f"{_BEGIN}rate-limit-reset-credits-available")
+    count = in_passing.number(resets.value) if resets is not None else None
+    told = None
+    if has is not None and granted is not None:
+        beside = {name: header.value for name, header in seen.items() if header.at == has.at}
+        unlimited = in_passing.yes(beside.get(f"{_BEGIN}credits-unlimited", "")) is True
+        told = Credits(granted, unlimited, in_passing.number(beside.get(f"{_BEGIN}credits-balance", "")))
+    return in_passing.Figures(
+        credits=(told, has.at) if told is not None and has is not None else None,
+        reset_credits=(int(count), resets.at) if count is not None and resets is not None else None,
+    )
+
+
+_BEGIN: Final = "x-codex-"
+
 QUOTA: Final = Quota(
     questions=(
         Question("usage", _ask_usage),
@@ -179,4 +198,9 @@ QUOTA: Final = Quota(
     ),
     read=_read,
     use_reset=_use_reset,
+    figures=_figures,
+    words=in_passing.Words(
+        _BEGIN,
+        {"rate-limit-reached-type": "limit_met", "active-limit": "active_limit", "promo-message": "message"},
+    ),
 )

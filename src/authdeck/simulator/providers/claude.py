@@ -57,6 +57,8 @@ def quota_headers(account: Account) -> dict[str, str]:
         f"{start}-status": "allowed",
         f"{start}-representative-claim": "five_hour",
         f"{start}-reset": str(int(quota.primary_resets_at.timestamp())),
+        f"{start}-overage-status": "rejected",
+        f"{start}-overage-disabled-reason": "org_level_disabled",
         f"{start}-5h-status": "allowed",
         f"{start}-5h-utilization": f"{quota.primary / 100:g}",
         f"{start}-5h-reset": str(int(quota.primary_resets_at.timestamp())),

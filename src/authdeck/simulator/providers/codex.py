@@ -54,6 +54,10 @@ def quota_headers(account: Account) -> dict[str, str]:
     quota = account.quota
     return {
         "x-codex-plan-type": account.plan,
+        "x-codex-active-limit": "codex",
+        "x-codex-credits-has-credits": "False",
+        "x-codex-credits-unlimited": "False",
+        "x-codex-credits-balance": "",
         "x-codex-primary-used-percent": f"{quota.primary:g}",
         "x-codex-primary-window-minutes": str(_FIVE_HOURS),
         "x-codex-primary-reset-at": str(int(quota.primary_resets_at.timestamp())),

@@ -1,4 +1,4 @@
-"""What providers answered when they were asked for limits; the windows themselves are in ``states``."""
+"""What providers told of limits, asked or in passing; the windows themselves are in ``states``."""
 
 from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Integer, String, Table
 
@@ -16,4 +16,12 @@ quota_answers = Table(  # the newest one of each account
     Column("evidence", JSON, nullable=False),  # redacted: status, summary, link
     Column("extras", JSON, nullable=False),  # what was last told beside windows; a failure leaves it
     Column("told_at", Moment),  # when that was
+)
+
+seen_headers = Table(  # the newest ones of each account
+    "seen_headers",
+    control,
+    Column("account", BigInteger, ForeignKey("accounts.key"), primary_key=True),
+    Column("at", Moment, nullable=False),  # of the newest answer
+    Column("answers", JSON, nullable=False),  # sanitised: ``seen_headers.to_json``
 )

@@ -24,12 +24,13 @@ from authdeck.storage.tables import (
     quota_windows,
     refresh_journal,
     revisions,
+    seen_headers,
     watermarks,
 )
 
 _GONE = (
-    aliases, holds, watermarks, evidence, quota_windows, quota_history, quota_answers, account_state, candidates,
-    inspection_results, refresh_journal, fingerprints, revisions,
+    aliases, holds, watermarks, evidence, quota_windows, quota_history, quota_answers, seen_headers, account_state,
+    candidates, inspection_results, refresh_journal, fingerprints, revisions,
 )  # fmt: skip
 
 _EMPTY: Final[Mapping[str, Any]] = {

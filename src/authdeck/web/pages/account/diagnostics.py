@@ -1,4 +1,4 @@
-"""Diagnostics: what was seen of the account and by whom, what the provider's headers said, and its refreshes."""
+"""Diagnostics: what was seen of the account and by whom, what headers of its answers said last, and its refreshes."""
 
 from typing import Any
 
@@ -7,15 +7,15 @@ from starlette.requests import Request
 from authdeck import wording
 from authdeck.account import Kind
 from authdeck.entry import Entry
-from authdeck.evidence import Evidence, Source
+from authdeck.evidence import Evidence
 from authdeck.operations import kin
+from authdeck.seen_headers import SeenHeader, each
 from authdeck.storage.database import ReadConnection
-from authdeck.storage.reading import evidence, inspections, refreshing
+from authdeck.storage.reading import evidence, inspections, refreshing, seen_headers
 from authdeck.storage.reading.inspections import StoredInspection, StoredResult
 from authdeck.storage.reading.refreshing import JournalEntry
 from authdeck.web import inspection_rows, suggested
 from authdeck.web.masking import masked
-from authdeck.web.pages.account.quota import windows_of
 from authdeck.web.room import room_of
 
 TAB = "diagnostics"
@@ -27,16 +27,19 @@ async def content(request: Request, entry: Entry) -> dict[str, Any]:
     room, account = room_of(request), entry.account
     prefs = room.pages.preferences(request)
 
-    def work(connection: ReadConnection) -> tuple[list[Evidence], list[JournalEntry], Inspected | None]:
+    def work(
+        connection: ReadConnection,
+    ) -> tuple[list[Evidence], list[JournalEntry], Inspected | None, list[SeenHeader]]:
         seen = evidence.history(connection, account.key, _MOST)
         journal = refreshing.of_account(connection, account.key, _MOST)
-        return seen.items, journal, inspections.of_account(connection, account.key)
+        headers = each(seen_headers.of_account(connection, account.key))
+        return seen.items, journal, inspections.of_account(connection, account.key), list(headers.values())
 
-    seen, journal, inspected = await room.desk.read(work)
+    seen, journal, inspected, headers = await room.desk.read(work)
     near = await kin.near(room.desk, account.auth_index)
     return {
         "seen": [(one, _detail(one)) for one in seen],
-        "told": [window for window in windows_of(request, entry) if window.window.source is Source.HEADER],
+        "headers": headers,
         "journal": journal,
         "inspected": inspected[0] if inspected else None,
         "inspected_why": inspection_rows.why_of(inspected[0], prefs) if inspected else "",

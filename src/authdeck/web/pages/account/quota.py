@@ -19,7 +19,7 @@ from authdeck.gate.visits import actor_of
 from authdeck.operations.query_quota import telling
 from authdeck.operations.quota_report import quota_report
 from authdeck.operations.use_reset_credit import use_reset_credit
-from authdeck.quota_answer import Extras, QuotaAnswer
+from authdeck.quota_answer import QuotaAnswer
 from authdeck.storage.reading import evidence
 from authdeck.web.pages.account.frame import PATH, done, entry_of, show
 from authdeck.web.quota_rows import ShownWindow, shown
@@ -46,7 +46,7 @@ async def content(request: Request, entry: Entry) -> dict[str, Any]:
     newest = [(shown(each, now, locale), is_reset) for each, is_reset in reversed(seen[-_MOST:])]
     report = await quota_report(room.desk, room.parts.monitoring, entry)
     last = report.last
-    extras = last.extras if last else Extras()
+    extras = report.beside.extras
     return {
         "windows": windows_of(request, entry),
         "snapshots": newest,
@@ -54,6 +54,8 @@ async def content(request: Request, entry: Entry) -> dict[str, Any]:
         "last": _last(last.answer, locale) if last else None,
         "told_at": last.told_at if last else None,
         "extras": extras,
+        "ages": report.beside.ages,
+        "said": report.beside.said,
         "noted": [wording.sentence(code, params, locale) for code, params in extras.noted],
         "askable": account.kind is Kind.OAUTH and account.provider in telling(),
     }
