@@ -1,6 +1,7 @@
 """Auth files out: what is in them, what is said first, and what is written down about it."""
 
 import json
+from dataclasses import dataclass, field
 
 import pyrage
 import pytest
@@ -10,7 +11,8 @@ from authdeck.acts import Act
 from authdeck.errors import DeckError
 from authdeck.operations import edit_accounts
 from authdeck.operations.desk import Desk
-from authdeck.operations.export import Exported, Form, Wish, export, preview
+from authdeck.operations.export import Wish, export, preview
+from authdeck.operations.export_forms import Form
 from authdeck.operations.import_files import Choices, Source, import_files
 from authdeck.search import AccountSearch
 from authdeck.secret import Secret
@@ -26,8 +28,27 @@ async def taken(desk: Desk, *files: tuple[str, bytes]) -> list[str]:
     return [str(row.auth_index) for row in report.items]
 
 
-async def out(desk: Desk, *names: str, form: Form = Form.CLIPROXYAPI, **more: object) -> Exported:
-    return await export(desk, Wish(form, names, **more), BOB)
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """An export, as whoever asked for it has it."""
+
+    file_name: str
+    media_type: str
+    content: bytes = field(repr=False)
+
+
+async def taken_out(desk: Desk, wish: Wish) -> Taken:
+    made = await export(desk, wish, BOB)
+    try:
+        content = b"".join([piece async for piece in made.content.pieces()])
+    finally:
+        made.content.close()
+    assert made.content.size == len(content)
+    return Taken(made.file_name, made.media_type, content)
+
+
+async def out(desk: Desk, *names: str, form: Form = Form.CLIPROXYAPI, **more: object) -> Taken:
+    return await taken_out(desk, Wish(form, names, **more))
 
 
 async def refused(desk: Desk, wish: Wish) -> DeckError:
@@ -57,7 +78,9 @@ async def test_what_was_edited_is_in_the_file(desk: Desk) -> None:
 
 async def test_a_preview_says_what_is_lost_and_hands_out_nothing(desk: Desk) -> None:
     await taken(desk, ("ann.json", codex(note="hello", odd=1)), ("key.json", KEY))
-    rows = await preview(desk, Wish(Form.CODEX_CLI, search=AccountSearch(sort="name")))
+    found = await preview(desk, Wish(Form.CODEX_CLI, search=AccountSearch(sort="name")))
+    rows = found.rows
+    assert (found.total, found.refused, found.lossy, found.rotating) == (2, 1, 1, 1)
     assert [(row.account.file_name, row.lost, row.stale_after) for row in rows] == [
         ("ann.json", ("note", "odd"), "rotating"),
         ("key.json", (), None),
@@ -93,7 +116,7 @@ async def test_several_files_come_as_a_zip(desk: Desk) -> None:
 async def test_an_archive_comes_back(desk: Desk) -> None:
     await taken(desk, ("ann.json", codex(note="kept")), ("key.json", KEY))
     ann = pyrage.x25519.Identity.generate()
-    made = await export(desk, Wish(Form.ARCHIVE, search=AccountSearch(), recipients=[str(ann.to_public())]), ANN)
+    made = await taken_out(desk, Wish(Form.ARCHIVE, search=AccountSearch(), recipients=[str(ann.to_public())]))
     source = Source("authdeck.age", made.content)
     closed = await import_files(desk, [source], ANN, preview=True)
     assert [row.reason and row.reason[0] for row in closed.items] == ["age_key_missing"]
@@ -114,7 +137,7 @@ async def test_an_archive_needs_a_key_and_nothing_else_takes_one(desk: Desk) -> 
 
 async def test_handing_over_leaves_the_sign_in_to_the_other(desk: Desk) -> None:
     [ann, key] = await taken(desk, ("ann.json", codex()), ("key.json", KEY))
-    made = await export(desk, Wish(Form.CLIPROXYAPI, (ann, key), hand_over=True), BOB)
+    made = await taken_out(desk, Wish(Form.CLIPROXYAPI, (ann, key), hand_over=True))
     drafts = formats.read("all.zip", made.content)
     assert not any(draft.disabled for draft in drafts)
     entry = desk.directory.get(ann)
@@ -128,7 +151,7 @@ async def test_handing_over_leaves_the_sign_in_to_the_other(desk: Desk) -> None:
 
 async def test_what_can_not_be_opened_is_a_row(desk: Desk) -> None:
     await taken(desk, ("ann.json", codex()))
-    rows = await preview(desk, Wish(Form.CLIPROXYAPI, ("ann.json",)))
+    rows = (await preview(desk, Wish(Form.CLIPROXYAPI, ("ann.json",)))).rows
     assert rows[0].refused is None
     assert "FAKE" not in repr(rows)
 
