@@ -1,14 +1,21 @@
 """Auth files out: what is in them, what is said first, and what is written down about it."""
 
+import asyncio
+import io
 import json
+import zipfile
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
 
 import pyrage
 import pytest
 
-from authdeck import formats
+from authdeck import formats, tasks
 from authdeck.acts import Act
 from authdeck.errors import DeckError
+from authdeck.formats import zipped
 from authdeck.operations import edit_accounts
 from authdeck.operations.desk import Desk
 from authdeck.operations.export import Wish, export, preview
@@ -17,6 +24,7 @@ from authdeck.operations.import_files import Choices, Source, import_files
 from authdeck.search import AccountSearch
 from authdeck.secret import Secret
 from authdeck.storage.reading import audit
+from authdeck.storage.writing.audit import covered
 from fakes.auth_files import codex, take_in
 from fakes.people import ANN, BOB
 
@@ -172,3 +180,71 @@ async def test_a_bundle_of_thousands_is_taken_in_in_chunks(desk: Desk) -> None:
     )
     assert {row.outcome.value for row in report.items} == {"new"}
     assert len({row.auth_index for row in report.items}) == 250
+
+
+def crowd(number: int) -> list[tuple[str, bytes]]:
+    """So many people's auth files."""
+    return [
+        (f"p{n:04}.json", codex(f"p{n}@example.com", f"acc-{n}", f"user-{n}", access_token=f"at_FAKE_{n}"))
+        for n in range(number)
+    ]
+
+
+ALL = AccountSearch(sort="name")
+
+
+async def test_all_that_match_are_exported_whatever_their_number(desk: Desk) -> None:
+    files = crowd(1_001)
+    await taken(desk, *files)
+    found = await preview(desk, Wish(Form.CLIPROXYAPI, search=ALL))
+    assert (found.total, found.rotating, found.refused, len(found.rows)) == (1_001, 1_001, 0, 1_000)
+    made = await taken_out(desk, Wish(Form.CLIPROXYAPI, search=ALL))
+    with zipfile.ZipFile(io.BytesIO(made.content)) as archive:
+        assert [(name, archive.read(name)) for name in archive.namelist()] == files
+    chain = await desk.read(lambda c: audit.chain(c, desk.boot))
+    assert [entry.what for entry in chain].count(Act.FILE_EXPORTED) == 1_001
+    assert [entry.seq for entry in chain] == list(range(1, len(chain) + 1))
+    for former, entry in pairwise(chain):
+        assert desk.vault.keyed_hash("audit", covered(former.mac, entry)) == entry.mac
+
+
+@pytest.mark.parametrize(("form", "ending"), [(Form.ARCHIVE, "age"), (Form.SUB2API, "json")])
+async def test_large_ones_come_in_parts_that_each_come_back(desk: Desk, form: Form, ending: str) -> None:
+    await taken(desk, *crowd(30))
+    desk.settings = desk.settings.model_copy(update={"upload_limit": 15_000})
+    ann = pyrage.x25519.Identity.generate()
+    recipients = [str(ann.to_public())] if form is Form.ARCHIVE else []
+    made = await taken_out(desk, Wish(form, search=ALL, recipients=recipients))
+    assert (made.file_name, made.media_type) == (f"authdeck-{form.value}.zip", "application/zip")
+    parts = {member.file_name: member.content for member in zipped.walk(io.BytesIO(made.content))}
+    assert [name.rpartition("-")[2] for name in parts] == [f"0001.{ending}", f"0002.{ending}", f"0003.{ending}"]
+    assert max(map(len, parts.values())) <= desk.settings.upload_limit
+    choices = Choices(identity=Secret(str(ann)))
+    rows = [
+        row
+        for name, content in parts.items()
+        for row in (await import_files(desk, [Source(name, content)], ANN, preview=True, choices=choices)).items
+    ]
+    assert len(rows) == len({row.auth_index for row in rows}) == 30
+    assert {row.outcome.value for row in rows} <= {"unchanged", "updated"}
+
+
+async def test_ended_early_it_leaves_nothing(desk: Desk) -> None:
+    await taken(desk, *crowd(150))
+    exporting = tasks.start(export(desk, Wish(Form.CLIPROXYAPI, search=ALL), BOB), name="an export")
+    while not _open_in(desk):  # noqa: ASYNC110 - until it is under way
+        await asyncio.sleep(0)
+    exporting.cancel()
+    await asyncio.wait({exporting})
+    assert exporting.cancelled()
+    assert not _open_in(desk)
+    assert not [entry for entry in await desk.read(audit.newest) if entry.what == Act.FILE_EXPORTED]
+
+
+def _open_in(desk: Desk) -> list[str]:
+    """Files without a name that this process has open in the home."""
+    targets = []
+    for link in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):
+            targets.append(str(link.readlink()))
+    return [name for name in targets if name.startswith(str(desk.settings.home / "run")) and "(deleted)" in name]
