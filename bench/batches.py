@@ -225,6 +225,7 @@ def cpu() -> float:
 
 CONTENT = b'{"type": "codex", "refresh_token": "rt_FAKE"}'
 
+
 async def fill(desk: Desk, number: int, content: bytes = CONTENT) -> None:
     """Accounts as an import would leave them, without reading a file for each."""
     known = len(desk.directory)
