@@ -223,23 +223,25 @@ def cpu() -> float:
 
 # ---- accounts ----
 
+CONTENT = b'{"type": "codex", "refresh_token": "rt_FAKE"}'
 
-async def fill(desk: Desk, number: int) -> None:
+
+async def fill(desk: Desk, number: int, content: bytes = CONTENT) -> None:
     """Accounts as an import would leave them, without reading a file for each."""
     known = len(desk.directory)
     numbers = iter(range(known, number))
     began = time.perf_counter()
     while some := list(islice(numbers, 500)):
-        await desk.write(lambda connection, some=some: add(desk, connection, some))
+        await desk.write(lambda connection, some=some: add(desk, connection, some, content))
     print(f"filled with {number - known:,} accounts in {time.perf_counter() - began:.0f} s\n", flush=True)
 
 
-def add(desk: Desk, connection: WriteConnection, numbers: list[int]) -> None:
+def add(desk: Desk, connection: WriteConnection, numbers: list[int], content: bytes) -> None:
     states = {}
     for new in made(desk, numbers):
         key = account_writes.add(connection, new)
         states[key] = DerivedState(Health.UNKNOWN.value, problem=False, risk=RISK[Health.UNKNOWN], next_change_at=None)
-        sealed = seals.seal_file(desk.vault, new.auth_index, 1, b'{"type": "codex", "refresh_token": "rt_FAKE"}')
+        sealed = seals.seal_file(desk.vault, new.auth_index, 1, content)
         revision = NewRevision(key, 1, None, 1, "imported", "bench", "bench", new.at, sealed)
         revision_writes.add(connection, revision)
     evidence_writes.store_states(connection, states, desk.now())

@@ -89,6 +89,14 @@ async def test_many_go_on_in_the_background(desk: Desk, ann: AsyncClient) -> Non
     assert (await ann.get(f"/batches/{batch_id}", params={"outcome": "failed"})).json()["items"] == []
 
 
+async def test_what_is_in_the_trash_by_then_is_not_in_the_file(desk: Desk, ann: AsyncClient) -> None:
+    _, gone = await crowd(desk, 2)
+    batch = (await post(ann, {"export": {"format": "cliproxyapi"}})).json()
+    assert (await ann.delete(f"/accounts/{gone}", headers={"If-Match": "*"})).is_success
+    answer = await ann.get(f"/batches/{batch['id']}/content")
+    assert answer.json()["refresh_token"] == "rt_FAKE_acc-fake-0_user-fake-0"
+
+
 async def test_an_export_is_fetched_afterwards(desk: Desk, ann: AsyncClient) -> None:
     (index,) = await crowd(desk, 1)
     batch = (await post(ann, {"export": {"format": "cliproxyapi", "hand_over": True}})).json()

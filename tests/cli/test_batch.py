@@ -132,3 +132,19 @@ def test_the_shell_completes(alone: Shell, typed: str, offered: str) -> None:
     position = str(len(typed.split()) - 1)
     said = alone.run(_AUTHDECK_COMPLETE="complete_bash", COMP_WORDS=typed, COMP_CWORD=position)
     assert offered in said.out.split()
+
+
+def test_an_export_is_a_change_like_others(shell: Shell, folder: Path, tmp_path: Path) -> None:
+    shell.run("import", folder)
+    looked = shell.run("batch", "--search", "", "--export", "codex_cli", "--preview")
+    assert "Not carried by this form: note, priority." in looked.out
+    assert (shell.run("batch", "ann.json", "--export", "cliproxyapi", "-o", "-").code, looked.code) == (2, 0)
+    out = tmp_path / "out.json"
+    done = shell.ok("batch", "ann.json", "--export", "cliproxyapi", "--output", out, "--json").json
+    assert done["counts"]["done"] == 1
+    assert (out.read_bytes(), out.stat().st_mode & 0o777) == (codex(), 0o600)
+    again = tmp_path / "again.json"
+    shell.ok("batch", "content", done["id"], "-o", again)
+    assert again.read_bytes() == codex()
+    assert shell.run("batch", "content", done["id"], "-o", again).code == 2
+    assert shell.run("batch", "ann.json", "--set", "priority=5", "-o", again).code == 2

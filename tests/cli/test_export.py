@@ -3,6 +3,9 @@
 import json
 from pathlib import Path
 
+import pyrage
+import pytest
+
 from cli.conftest import Shell
 from fakes.auth_files import codex
 
@@ -29,6 +32,28 @@ def test_an_archive_and_back(alone: Shell, folder: Path, tmp_path: Path) -> None
     said = elsewhere.ok("import", out, "--passphrase-file", secret)
     assert "2 new" in said.out
     assert "Saved is not tried" in said.out
+
+
+@pytest.mark.parametrize(("form", "small"), [("archive", "10000"), ("cliproxyapi", "4000")])
+def test_what_is_too_large_for_one_request_comes_back_in_parts(
+    alone: Shell, tmp_path: Path, form: str, small: str
+) -> None:
+    """The limit of an upload is small here, so that thirty accounts are many."""
+    crowd, key, out = tmp_path / "crowd", tmp_path / "key", tmp_path / "all.zip"
+    crowd.mkdir()
+    for number in range(30):
+        content = codex(f"p{number}@example.com", f"acc-{number}", f"user-{number}", access_token=f"at_FAKE_{number}")
+        (crowd / f"p{number}.json").write_bytes(content)
+    alone.ok("import", crowd, "--json")
+    ann = pyrage.x25519.Identity.generate()
+    key.write_text(str(ann))
+    to = ("--recipient", str(ann.to_public())) if form == "archive" else ()
+    said = alone.run("export", "--search", "", "--format", form, *to, "-o", out, AUTHDECK_UPLOAD_LIMIT=small)
+    assert (said.code, said.err.splitlines()[-1]) == (0, f"Wrote 30 to {out}.")
+    assert out.stat().st_size > int(small)
+    elsewhere = Shell(tmp_path / "elsewhere")
+    came = elsewhere.run("import", out, "--identity-file", key, "--json", AUTHDECK_UPLOAD_LIMIT=small)
+    assert (came.code, came.json["counts"]["new"], len(came.json["items"])) == (0, 30, 30)
 
 
 def test_a_preview_writes_nothing(alone: Shell, folder: Path) -> None:

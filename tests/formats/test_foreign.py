@@ -258,6 +258,22 @@ def test_a_zip_has_an_end_and_must_be_one() -> None:
     assert raised.value.code == "zip_invalid"
 
 
+def test_an_archive_in_a_zip_is_said_so_and_ones_own_zip_is_walked() -> None:
+    files = {"folder/a.json": codex(), "part.age": b"age-encryption.org/v1 and more", "bad.zip": zipped.write({})}
+    content = zipped.write(files, [{"file_name": "a.json", "sha256": zipped.digest(codex())}])
+    assert rows_of(content)[:2] == [("a.json", "cliproxyapi"), ("part.age", "zip_archive_inside")]
+    found = list(zipped.walk(io.BytesIO(content)))
+    assert [(member.file_name, member.content) for member in found[:2]] == [
+        ("a.json", codex()),
+        ("part.age", files["part.age"]),
+    ]
+    assert found[2].refused is not None
+    assert zipped.listed(io.BytesIO(content))[1] == ("folder/a.json", len(codex()))
+    with pytest.raises(DeckError) as raised:
+        list(zipped.walk(io.BytesIO(b"PK\x03\x04 and nothing more")))
+    assert raised.value.code == "zip_invalid"
+
+
 def test_a_zip_member_without_a_name_is_a_row_of_its_own() -> None:
     content = bytearray(zipped.write({"x": codex(), "b.json": codex()}))
     content[content.index(b"PK\x01\x02") + 46] = 0  # its name, where the directory says it

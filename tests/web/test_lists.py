@@ -1,11 +1,14 @@
 """The list and changes of many accounts without a browser: what a plain form does."""
 
+import io
 import re
+import zipfile
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from typing import Any
 
+import pyrage
 import pytest
 
 from authdeck import ids
@@ -147,6 +150,17 @@ async def test_an_export_is_fetched_by_a_button_and_not_kept_on_the_way(ann: Any
     assert answer.headers["cache-control"] == "no-store"
     assert "attachment" in answer.headers["content-disposition"]
     assert b"sk-ant-FAKE-key" in answer.content or answer.content[:2] == b"PK"
+
+
+async def test_an_archive_of_many_is_for_its_recipients(ann: Any) -> None:
+    form = await ann.post("/batches", act="export", shown="export", format="archive", all="yes", next="/auth-files")
+    assert (form.status_code, "Give recipients or a passphrase" in form.text) == (422, True)
+    me = pyrage.x25519.Identity.generate()
+    asked = {"format": "archive", "recipients": f"# mine\n{me.to_public()}\n", "all": "yes", "next": "/auth-files"}
+    address, _ = await previewed(ann, act="export", **asked)
+    batch = (await ann.post(f"{address}/run")).headers["location"].partition("?")[0]
+    content = (await ann.post(f"{batch}/content")).content
+    assert zipfile.ZipFile(io.BytesIO(pyrage.decrypt(content, [me]))).namelist()[0] == "manifest.json"
 
 
 async def test_an_export_asks_who_signed_in_a_while_ago_for_the_key(tmp_path: Path) -> None:

@@ -1,19 +1,19 @@
 """``/batches``: one change of many accounts, with preview, progress, cancelling and undo. Imports are listed too."""
 
-from typing import Annotated, Any, Final
-from urllib.parse import quote
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Path, Query
+from fastapi import APIRouter, Header, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from authdeck import change as changes
 from authdeck.access import Role
 from authdeck.api.accounts import AccountChange
-from authdeck.api.limits import Limited
+from authdeck.api.limits import MAX_NAMES, Limited
 from authdeck.api.parts import ActorHere, EyesHere, PartsHere
 from authdeck.api.shapes import Because, Eyes, Listing, Shape, Time
 from authdeck.errors import DeckError
+from authdeck.gate.handing_out import handed_out
 from authdeck.gate.routes import needs
 from authdeck.operations.batches import AT_ONCE, Asked
 from authdeck.search import AccountSearch, from_query
@@ -21,8 +21,6 @@ from authdeck.storage.reading import batches as reading
 from authdeck.storage.reading.batches import StoredBatch, StoredItem
 
 router = APIRouter(prefix="/batches", tags=["batches"], route_class=Limited)
-
-MAX_NAMES: Final = 50_000
 
 Id = Annotated[str, Path(description="A batch's id.", pattern="^[0-9a-f]{32}$")]
 Key = Annotated[
@@ -212,14 +210,9 @@ async def batch(
     "/{batch_id}/content", response_class=Response, responses={200: {"content": {"application/octet-stream": {}}}}
 )
 @needs(Role.OPERATOR)
-async def content(batch_id: Id, parts: PartsHere, actor: ActorHere) -> Response:
+async def content(request: Request, batch_id: Id, parts: PartsHere, actor: ActorHere) -> Response:
     """The file of an export batch, made and audited as it leaves."""
-    made = await parts.batches.content(batch_id, actor)
-    headers = {
-        "Cache-Control": "no-store",
-        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(made.file_name)}",
-    }
-    return Response(made.content, media_type=made.media_type, headers=headers)
+    return await handed_out(request, parts.batches.content(batch_id, actor))
 
 
 @router.post("/{batch_id}/cancel")

@@ -1,25 +1,26 @@
 """``/exports``: auth files out. Preview first: it lists what the form can't carry. Answers are never to be stored."""
 
-from typing import Annotated, Any
-from urllib.parse import quote
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from starlette.responses import Response
 
 from authdeck.access import Role
 from authdeck.api.account_search import Filters
-from authdeck.api.limits import Limited
+from authdeck.api.limits import MAX_NAMES, Limited
 from authdeck.api.parts import ActorHere, DeskHere, EyesHere
 from authdeck.api.shapes import Because, Eyes, Shape
+from authdeck.gate.handing_out import handed_out
 from authdeck.gate.routes import needs
-from authdeck.operations.export import ARCHIVE_LIMIT, ExportRow, Form, Wish, export, preview
+from authdeck.operations.export import Wish, export, preview
+from authdeck.operations.export_forms import ExportRow, Form
 from authdeck.search import LONGEST_TEXT
 from authdeck.secret import Secret
 
 router = APIRouter(prefix="/exports", tags=["exports"], route_class=Limited)
 
-_HEADERS = {"Cache-Control": "no-store"}
+_UNSTORED: Final = {"Cache-Control": "no-store"}
 
 
 class ExportSearch(Filters):
@@ -34,7 +35,7 @@ class ExportWish(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     format: Form
-    auth_indexes: list[str] = Field([], max_length=ARCHIVE_LIMIT)
+    auth_indexes: list[str] = Field([], max_length=MAX_NAMES)
     search: ExportSearch | None = None
     partial: bool = False
     hand_over: bool = False
@@ -55,11 +56,19 @@ class ExportRowShape(Shape):
 
 
 class ExportPreviewShape(Shape):
-    """``hand_over`` says whether any of the sign-ins rotates, so that handing over is worth a thought."""
+    """``hand_over`` says whether any of the sign-ins rotates, so that handing over is worth a thought.
+
+    ``items`` are the first 1,000 of ``total`` accounts. The other counts are of all: those that the format can't hold,
+    those of which something is lost, those that two programs would share.
+    """
 
     format: str
     items: list[ExportRowShape]
     hand_over: bool
+    total: int
+    refused: int
+    lossy: int
+    rotating: int
 
 
 _ANSWERS: dict[int | str, dict[str, Any]] = {
@@ -79,6 +88,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 @router.post("", response_model=None, responses=_ANSWERS)
 @needs(Role.OPERATOR)
 async def exports(
+    request: Request,
     asked: ExportWish,
     desk: DeskHere,
     actor: ActorHere,
@@ -88,21 +98,25 @@ async def exports(
     """Hand out auth files in clear, or an age archive of them. Each account's export is audited before it leaves.
 
     ``format``: ``cliproxyapi`` (the bytes as they came where nothing was edited), ``codex_cli``, ``sub2api`` or
-    ``archive``. Several files come as a zip. ``partial`` leaves out what the form can't hold; otherwise that is 422
-    ``export_refused``. ``hand_over`` leaves rotating sign-ins to the other program.
+    ``archive``. Several files come as a zip; so do the parts of a large archive or bundle, each of which can be
+    imported. Any number of accounts can be exported; the answer begins when all of them are read. ``partial`` leaves
+    out what the form can't hold; otherwise that is 422 ``export_refused``. ``hand_over`` leaves rotating sign-ins to
+    the other program.
     """
     wish = _wish(asked)
     if preview_only:
-        rows = await preview(desk, wish)
+        found = await preview(desk, wish)
         shape = ExportPreviewShape(
             format=wish.form.value,
-            items=[_row(eyes, row) for row in rows],
-            hand_over=any(row.stale_after for row in rows),
+            items=[_row(eyes, row) for row in found.rows],
+            hand_over=bool(found.rotating),
+            total=found.total,
+            refused=found.refused,
+            lossy=found.lossy,
+            rotating=found.rotating,
         )
-        return Response(shape.model_dump_json(), media_type="application/json", headers=_HEADERS)
-    made = await export(desk, wish, actor)
-    named = {"Content-Disposition": f"attachment; filename*=UTF-8''{quote(made.file_name)}"}
-    return Response(made.content, media_type=made.media_type, headers={**_HEADERS, **named})
+        return Response(shape.model_dump_json(), media_type="application/json", headers=_UNSTORED)
+    return await handed_out(request, export(desk, wish, actor))
 
 
 def _wish(asked: ExportWish) -> Wish:

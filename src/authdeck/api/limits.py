@@ -21,6 +21,9 @@ from authdeck.settings import Settings
 PLAIN_LIMIT: Final = 1024 * 1024
 """Bytes of a request that carries no files."""
 
+MAX_NAMES: Final = 50_000
+"""Accounts named one by one; more are chosen by a search."""
+
 FILES_AT_ONCE: Final = 4
 """An import may carry this many times the limit of one file."""
 

@@ -1,16 +1,15 @@
 """``authdeck backup`` and ``authdeck restore``."""
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from authdeck import ids
-from authdeck.cli import show
+from authdeck.cli import outlet, show
 from authdeck.cli.failure import RefusedError
 from authdeck.cli.management import management
 from authdeck.cli.show import AsJson
@@ -36,7 +35,7 @@ def backup(
     with management() as api:
         made = api.post("/backups", json={"monitoring": with_monitoring}, patient=True)
         try:
-            with _written_whole(file) as opened:
+            with outlet.opened(file, force=force) as opened:
                 api.download(f"/backups/{made['id']}/content", opened)
         finally:
             api.delete(f"/backups/{made['id']}")
@@ -115,19 +114,3 @@ def _stale(rotating: Sequence[dict[str, Any]], sentence: str) -> None:
     if rotating:
         typer.echo(f"\n{sentence}")
         show.table(_COLUMNS, rotating, empty="")
-
-
-@contextmanager
-def _written_whole(file: Path) -> Iterator[BinaryIO]:
-    """A file for its owner alone, under its name only when it is whole."""
-    unfinished = file.with_name(f".{file.name}.{ids.new_id()}")
-    try:
-        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as opened:
-            yield opened
-            opened.flush()
-            os.fsync(opened.fileno())
-        unfinished.replace(file)
-    except OSError as error:
-        raise RefusedError("file_not_written", f"{file} can't be written: {error.strerror}.") from None
-    finally:
-        unfinished.unlink(missing_ok=True)

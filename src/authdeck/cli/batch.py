@@ -6,8 +6,9 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from authdeck.cli import show
+from authdeck.cli import batch_export, outlet, show
 from authdeck.cli.management import Management, management, segment
+from authdeck.cli.outlet import Force, Output
 from authdeck.cli.progress import progress
 from authdeck.cli.reading import text_of
 from authdeck.cli.show import AsJson
@@ -90,6 +91,16 @@ def change(
     query_quota: Annotated[
         bool, typer.Option("--query-quota", help="Ask their providers what is left; `authdeck quota` shows it.")
     ] = False,
+    export: Annotated[
+        str | None,
+        typer.Option(metavar="FORMAT", help="Hand them out: cliproxyapi, codex_cli, sub2api or archive, to --output."),
+    ] = None,
+    hand_over: Annotated[
+        bool, typer.Option("--hand-over", help="The other program refreshes what is exported.")
+    ] = False,
+    recipient: Annotated[list[str] | None, typer.Option(help="age1… of who may open an exported archive.")] = None,
+    output: Output = None,
+    force: Force = False,
     preview: Preview = False,
     json: AsJson = False,
 ) -> None:
@@ -97,6 +108,7 @@ def change(
 
     Secrets never stand on the command line: --secrets-from reads them. Ends with 1 when a row was skipped or failed.
     """
+    to = batch_export.asked(export, output, hand_over=hand_over, recipients=recipient, force=force, preview=preview)
     flags = {
         "enable": enable, "lock": lock, "unlock": unlock, "delete": delete, "restore": restore, "refresh": refresh,
         "query_quota": query_quota,
@@ -105,12 +117,16 @@ def change(
     wanted |= {name: True for name, given in flags.items() if given}
     if disable is not None or until is not None:
         wanted["disable"] = {"reason": disable or "", "until": until}
+    if to is not None:
+        wanted["export"] = to.order
     if not wanted:
         raise typer.BadParameter("Say what to change, such as --set priority=5 or --disable 'on leave'.")
     selection = _selection([*(names or []), *_lines(names_from)], search, where)
     with management() as api:
         asked = {"selection": selection, "change": wanted}
         found = finished(api, api.post("/batches", json=asked, params={"preview": preview or None}), quiet=json)
+        if to is not None:
+            to.take(api, found)
     tell(found, json=json)
 
 
@@ -153,6 +169,16 @@ def apply(preview: Annotated[str, typer.Argument(metavar="PREVIEW", show_default
     with management() as api:
         found = finished(api, api.post("/batches", json={"preview": preview}), quiet=json)
     tell(found, json=json)
+
+
+@app.command()
+def content(batch: Id, output: Output = None, force: Force = False) -> None:
+    """Write the file of an export that has ended. It holds secrets, and taking it is audited."""
+    if output is None:
+        raise typer.BadParameter("Name the file to write with --output.")
+    to = outlet.target(output, force=force)
+    with management() as api:
+        batch_export.take(api, batch, to, force=force)
 
 
 @app.command()
@@ -264,6 +290,8 @@ def _tell_rows(batch: dict[str, Any]) -> None:
     typer.echo(f"{what}: {_counted(batch['counts'])}.")
     if batch["status"] == "previewed":
         typer.echo(f"`authdeck batch apply {batch['id']}` does it, within 15 minutes.")
+    elif batch["counts"].get("done") and "export" in batch["change"]:
+        typer.echo(f"`authdeck batch content {batch['id']} --output FILE` writes the file.")
     elif batch["counts"].get("done") and not {"refresh", "query_quota", "purge"} & set(batch["change"]):
         typer.echo(f"`authdeck batch undo {batch['id']}` takes it back.")
 

@@ -1,19 +1,19 @@
 """``authdeck export``: auth files out, into a file that only its owner may read."""
 
-import sys
-from io import BytesIO
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
 from authdeck.cli import account_filters as filters
-from authdeck.cli import show
+from authdeck.cli import outlet, show
 from authdeck.cli.management import management
+from authdeck.cli.outlet import Force, Output
 from authdeck.cli.show import AsJson
 
 _COLUMNS: Final = (("File", "file_name"), ("auth_index", "auth_index"), ("Lost", "lost"), ("", "detail"))
-STDOUT: Final = "-"
+SHOWN: Final = 50
+"""Accounts told of one by one; the rest is counted. A preview as ``--json`` has more."""
 
 
 @filters.with_filters()
@@ -24,7 +24,7 @@ def export(
         list[str] | None, typer.Argument(help="auth_index, file name, or another alias.", show_default=False)
     ] = None,
     format: Annotated[str, typer.Option(help="cliproxyapi, codex_cli, sub2api or archive.")] = "cliproxyapi",  # noqa: A002
-    output: Annotated[str | None, typer.Option("--output", "-o", help="The file to write; - for a pipe.")] = None,
+    output: Output = None,
     recipient: Annotated[
         list[str] | None, typer.Option(help="age1… of who may open the archive. May be given several times.")
     ] = None,
@@ -36,7 +36,7 @@ def export(
     hand_over: Annotated[
         bool, typer.Option("--hand-over", help="The other program refreshes these sign-ins; authdeck stops using them.")
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
+    force: Force = False,
     json: AsJson = False,
 ) -> None:
     """Export auth files, or an encrypted archive of many. What the format can't carry is listed first, on stderr.
@@ -45,7 +45,9 @@ def export(
     """
     if not names and not asked:
         raise typer.BadParameter("Name accounts, or choose them with --search, --provider or another filter.")
-    target = None if preview else _target(output, force=force)
+    if output is None and not preview:
+        raise typer.BadParameter("Name the file to write with --output, or look first with --preview.")
+    path = None if output is None or preview else outlet.target(output, force=force)
     wish: dict[str, Any] = {
         "format": format,
         "auth_indexes": names or [],
@@ -56,48 +58,14 @@ def export(
         "passphrase": passphrase_file.read_text().rstrip("\r\n") if passphrase_file else None,
     }
     with management() as api:
-        told = api.post("/exports", json=wish, params={"preview": True})
+        told = api.post("/exports", json=wish, params={"preview": True}, patient=True)
         _tell(told, json=json, preview=preview)
-        content = BytesIO()
-        if not preview:
-            api.download("/exports", content, json=wish)
-    if target is not None:
-        _write(target, content.getvalue(), force=force)
-        typer.echo(f"Wrote {len(told['items'])} to {target}.", err=True)
-    elif not preview:
-        sys.stdout.buffer.write(content.getvalue())
-
-
-def _target(output: str | None, *, force: bool) -> Path | None:
-    """Where to write; ``None`` is a pipe. Refused before anything is asked for."""
-    if output is None:
-        raise typer.BadParameter("Name the file to write with --output, or look first with --preview.")
-    if output == STDOUT:
-        if sys.stdout.isatty():
-            raise typer.BadParameter("Secrets are not written to a terminal. Name a file, or pipe the output.")
-        return None
-    path = Path(output)
-    if path.is_dir():
-        raise typer.BadParameter(f"{path} is a folder. Name a file in it.")
-    if path.exists() and not force:
-        raise typer.BadParameter(f"{path} is there already. Choose another name, or --force to replace it.")
-    return path
-
-
-def _write(path: Path, content: bytes, *, force: bool) -> None:
-    """Owner-only from its first byte on. Without ``force`` a file that appeared meanwhile stays as it is."""
-    import os  # noqa: PLC0415
-
-    from authdeck.private_file import write_private  # noqa: PLC0415
-
-    if force:
-        write_private(path, content)
-        return
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+        if preview:
+            return
+        with outlet.opened(path, force=force) as file:
+            api.download("/exports", file, json=wish)
+    if path is not None:
+        typer.echo(f"Wrote {told['total'] - told['refused']} to {path}.", err=True)
 
 
 def _tell(told: dict[str, Any], *, json: bool, preview: bool) -> None:
@@ -105,13 +73,20 @@ def _tell(told: dict[str, Any], *, json: bool, preview: bool) -> None:
     if json and preview:
         show.as_json(told)
         return
+    rows = list(map(_row, told["items"]))
     if preview:
-        show.table(_COLUMNS, map(_row, told["items"]), empty="No account matches.")
-        return
-    for item in map(_row, told["items"]):
-        if item["lost"] or item["detail"]:
-            lost = f" Not carried: {', '.join(item['lost'])}." if item["lost"] else ""
-            typer.echo(f"{item['file_name']}:{lost} {item['detail']}".rstrip(), err=True)
+        show.table(_COLUMNS, rows[:SHOWN], empty="No account matches.")
+    else:
+        rows = [row for row in rows if row["lost"] or row["detail"]]
+        for row in rows[:SHOWN]:
+            lost = f" Not carried: {', '.join(row['lost'])}." if row["lost"] else ""
+            typer.echo(f"{row['file_name']}:{lost} {row['detail']}".rstrip(), err=True)
+    if len(rows) > SHOWN or told["total"] > len(told["items"]):
+        typer.echo(
+            f"… Of {told['total']} accounts {told['refused']} can't be written so, {told['lossy']} lose something, and"
+            f" {told['rotating']} would be shared by two programs.",
+            err=not preview,
+        )
 
 
 def _row(item: dict[str, Any]) -> dict[str, Any]:

@@ -4,16 +4,18 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
-from authdeck.cli import show
+from authdeck.cli import own_zips, show
 from authdeck.cli.management import File, Management, management
 from authdeck.cli.progress import progress
 from authdeck.cli.show import AsJson
+from authdeck.errors import DeckError
 
 CHUNK: Final = 100
 """Files of one request."""
@@ -84,7 +86,7 @@ def import_(
     ] = None,
     json: AsJson = False,
 ) -> None:
-    """Import auth files, zips and archives. One row an account; a bad one never stops the others.
+    """Import auth files, zips and archives, of any size. One row an account; a bad one never stops the others.
 
     Importing again changes nothing. Ends with 1 when a file was rejected or is in conflict.
     """
@@ -106,11 +108,11 @@ def import_(
     }
     with (
         management() as api,
-        progress("Importing", sum(len(folder.files) for folder in folders), quiet=json) as advance,
+        progress("Importing", sum(_steps(folder, api.upload_limit) for folder in folders), quiet=json) as advance,
     ):
         for folder in folders:
             home = cliproxy_auth_dir or (folder.path and str(folder.path.absolute()))
-            for chunk in _chunks(folder.files, api.upload_limit, report):
+            for chunk in _chunks(folder, api.upload_limit, report):
                 _send(api, chunk, {**asked, "cliproxy_auth_dir": home}, beside, report)
                 advance(len(chunk))
     _tell(report, preview=preview, json=json)
@@ -139,37 +141,69 @@ def _folder(path: Path, report: Report) -> Folder:
     return Folder(Path(os.path.normpath(path.absolute())), files)
 
 
-def _chunks(files: Sequence[Path], limit: int, report: Report) -> Iterator[list[File]]:
-    """Files read and put together so that no request gets too large. What can't be sent is a rejected row."""
+def _steps(folder: Folder, limit: int) -> int:
+    """For the bar: files, and those in zips that are sent one by one."""
+    found = 0
+    for path in folder.files:
+        with suppress(OSError, DeckError):
+            found += (own_zips.count(path, limit) or 1) if folder.path is None else 1
+    return found
+
+
+def _chunks(folder: Folder, limit: int, report: Report) -> Iterator[list[File]]:
+    """Files put together so that no request gets too large."""
     chunk: list[File] = []
-    for path in files:
-        content = _read(path, limit, report)
-        if content is None:
-            continue
+    for name, content in _contents(folder, limit, report):
         if len(chunk) == CHUNK or (chunk and sum(len(other) for _, other in chunk) + len(content) > 2 * limit):
             yield chunk
             chunk = []
-        chunk.append((path.name, content))
+        chunk.append((name, content))
     if chunk:
         yield chunk
 
 
-def _read(path: Path, limit: int, report: Report) -> bytes | None:
-    try:
-        if path.stat().st_size > limit:
-            report.items.append(_rejected(path, "file_too_large", f"Larger than {limit:,} bytes."))
-            return None
-        return path.read_bytes()
-    except OSError as error:
-        report.items.append(_rejected(path, "file_unreadable", f"Can't be read: {error.strerror}."))
-        return None
+def _contents(folder: Folder, limit: int, report: Report) -> Iterator[File]:
+    """Every file to send. What can't be sent is a rejected row."""
+    for path in folder.files:
+        try:
+            if folder.path is None and own_zips.count(path, limit) is not None:
+                yield from _unpacked(path, limit, report)
+            elif path.stat().st_size > limit:
+                report.items.append(_rejected(path.name, "file_too_large", _too_large(path.name, limit)))
+            else:
+                yield path.name, path.read_bytes()
+        except OSError as error:
+            report.items.append(_rejected(path.name, "file_unreadable", f"Can't be read: {error.strerror}."))
+        except DeckError as error:
+            report.items.append(_refused(path.name, error))
 
 
-def _rejected(path: Path, code: str, sentence: str) -> dict[str, Any]:
+def _unpacked(path: Path, limit: int, report: Report) -> Iterator[File]:
+    for member in own_zips.members(path):
+        if member.refused is not None:
+            report.items.append(_refused(member.file_name, member.refused))
+        elif len(member.content) > limit:
+            report.items.append(_rejected(member.file_name, "file_too_large", _too_large(member.file_name, limit)))
+        else:
+            yield member.file_name, member.content
+
+
+def _too_large(name: str, limit: int) -> str:
+    told = f"Larger than {limit:,} bytes."
+    return f"{told} Decrypt it with age; the zip inside is taken in parts." if name.endswith(own_zips.ARCHIVE) else told
+
+
+def _refused(name: str, error: DeckError) -> dict[str, Any]:
+    from authdeck import wording  # noqa: PLC0415 - reading the catalogues takes time
+
+    return _rejected(name, error.code, wording.sentence(error.code, {"file_name": name, **error.params}))
+
+
+def _rejected(name: str, code: str, sentence: str) -> dict[str, Any]:
     reason = {"code": code, "sentence": sentence, "details": {}}
     return {
         "source": None,
-        "file_name": path.name,
+        "file_name": name,
         "outcome": "rejected",
         "auth_index": None,
         "reason": reason,
@@ -181,7 +215,8 @@ def _rejected(path: Path, code: str, sentence: str) -> dict[str, Any]:
 def _send(
     api: Management, chunk: Sequence[File], asked: dict[str, Any], beside: dict[str, str | None], report: Report
 ) -> None:
-    report.items += api.post("/imports", params=asked, files=chunk, form=beside)["items"]
+    holds_many = any(name.endswith(own_zips.ARCHIVE) for name, _ in chunk)
+    report.items += api.post("/imports", params=asked, files=chunk, form=beside, patient=holds_many)["items"]
 
 
 def _tell(report: Report, *, preview: bool, json: bool) -> None:

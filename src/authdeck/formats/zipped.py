@@ -6,8 +6,9 @@ import json
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, BinaryIO, Final, Protocol
 
 from authdeck.errors import DeckError
 from authdeck.formats.document import MAX_BYTES
@@ -23,6 +24,7 @@ _RATIO_FROM: Final = 1024 * 1024
 MANIFEST: Final = "manifest.json"
 _KIND: Final = "authdeck_archive"
 _SIGNS: Final = (b"PK\x03\x04", b"PK\x05\x06")
+_AGE: Final = (b"age-encryption.org/v1", b"-----BEGIN AGE ENCRYPTED FILE-----")
 _ENCRYPTED: Final = 0x1
 _METHODS: Final = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 _PIECE: Final = 64 * 1024
@@ -47,27 +49,71 @@ def members(content: bytes) -> list[Member]:
 
     Raises ``DeckError`` for the archive as a whole: ``zip_invalid``, ``too_many_members``, ``zip_too_large``.
     """
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            infos = [info for info in archive.infolist() if not _is_beside_the_point(info)]
-            if len(infos) > MAX_MEMBERS + 1:  # the manifest
-                raise DeckError("too_many_members", count=len(infos), limit=MAX_MEMBERS)
-            found = list(_members(archive, infos))
-    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError, EOFError):
-        raise DeckError("zip_invalid") from None
+    with _opened(io.BytesIO(content)) as archive:
+        infos = _wanted(archive)
+        if len(infos) > MAX_MEMBERS + 1:  # the manifest
+            raise DeckError("too_many_members", count=len(infos), limit=MAX_MEMBERS)
+        found = list(_members(archive, infos))
     manifest = next((_manifest(member) for member in found if member.file_name == MANIFEST), None)
     return found if manifest is None else list(_checked(found, manifest))
+
+
+def walk(file: BinaryIO) -> Iterator[Member]:
+    """Every file inside, one after the other, however many and however large together.
+
+    For whoever unpacks what is their own, such as an export of everything; each member is within its limits. Encrypted
+    archives among them are members like others. Raises ``zip_invalid``.
+    """
+    with _opened(file) as archive:
+        for info in _wanted(archive):
+            path = info.filename.replace("\\", "/")
+            name = path.rpartition("/")[2]
+            try:
+                member = Member(name, _read(archive, info, MAX_BYTES), path=path if path != name else None)
+            except DeckError as error:
+                member = Member(name, refused=error)
+            if name != MANIFEST or _manifest(member) is None:
+                yield member
+
+
+def listed(file: BinaryIO) -> list[tuple[str, int]]:
+    """Names and sizes in bytes, as the zip itself says. Raises ``zip_invalid``."""
+    with _opened(file) as archive:
+        return [(info.filename, info.file_size) for info in _wanted(archive)]
+
+
+class Out(Protocol):
+    """What a zip can be written to."""
+
+    def write(self, content: bytes, /) -> int: ...
+    def flush(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class Writer:
+    """A zip as it grows: what a file has given is written on at once. ``file`` need not be one that can be read."""
+
+    def __init__(self, file: Out) -> None:
+        self._archive: Final = zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED)
+
+    def add(self, name: str, content: bytes) -> None:
+        self._archive.writestr(_info(name), content)
+
+    def end(self) -> None:
+        """The list of its members; without it nothing reads the zip."""
+        self._archive.close()
 
 
 def write(files: Mapping[str, bytes], manifest: list[dict[str, Any]] | None = None) -> bytes:
     """A zip of the files; with ``manifest`` (one object a file) the manifest stands first."""
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-        if manifest is not None:
-            listed = json.dumps({_KIND: 1, "files": manifest}, ensure_ascii=False, indent=2)
-            archive.writestr(_info(MANIFEST), listed)
-        for name, content in files.items():
-            archive.writestr(_info(name), content)
+    writer = Writer(out)
+    if manifest is not None:
+        listed = json.dumps({_KIND: 1, "files": manifest}, ensure_ascii=False, indent=2)
+        writer.add(MANIFEST, listed.encode())
+    for name, content in files.items():
+        writer.add(name, content)
+    writer.end()
     return out.getvalue()
 
 
@@ -81,6 +127,19 @@ def _info(name: str) -> zipfile.ZipInfo:
     info.compress_type = zipfile.ZIP_DEFLATED
     info.external_attr = 0o600 << 16
     return info
+
+
+@contextmanager
+def _opened(file: BinaryIO) -> Iterator[zipfile.ZipFile]:
+    try:
+        with zipfile.ZipFile(file) as archive:
+            yield archive
+    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError, EOFError):
+        raise DeckError("zip_invalid") from None
+
+
+def _wanted(archive: zipfile.ZipFile) -> list[zipfile.ZipInfo]:
+    return [info for info in archive.infolist() if not _is_beside_the_point(info)]
 
 
 def _is_beside_the_point(info: zipfile.ZipInfo) -> bool:
@@ -103,6 +162,9 @@ def _members(archive: zipfile.ZipFile, infos: list[zipfile.ZipInfo]) -> Iterator
             yield Member(name, refused=error, path=kept)
             continue
         left -= len(content)
+        if content.startswith(_AGE):
+            yield Member(name, refused=DeckError("zip_archive_inside"), path=kept)
+            continue
         yield Member(name, content, path=kept)
 
 

@@ -23,7 +23,8 @@ from authdeck.operations.batch_rows import Item, Job, reason_of, take
 from authdeck.operations.batch_turn import cursor_if_ours, end_if_through, keep
 from authdeck.operations.change_rows import Plan, Row, Taking, hand_over, plan
 from authdeck.operations.desk import Desk
-from authdeck.operations.export import ExportRow, Form, Wish
+from authdeck.operations.export import Wish
+from authdeck.operations.export_forms import ExportRow, Form
 from authdeck.storage.database import WriteConnection
 from authdeck.storage.reading import batches as reading
 from authdeck.storage.reading.batches import StoredItem
@@ -217,8 +218,8 @@ class Calling:
         live = [index for index in indexes if self._desk.directory.get(index) is not None]
         if not live:
             return {}
-        rows = await export.preview(self._desk, export_wish(job.change.export, live))
-        return {row.account.auth_index: row for row in rows}
+        found = await export.preview(self._desk, export_wish(job.change.export, live))
+        return {row.account.auth_index: row for row in found.rows}
 
     def _note(
         self, job: Job, fence: int, looked_from: int, told: Mapping[str, ExportRow], connection: WriteConnection

@@ -182,6 +182,8 @@ class Batches:
     async def content(self, batch_id: str, actor: Actor) -> export.Exported:
         """The file of an export batch, made now from the accounts whose rows are done; audited as it leaves.
 
+        Accounts that went into the trash since are left out.
+
         Raises ``NotFound('batch_not_found')``, ``NotFound('batch_without_content')`` and what ``export`` raises.
         """
         desk = self._desk
@@ -189,8 +191,9 @@ class Batches:
         order = changes.read(found.change).export if found.kind == "change" else None
         if order is None or found.is_running or found.is_preview:
             raise NotFound("batch_without_content", id=batch_id)
-        names = await desk.read(partial(reading.done_indexes, batch_id=batch_id))
-        return await export.export(desk, export_wish(order, names), actor)
+        done = await desk.read(partial(reading.done_indexes, batch_id=batch_id))
+        live = [index for index in done if desk.directory.get(index) is not None]
+        return await export.export(desk, export_wish(order, live), actor)
 
     async def forget_previews(self) -> None:
         """Delete previews that ran out, a part at a time."""

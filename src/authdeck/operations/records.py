@@ -8,6 +8,7 @@ from authdeck.access import Actor
 from authdeck.acts import Act
 from authdeck.operations.desk import Desk
 from authdeck.storage.database import WriteConnection
+from authdeck.storage.reading.audit import AuditEntry
 from authdeck.storage.writing import audit, changes
 
 
@@ -35,6 +36,17 @@ def record(
         after=after,
         batch=batch,
     )
+
+
+def record_each(
+    desk: Desk, connection: WriteConnection, actor: Actor, act: Act, done: Mapping[str, Mapping[str, Any] | None]
+) -> None:
+    """The same act on many targets, an entry each; ``done`` says what is noted of each target."""
+    now, name = desk.now(), actor.name
+    entries = [
+        AuditEntry(desk.boot, 0, now, name, act.value, target, None, after, None, "") for target, after in done.items()
+    ]
+    audit.append_all(connection, partial(desk.vault.keyed_hash, "audit"), entries)
 
 
 def changed(desk: Desk, connection: WriteConnection, kind: str, subject: str) -> None:

@@ -1,13 +1,20 @@
-"""Archives that leave the house: age files, for recipients' public keys or for a passphrase (age-encryption.org/v1)."""
+"""Archives that leave the house: age files, for recipients' public keys or for a passphrase (age-encryption.org/v1).
 
+They are made and opened in a process of their own. The library keeps the interpreter to itself while it works, a second
+and more for a passphrase: in this process nothing else would happen meanwhile, and no request be served. The functions
+wait for it, so they are called on a thread.
+"""
+
+import json
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import pyrage
-
 from authdeck.errors import DeckError
 from authdeck.secret import Secret
+from authdeck.vault import age_library
 
 _SIGN: Final = b"age-encryption.org/v1"
 _ARMOUR: Final = b"-----BEGIN AGE ENCRYPTED FILE-----"
@@ -29,47 +36,46 @@ def is_archive(content: bytes) -> bool:
     return content.startswith((_SIGN, _ARMOUR))
 
 
-def for_recipients(content: bytes, recipients: Sequence[str]) -> bytes:
-    """Raises ``age_recipient_invalid(recipient)``."""
+def check(recipients: Sequence[str], passphrase: Secret | None) -> None:
+    """Before anything is made for them.
+
+    Raises ``age_recipients_many``, ``age_recipient_invalid(recipient)`` and ``age_passphrase_short(least)``.
+    """
     if len(recipients) > _MAX_RECIPIENTS:
         raise DeckError("age_recipients_many", status=422, limit=_MAX_RECIPIENTS)
-    known: Any = [_recipient(recipient) for recipient in recipients]
-    return bytes(pyrage.encrypt(content, known))
+    age_library.known(recipients)
+    if passphrase is not None and len(passphrase.open()) < MIN_PASSPHRASE:
+        raise DeckError("age_passphrase_short", status=422, least=MIN_PASSPHRASE)
+
+
+def for_recipients(content: bytes, recipients: Sequence[str]) -> bytes:
+    """Raises what ``check`` raises."""
+    check(recipients, None)
+    return _apart("sealed_for", content, recipients=list(recipients))
 
 
 def for_passphrase(content: bytes, passphrase: Secret) -> bytes:
-    """Raises ``age_passphrase_short(least)``."""
-    if len(passphrase.open()) < MIN_PASSPHRASE:
-        raise DeckError("age_passphrase_short", status=422, least=MIN_PASSPHRASE)
-    return bytes(pyrage.passphrase.encrypt(content, passphrase.open()))
+    """Raises what ``check`` raises."""
+    check((), passphrase)
+    return _apart("sealed_by", content, passphrase=passphrase.open())
 
 
 def opened(content: bytes, opener: Opener) -> bytes:
     """Raises ``age_key_missing`` where nothing was given, ``age_key_wrong`` and ``age_identity_invalid``."""
-    try:
-        if opener.identity is not None:
-            return bytes(pyrage.decrypt(content, [_identity(opener.identity)]))
-        if opener.passphrase is not None:
-            return bytes(pyrage.passphrase.decrypt(content, opener.passphrase.open()))
-    except pyrage.DecryptError:
-        raise DeckError("age_key_wrong") from None
-    raise DeckError("age_key_missing")
+    passphrase, identity = opener.passphrase, opener.identity
+    return _apart(
+        "opened",
+        content,
+        passphrase=None if passphrase is None else passphrase.open(),
+        identity=None if identity is None else identity.open(),
+    )
 
 
-def _recipient(text: str) -> Any:
-    try:
-        if text.strip().startswith("ssh-"):
-            return pyrage.ssh.Recipient.from_str(text.strip())
-        return pyrage.x25519.Recipient.from_str(text.strip())
-    except pyrage.RecipientError:
-        raise DeckError("age_recipient_invalid", status=422, recipient=text[:100]) from None
-
-
-def _identity(text: Secret) -> Any:
-    """The key in an identity file as ``age-keygen`` writes it: its comments are passed over."""
-    lines = (line.strip() for line in text.open().splitlines())
-    key = next((line for line in lines if line and not line.startswith("#")), "")
-    try:
-        return pyrage.x25519.Identity.from_str(key)
-    except pyrage.IdentityError:
-        raise DeckError("age_identity_invalid", status=422) from None
+def _apart(act: str, content: bytes, **given: Any) -> bytes:
+    asked = json.dumps({"act": act, "given": given}).encode() + b"\n" + content
+    words = [sys.executable, "-P", "-m", age_library.__name__]
+    answer = subprocess.run(words, input=asked, stdout=subprocess.PIPE, check=True).stdout  # noqa: S603 - ourselves
+    if answer.startswith(b"+"):
+        return answer[1:]
+    refused = json.loads(answer[1:])
+    raise DeckError(refused["code"], status=refused["status"], **refused["params"])

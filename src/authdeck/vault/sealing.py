@@ -31,6 +31,7 @@ class Purpose(IntEnum):
     CHECK = 3  # a known text, under the master key
     BACKUP_KEY = 4  # a backup's key, under the master key
     BACKUP = 5  # a piece of a backup, under the backup's key
+    PASSING = 6  # a piece of what lies on disk for a moment, under a key that is never written down
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ class BatchAct:
 _HOURS: Final = (("", "for.ever"), ("1", "for.1"), ("4", "for.4"), ("24", "for.24"), ("168", "for.168"))
 _SPOKEN: Final = (("true", "websockets.true"), ("false", "websockets.false"), ("", "websockets.unset"))
 _RESTED: Final = (("false", "cooling.rests"), ("true", "cooling.goes_on"), ("", "cooling.unset"))
-_FORMATS: Final = tuple((name, f"export.{name}") for name in ("cliproxyapi", "codex_cli", "sub2api"))
+_FORMATS: Final = tuple((name, f"export.{name}") for name in ("cliproxyapi", "codex_cli", "sub2api", "archive"))
 
 ACTS: Final[Mapping[str, BatchAct]] = {
     act.name: act
@@ -72,7 +72,14 @@ ACTS: Final[Mapping[str, BatchAct]] = {
         BatchAct("refresh", "refresh"),
         BatchAct("query_quota", "quota"),
         BatchAct(
-            "export", "download", (Field("format", "select", _FORMATS), Field("hand_over", "check")), needs_form=True
+            "export",
+            "download",
+            (
+                Field("format", "select", _FORMATS),
+                Field("recipients", "lines", longest=8000),
+                Field("hand_over", "check"),
+            ),
+            needs_form=True,
         ),
         BatchAct("delete", "trash", danger=True),
     )
@@ -118,7 +125,7 @@ def change_of(act: BatchAct, said: Mapping[str, str], now: datetime) -> dict[str
     if act.name == "excluded_models":
         return {"excluded_models": said.get("excluded_models", "").replace(",", "\n").split() or None}
     if act.name == "export":
-        return {"export": {"format": said.get("format", ""), "hand_over": said.get("hand_over") == "true"}}
+        return {"export": _export(said)}
     return {act.name: True}
 
 
@@ -136,6 +143,13 @@ def _headers(text: str) -> dict[str, str | None] | None:
             raise DeckError("headers_line_invalid", status=422, number=number)
         found[name.strip()] = value.strip() or None
     return found or None
+
+
+def _export(said: Mapping[str, str]) -> dict[str, Any]:
+    """Recipients, one a line; lines of a file of them that begin with # are passed over."""
+    lines = (line.strip() for line in said.get("recipients", "").splitlines())
+    recipients = [line for line in lines if line and not line.startswith("#")]
+    return {"format": said.get("format", ""), "hand_over": said.get("hand_over") == "true", "recipients": recipients}
 
 
 def _disablement(said: Mapping[str, str], now: datetime) -> dict[str, Any]:

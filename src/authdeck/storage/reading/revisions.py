@@ -58,6 +58,11 @@ _SECRET_SETTINGS = (
     .outerjoin(proxies, proxies.c.key == accounts.c.proxy)
     .where(accounts.c.auth_index == bindparam("of"))
 )
+_SECRET_SETTINGS_OF = (
+    select(accounts.c.key, accounts.c.headers_sealed, proxies.c.sealed, proxies.c.url_hash)
+    .outerjoin(proxies, proxies.c.key == accounts.c.proxy)
+    .where(accounts.c.key.in_(bindparam("wanted", expanding=True)))
+)
 _IN_FORCE = _WITH_INDEX.where(
     accounts.c.key.in_(bindparam("wanted", expanding=True)), revisions.c.number == accounts.c.current_revision
 )
@@ -126,6 +131,12 @@ def newest_number(connection: ReadConnection, account_key: int) -> int:
 def secret_settings(connection: ReadConnection, auth_index: str) -> StoredSecrets:
     row = connection.execute(_SECRET_SETTINGS, {"of": auth_index}).one_or_none()
     return StoredSecrets(*row) if row is not None else StoredSecrets()
+
+
+def secret_settings_of(connection: ReadConnection, keys: Iterable[int]) -> dict[int, StoredSecrets]:
+    """Those of these accounts, by the accounts' keys."""
+    rows = connection.execute(_SECRET_SETTINGS_OF, {"wanted": list(keys)})
+    return {row[0]: StoredSecrets(*row[1:]) for row in rows}
 
 
 def known_fingerprints(connection: ReadConnection, hashes: Iterable[str]) -> dict[str, list[Fingerprint]]:

@@ -1,7 +1,8 @@
-"""The one write of the audit: appending an entry to this process's chain."""
+"""The one write of the audit: appending to this process's chain."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
@@ -29,22 +30,20 @@ def append(
     batch: str | None = None,
 ) -> None:
     """Add one entry whose MAC covers it and the entry before it, so that a changed or missing one shows."""
-    last = last_of(connection, writer)
-    seq = last.seq + 1 if last else 1
-    entry = AuditEntry(writer, seq, at, actor, what, target, before, after, batch, "")
-    row = {
-        "writer": writer,
-        "seq": seq,
-        "at": at,
-        "actor": actor,
-        "what": what,
-        "target": target,
-        "before": before,
-        "after": after,
-        "batch": batch,
-        "mac": mac(covered(last.mac if last else "", entry)),
-    }
-    connection.execute(insert(audit).values(row))
+    append_all(connection, mac, [AuditEntry(writer, 0, at, actor, what, target, before, after, batch, "")])
+
+
+def append_all(connection: WriteConnection, mac: Mac, entries: Sequence[AuditEntry]) -> None:
+    """Add entries of one writer, in this order; their numbers and MACs are given here."""
+    if not entries:
+        return
+    last = last_of(connection, entries[0].writer)
+    first, previous, rows = (last.seq + 1, last.mac, []) if last else (1, "", [])
+    for seq, entry in enumerate(entries, first):
+        numbered = replace(entry, seq=seq)
+        previous = mac(covered(previous, numbered))
+        rows.append(asdict(replace(numbered, mac=previous)))
+    connection.execute(insert(audit), rows)
 
 
 def covered(previous: str, entry: AuditEntry) -> str:

@@ -13,6 +13,7 @@ from authdeck import wording
 from authdeck.access import Role
 from authdeck.change import ANSWERS
 from authdeck.errors import DeckError
+from authdeck.gate.handing_out import handed_out
 from authdeck.gate.routes import needs
 from authdeck.gate.visits import actor_of
 from authdeck.operations import consequences
@@ -208,11 +209,10 @@ async def content(request: Request) -> Response:
     said = await request.form()
     try:
         await proof.require(request, str(said.get("admin_key", "")))
-        file = await room_of(request).parts.batches.content(request.path_params["id"], actor_of(request))
+        making = room_of(request).parts.batches.content(request.path_params["id"], actor_of(request))
+        return await handed_out(request, making)
     except DeckError as error:
         return await _show(request, error)
-    headers = {"content-disposition": f'attachment; filename="{file.file_name}"'}
-    return Response(file.content, media_type=file.media_type, headers=headers)
 
 
 def ended(batch: StoredBatch, back: str) -> Response:

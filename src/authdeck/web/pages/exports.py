@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,9 +10,11 @@ from starlette.routing import Route
 from authdeck import wording
 from authdeck.access import Role
 from authdeck.errors import DeckError
+from authdeck.gate.handing_out import handed_out
 from authdeck.gate.routes import needs
 from authdeck.gate.visits import actor_of
-from authdeck.operations.export import LIMIT, ExportRow, Form, Wish, export, preview
+from authdeck.operations.export import SHOWN, Preview, Wish, export, preview
+from authdeck.operations.export_forms import ExportRow, Form
 from authdeck.secret import Secret
 from authdeck.web import proof
 from authdeck.web.masking import masked
@@ -37,14 +38,14 @@ class ShownRow:
 @needs(Role.OPERATOR)
 async def form(request: Request) -> Response:
     """``account`` names each account, ``form`` how they are written."""
-    return await _page(request, request.query_params.getlist("account")[:LIMIT], request.query_params.get("form", ""))
+    return await _page(request, request.query_params.getlist("account")[:SHOWN], request.query_params.get("form", ""))
 
 
 @needs(Role.OPERATOR)
 async def hand_out(request: Request) -> Response:
     """The file. Who signed in a while ago proves again who they are; each account's export is audited."""
     room, said = room_of(request), await request.form()
-    names, chosen = [str(name) for name in said.getlist("account")][:LIMIT], str(said.get("form", ""))
+    names, chosen = [str(name) for name in said.getlist("account")][:SHOWN], str(said.get("form", ""))
     passphrase = str(said.get("passphrase", ""))
     wish = Wish(
         _form(chosen),
@@ -55,21 +56,18 @@ async def hand_out(request: Request) -> Response:
     )
     try:
         await proof.require(request, str(said.get("admin_key", "")))
-        made = await export(room.desk, wish, actor_of(request))
+        return await handed_out(request, export(room.desk, wish, actor_of(request)))
     except DeckError as error:
         return await _page(request, names, chosen, error)
-    named = f"attachment; filename*=UTF-8''{quote(made.file_name)}"
-    headers = {"Content-Disposition": named, "Cache-Control": "no-store"}
-    return Response(made.content, media_type=made.media_type, headers=headers)
 
 
 async def _page(request: Request, names: list[str], chosen: str, error: DeckError | None = None) -> Response:
     room, form_ = room_of(request), _form(chosen)
     prefs = room.pages.preferences(request)
-    rows: list[ExportRow] = []
+    found = Preview()
     if names:
         try:
-            rows = await preview(room.desk, Wish(form_, names, passphrase=Secret("not needed to look")))
+            found = await preview(room.desk, Wish(form_, names, passphrase=Secret("not needed to look")))
         except DeckError as refused:
             error = error or refused
     return room.pages.answer(
@@ -81,9 +79,9 @@ async def _page(request: Request, names: list[str], chosen: str, error: DeckErro
         chosen=names,
         form=form_.value,
         forms=[each.value for each in Form],
-        rows=[_row(row, prefs) for row in rows],
-        refused=sum(row.refused is not None for row in rows),
-        rotating=sum(row.stale_after is not None for row in rows),
+        rows=[_row(row, prefs) for row in found.rows],
+        refused=found.refused,
+        rotating=found.rotating,
         proven=proof.is_recent(request),
     )
 

@@ -46,6 +46,8 @@ SENTENCES: dict[str, str] = {
     "batch_field.disable_cooling.hint": "Whether it rests until the limit ends. Sign-ins that were refused rest in any case.",
     "batch_field.format": "Format",
     "batch_field.format.hint": "The preview says what each format loses.",
+    "batch_field.recipients": "Who may open the archive",
+    "batch_field.recipients.hint": "For an encrypted archive: public keys of age (age1…), one a line.",
     "batch_field.hand_over": "Hand the sign-ins over",
     "batch_field.hand_over.hint": "Another program renews them from now on; they no longer serve here.",
     "for.ever": "someone enables it",
@@ -63,6 +65,7 @@ SENTENCES: dict[str, str] = {
     "export.cliproxyapi": "CLIProxyAPI auth files (zip)",
     "export.codex_cli": "Codex CLI auth.json",
     "export.sub2api": "Sub2API bundle",
+    "export.archive": "Encrypted archive (age)",
     # A preview and a result
     "batch_title.enable": "Enable",
     "batch_title.disable": "Disable",

@@ -13,7 +13,7 @@ SENTENCES: dict[str, str] = {
     "character_refused": "{file_name} holds the invisible character {character} in {field}, at position {position}. It was probably copied along: remove it.",
     "not_an_object": "{file_name} holds no JSON object. An auth file is one object, or a list of them.",
     "member_not_an_object": "Entry {member} of {file_name} is no JSON object. Every entry of a list is one auth file.",
-    "too_many_members": "{file_name} lists {count} accounts; one file takes at most {limit}. Split it.",
+    "too_many_members": "{file_name} lists {count} accounts; one file takes at most {limit}. Split it; `authdeck import` takes a zip of your own in parts.",
     "format_unknown": "There is no format {format}. Leave it out, or give one of {known}.",
     "type_missing": '{file_name} does not say its type. Add "type" with one of {known}.',
     "type_unknown": "{file_name} is of the type {type}, which is not known here. Known are {known}.",

@@ -1,0 +1,54 @@
+"""``authdeck batch … --export``: an export as a batch is one change more, with a file to fetch when it has ended."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from authdeck.cli import outlet
+from authdeck.cli.management import Management, segment
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """``order`` as the API takes it. Where no output was named, the file waits to be fetched."""
+
+    order: dict[str, Any]
+    is_wanted: bool
+    path: Path | None
+    force: bool
+
+    def take(self, api: Management, batch: dict[str, Any]) -> None:
+        """Write the file, where there is one and it was asked for."""
+        if self.is_wanted and batch["counts"].get("done"):
+            take(api, batch["id"], self.path, force=self.force)
+
+
+def asked(
+    form: str | None,
+    output: str | None,
+    *,
+    hand_over: bool,
+    recipients: list[str] | None,
+    force: bool,
+    preview: bool,
+) -> Export | None:
+    """``None`` where nothing is to be exported."""
+    if form is None:
+        if output is not None or hand_over or recipients:
+            raise typer.BadParameter("--output, --hand-over and --recipient go with --export FORMAT.")
+        return None
+    if output == outlet.STDOUT:
+        raise typer.BadParameter("Name a file: what became of each account is printed.")
+    order = {"format": form, "hand_over": hand_over, "recipients": recipients or []}
+    is_wanted = output is not None and not preview
+    path = outlet.target(output, force=force) if output is not None and not preview else None
+    return Export(order, is_wanted, path, force)
+
+
+def take(api: Management, batch_id: str, path: Path | None, *, force: bool) -> None:
+    with outlet.opened(path, force=force) as file:
+        api.download(f"/batches/{segment(batch_id)}/content", file)
+    if path is not None:
+        typer.echo(f"Wrote {path}.", err=True)
