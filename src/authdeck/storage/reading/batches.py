@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Row, and_, or_, select
+from sqlalchemy import Row, and_, bindparam, or_, select
 
 from authdeck.clock import from_micros, to_micros
 from authdeck.errors import DeckError, NotFound
@@ -181,12 +181,20 @@ def of_account(
 
 def items_between(connection: ReadConnection, batch_id: str, start: int, end: int) -> dict[int, StoredItem]:
     """Rows from ``start`` to before ``end``, by number."""
-    asked = (
-        select(batch_items, accounts.c.auth_index)
-        .outerjoin(accounts, accounts.c.key == batch_items.c.account)
-        .where(batch_items.c.batch == batch_id, batch_items.c.row >= start, batch_items.c.row < end)
+    rows = connection.execute(_BETWEEN, {"of": batch_id, "first": start, "after": end})
+    return {row.row: _item(row) for row in rows}
+
+
+# Made once: every chunk of an undo asks.
+_BETWEEN: Final = (
+    select(batch_items, accounts.c.auth_index)
+    .outerjoin(accounts, accounts.c.key == batch_items.c.account)
+    .where(
+        batch_items.c.batch == bindparam("of"),
+        batch_items.c.row >= bindparam("first"),
+        batch_items.c.row < bindparam("after"),
     )
-    return {row.row: _item(row) for row in connection.execute(asked)}
+)
 
 
 def running(connection: ReadConnection) -> list[str]:

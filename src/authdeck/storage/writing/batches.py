@@ -95,9 +95,23 @@ class Head:
 
 
 def head(connection: WriteConnection, batch_id: str) -> Head | None:
-    asked = select(batches.c.status, batches.c.cursor, batches.c.counts).where(batches.c.id == batch_id)
-    found = connection.execute(asked.with_for_update()).one_or_none()
+    found = connection.execute(_HEAD, {"of": batch_id}).one_or_none()
     return None if found is None else Head(found.status, found.cursor, found.counts or {})
+
+
+# Made once, like those below: every chunk of a batch runs them.
+_HEAD: Final = (
+    select(batches.c.status, batches.c.cursor, batches.c.counts)
+    .where(batches.c.id == bindparam("of"))
+    .with_for_update()
+)
+_MOVED: Final = (
+    update(batches)
+    .where(batches.c.id == bindparam("of"))
+    .values(
+        cursor=bindparam("reached", type_=batches.c.cursor.type), counts=bindparam("now", type_=batches.c.counts.type)
+    )
+)
 
 
 def add_items(connection: WriteConnection, batch_id: str, items: Sequence[Mapping[str, Any]], *, cursor: int) -> None:
@@ -113,8 +127,7 @@ def add_items(connection: WriteConnection, batch_id: str, items: Sequence[Mappin
         for item in items
     ]  # fmt: skip
     connection.execute_many(_ITEMS, rows)
-    moved = update(batches).where(batches.c.id == batch_id)
-    connection.execute(moved.values(cursor=cursor, counts=dict(counts)))
+    connection.execute(_MOVED, {"of": batch_id, "reached": cursor, "now": dict(counts)})
 
 
 def _json(value: Mapping[str, Any] | None) -> str | None:

@@ -110,8 +110,17 @@ def _in_array(type_: TypeEngine[Any]) -> TypeEngine[Any]:
 def release(connection: WriteConnection, keys: Sequence[int], *, by: str, at: datetime) -> None:
     """Release these open holds."""
     if keys:
-        open_ones = holds.c.key.in_(keys), holds.c.released_at.is_(None)
-        connection.execute(update(holds).where(*open_ones).values(released_at=at, released_by=by))
+        connection.execute(_RELEASE, {"holds_wanted": list(keys), "at": at, "by": by})
+
+
+_RELEASE: Final = (
+    update(holds)
+    .where(holds.c.key.in_(bindparam("holds_wanted", expanding=True)), holds.c.released_at.is_(None))
+    .values(
+        released_at=bindparam("at", type_=holds.c.released_at.type),
+        released_by=bindparam("by", type_=holds.c.released_by.type),
+    )
+)
 
 
 def place(connection: WriteConnection, placed: Iterable[tuple[int, Hold]]) -> None:

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Update, select, update
+from sqlalchemy import Update, bindparam, select, update
 
 from authdeck.candidate import LIVE, OPEN, Resolution, Standing, Status
 from authdeck.storage.database import WriteConnection
@@ -61,15 +61,7 @@ def did_fail(
 
 def undid(connection: WriteConnection, account_keys: Sequence[int], *, batch: str) -> int:
     """Ask again what a change had answered that was taken back; not where the same is asked anew already."""
-    other = candidates.alias()
-    live = select(other.c.key).where(
-        other.c.account == candidates.c.account,
-        other.c.reason_code == candidates.c.reason_code,
-        other.c.status.in_(LIVE),
-        other.c.key != candidates.c.key,
-    )
-    undone = _of(account_keys).where(candidates.c.batch == batch, candidates.c.status == Status.DONE, ~live.exists())
-    return connection.execute(undone.values(_PENDING)).rowcount
+    return connection.execute(_UNDONE, {"accounts_wanted": list(account_keys), "batch_undone": batch}).rowcount
 
 
 _PENDING: Mapping[str, Any] = {
@@ -80,6 +72,26 @@ _PENDING: Mapping[str, Any] = {
     "resolved_at": None,
     "resolved_by": None,
 }
+
+
+_OTHER: Final = candidates.alias()
+_ASKED_ANEW: Final = select(_OTHER.c.key).where(
+    _OTHER.c.account == candidates.c.account,
+    _OTHER.c.reason_code == candidates.c.reason_code,
+    _OTHER.c.status.in_(LIVE),
+    _OTHER.c.key != candidates.c.key,
+)
+# Made once: every chunk of an undo asks, and making it costs more than running it.
+_UNDONE: Final = (
+    update(candidates)
+    .where(
+        candidates.c.account.in_(bindparam("accounts_wanted", expanding=True)),
+        candidates.c.batch == bindparam("batch_undone"),
+        candidates.c.status == Status.DONE,
+        ~_ASKED_ANEW.exists(),
+    )
+    .values(_PENDING)
+)
 
 
 def _of(account_keys: Sequence[int]) -> Update:
