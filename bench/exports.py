@@ -31,6 +31,7 @@ METHOD = (
     " oversleeps is the lag. CPU is of the process, all threads."
 )
 WISHES = {
+    "rest, for 2 s": None,
     "preview": Wish(Form.CLIPROXYAPI, search=AccountSearch()),
     "cliproxyapi": Wish(Form.CLIPROXYAPI, search=AccountSearch()),
     "codex_cli": Wish(Form.CODEX_CLI, search=AccountSearch(), partial=True),
@@ -61,12 +62,12 @@ async def measure(home: Path, number: int) -> None:
             await watched(desk, what, wish)
 
 
-async def watched(desk: Desk, what: str, wish: Wish) -> None:
+async def watched(desk: Desk, what: str, wish: Wish | None) -> None:
     lags: list[float] = []
     sizes = [resident()]
     tasks = [asyncio.ensure_future(one) for one in (watch(lags), sampled(sizes))]  # noqa: TID251 - of a benchmark
     began, used = time.perf_counter(), cpu()
-    out = await (looked(desk, wish) if what == "preview" else taken(desk, wish))
+    out = await asked(desk, what, wish)
     wall, spent = time.perf_counter() - began, cpu() - used
     for task in tasks:
         task.cancel()
@@ -76,12 +77,14 @@ async def watched(desk: Desk, what: str, wish: Wish) -> None:
     print(f"{what:14}{wall:9.2f}{spent:9.2f}{out / 1e6:9.1f}{more:9.1f}{lag}", flush=True)
 
 
-async def looked(desk: Desk, wish: Wish) -> int:
-    await preview(desk, wish)
-    return 0
-
-
-async def taken(desk: Desk, wish: Wish) -> int:
+async def asked(desk: Desk, what: str, wish: Wish | None) -> int:
+    """The bytes that went out."""
+    if wish is None:
+        await asyncio.sleep(2)
+        return 0
+    if what == "preview":
+        await preview(desk, wish)
+        return 0
     made = await export(desk, wish, BOB)
     async for _ in made.content.pieces():
         pass
