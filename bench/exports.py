@@ -14,7 +14,7 @@ from pathlib import Path
 
 import uvloop
 
-from authdeck import server
+from authdeck import serving
 from authdeck.access import Actor, Role
 from authdeck.operations.desk import Desk
 from authdeck.operations.export import Wish, export, preview
@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--accounts", type=int, nargs="+", default=[10_000, 50_000])
     options = parser.parse_args()
     tell("Exports of all accounts", "memory that hardly grows with their number; lag p99 5 ms", METHOD)
-    sys.setswitchinterval(server.SWITCH_INTERVAL)
+    sys.setswitchinterval(serving.SWITCH_INTERVAL)
     for number in options.accounts:
         with tempfile.TemporaryDirectory() as folder:
             uvloop.run(measure(Path(folder), number))
