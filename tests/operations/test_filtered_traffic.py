@@ -32,7 +32,7 @@ def forget(monitoring: Database, before_ms: int) -> None:
 def test_every_request_of_a_month_is_counted(put: Put, monitoring: Database) -> None:
     """More than anybody looks at one by one; durations are told from the newest ones."""
     many, alike = SCATTERED + 100, {"prefix": "team-a", "failure": QUOTA}
-    put(*[event(DST - place * 29 * DAY // many, model=f"model-{place % 2}", **alike) for place in range(many)])
+    put(*[event(DST - place % 29 * DAY - place, model=f"model-{place % 2}", **alike) for place in range(many)])
     settle_all(monitoring, DST)
     search = RequestSearch(prefix="team-a", failure="quota")
     found = monitoring.read_now(lambda c: traffic(c, search, MONTH, UTC))

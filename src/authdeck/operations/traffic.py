@@ -16,7 +16,7 @@ from authdeck.storage.reading.latencies import Counts, Percentiles
 from authdeck.storage.reading.names import code, texts
 from authdeck.storage.reading.request_search import RequestSearch
 from authdeck.storage.reading.requests import Gap, known_gaps
-from authdeck.storage.reading.samples import Sample, durations_by, sample, sums_by
+from authdeck.storage.reading.samples import durations_by, sample, sums_by
 from authdeck.storage.reading.sums import FIRST, Grouped, Slice, Sums
 
 By = Literal["model", "account", "client_key"]
@@ -76,9 +76,12 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Groups:
+    """``whole``: all groups together where they are of the newest requests, which may be fewer than the figures'."""
+
     covered: Span
     rows: Sequence[Group]
     more: bool
+    whole: Sums | None = None
 
 
 def traffic(c: ReadConnection, search: RequestSearch, asked: Span, zone: tzinfo) -> Traffic:
@@ -101,19 +104,20 @@ def grouped(
     ``timed``: with percentiles, which are known by model.
     """
     search = _timeless(search)
-    wanted = replace(page, limit=page.limit + 1)
+    wanted, whole = replace(page, limit=page.limit + 1), None
     if by == "model":
-        found, covered, times = _models(c, search, asked, wanted, timed=timed)
+        found, covered, times, whole = _models(c, search, asked, wanted, timed=timed)
     elif asked.length > FINE and search == RequestSearch():
         unit, of = (DAY, sums.by_account) if by == "account" else (HOUR, sums.by_caller)
         cover = sums.cover(c, asked, unit)
         found, covered, times = of(c, cover, wanted), cover.whole, {}
     else:
         some = sample(c, search, asked)
-        found, covered, times = sums_by(c, some, by, wanted), some.covered, {}
+        every, covered, times = sums_by(c, some, by), some.covered, {}
+        found, whole = sums.first(every, wanted), sums.total(every)
     names = texts(c, found.keys())
     rows = [Group(names.get(number, ""), of, times.get(number)) for number, of in found.items()]
-    return Groups(covered, rows[: page.limit], len(rows) > page.limit)
+    return Groups(covered, rows[: page.limit], len(rows) > page.limit, whole)
 
 
 def _timeless(search: RequestSearch) -> RequestSearch:
@@ -213,29 +217,32 @@ def _percentiles(parts: Iterable[dict[str, Counts]]) -> Percentiles:
 
 def _models(
     c: ReadConnection, search: RequestSearch, asked: Span, page: Slice, *, timed: bool
-) -> tuple[Grouped, Span, dict[int, Percentiles]]:
+) -> tuple[Grouped, Span, dict[int, Percentiles], Sums | None]:
     if not _is_kept_by_model(search, asked):
-        some = sample(c, search, asked)
-        by_model = defaultdict(list)
-        for one in durations_by(c, some, "model") if timed else ():
-            by_model[one.of].append(one)
-        found, covered = _sums_by_model(c, search, asked, some, page)
-        return found, covered, {number: latencies.exact(by_model[number]) for number in found}
+        return _models_of_some(c, search, asked, page, timed=timed)
     cover = sums.cover(c, asked)
     found = sums.by_model(c, cover, model=search.model, provider=search.provider, page=page)
     if search.provider is not None or not timed:
-        return found, cover.whole, {}
+        return found, cover.whole, {}, None
     kinds = latencies.by_model(c, asked.from_ms // HOUR, -(-asked.until_ms // HOUR))
-    return found, cover.whole, {number: _percentiles([kinds[number]]) for number in found if number in kinds}
+    return found, cover.whole, {number: _percentiles([kinds[number]]) for number in found if number in kinds}, None
 
 
-def _sums_by_model(
-    c: ReadConnection, search: RequestSearch, asked: Span, some: Sample, page: Slice
-) -> tuple[Grouped, Span]:
-    if not _is_tallied(search, asked, "model"):
-        return sums_by(c, some, "model", page), some.covered
-    told = tallies.told(c, asked, by_day=True)
-    return tallies.sums_by(c, told, search, "model", page), told.covered
+def _models_of_some(
+    c: ReadConnection, search: RequestSearch, asked: Span, page: Slice, *, timed: bool
+) -> tuple[Grouped, Span, dict[int, Percentiles], Sums | None]:
+    """Durations are those of the newest requests; sums too where there are no tallies."""
+    some = sample(c, search, asked)
+    by_model = defaultdict(list)
+    for one in durations_by(c, some, "model") if timed else ():
+        by_model[one.of].append(one)
+    if _is_tallied(search, asked, "model"):
+        told = tallies.told(c, asked, by_day=True)
+        found, covered, whole = tallies.sums_by(c, told, search, "model", page), told.covered, None
+    else:
+        every = sums_by(c, some, "model")
+        found, covered, whole = sums.first(every, page), some.covered, sums.total(every)
+    return found, covered, {number: latencies.exact(by_model[number]) for number in found}, whole
 
 
 def _causes(c: ReadConnection, search: RequestSearch, asked: Span) -> tuple[list[Cause], Span]:

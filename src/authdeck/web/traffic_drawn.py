@@ -8,7 +8,7 @@ from typing import Any, Final
 from authdeck import wording
 from authdeck.clock import from_micros
 from authdeck.event import FailureKind
-from authdeck.operations.traffic import Cause, Group, Part, Traffic
+from authdeck.operations.traffic import Cause, Group, Groups, Part, Traffic
 from authdeck.spans import DAY, Span
 from authdeck.storage.reading.requests import Gap
 from authdeck.web.charts import NARROW, WIDE, Axes, Bar, Chart, Hole, bars, lines
@@ -91,6 +91,14 @@ def shares(
         )
         for row in rows
     ]
+
+
+def shares_notes(found: Traffic, shares: Sequence[Groups], now: datetime, prefs: Preferences) -> list[str]:
+    """Where shares are of less than the figures are."""
+    begins = max(groups.covered.from_ms for groups in shares)
+    if begins <= found.covered.from_ms:
+        return []
+    return [wording.sentence("traffic.newest_shares", {"at": _moment(begins, now, prefs)}, prefs.locale)]
 
 
 def _durations(

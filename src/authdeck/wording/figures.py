@@ -1,6 +1,7 @@
 """Times and numbers as people of a language write them: clock time first, distance second."""
 
 from datetime import datetime, timedelta, tzinfo
+from functools import cache
 
 from babel import Locale
 from babel.dates import format_datetime, format_timedelta
@@ -90,5 +91,6 @@ def share(part: float, whole: float, locale: str = "en") -> str:
     return format_percent(int(1000 * part / whole) / 1000, format="0.#%", locale=_babel(locale))
 
 
+@cache
 def _babel(locale: str) -> Locale:
     return Locale.parse(locale.replace("-", "_"))

@@ -116,12 +116,12 @@ def _packs_by_hour(c: ReadConnection, hours: range, model: int | None) -> Sequen
 def _packs_by_model(c: ReadConnection, first: int, end: int) -> Iterator[Row[Any]]:
     """Of whole days, and of the hours before and after them."""
     days = range(-(-first // HOURS_A_DAY), end // HOURS_A_DAY)
-    if not days:
-        yield from c.execute(select(hour_model_times).where(_between(hour_model_times.c.hour, range(first, end))))
-        return
-    yield from c.execute(select(day_model_times).where(_between(day_model_times.c.day, days)))
-    for edge in range(first, days.start * HOURS_A_DAY), range(days.stop * HOURS_A_DAY, end):
-        yield from c.execute(select(hour_model_times).where(_between(hour_model_times.c.hour, edge)))
+    edges = (
+        [range(first, days.start * HOURS_A_DAY), range(days.stop * HOURS_A_DAY, end)] if days else [range(first, end)]
+    )
+    yield from c.execute(select(day_model_times).where(_between(day_model_times.c.day, days))).all()
+    for edge in edges:
+        yield from c.execute(select(hour_model_times).where(_between(hour_model_times.c.hour, edge))).all()
 
 
 def _unpacked(rows: Iterable[Row[Any]]) -> dict[str, Counts]:
@@ -140,7 +140,7 @@ def _fine(
         .group_by(table[key], table.kind, table.bucket)
     )
     found: dict[int, dict[str, Counts]] = defaultdict(lambda: {kind: {} for kind in KINDS})
-    for row in c.execute(statement):
+    for row in c.execute(statement).all():
         found[row.of][row.kind][row.bucket] = int(row.times)
     return dict(found)
 

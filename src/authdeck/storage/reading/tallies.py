@@ -27,7 +27,7 @@ from authdeck.storage.reading.sums import (
     together,
     within,
 )
-from authdeck.storage.tables import TOGETHER, requests
+from authdeck.storage.tables import ALL, TOGETHER, requests
 from authdeck.storage.tables import tallies as table
 
 Key = Literal["hour", "model"]
@@ -92,7 +92,7 @@ def failures_by(c: ReadConnection, told: Told, search: RequestSearch) -> dict[in
     key = case((table.c.failure != 0, table.c.failure), else_=-table.c.status)
     for span, low, high in _kept(told):
         statement = select(key.label("of"), func.sum(table.c.failures).label("failures"))
-        where = _within(span, low, high), *_conditions(c, search)
+        where = _within(span, low, high), *_conditions(c, search, "hour")
         found.update({int(row.of): int(row.failures) for row in c.execute(statement.where(*where).group_by(text("1")))})
     for one in told.single:
         raw_key = func.coalesce(requests.c.failure, -requests.c.status)
@@ -122,7 +122,7 @@ def _parts(c: ReadConnection, told: Told, search: RequestSearch, key: Key) -> It
         of = hour if key == "hour" else table.c.model
         statement = (
             select(of.label("of"), *(func.sum(table.c[name]).label(name) for name in SUMS))
-            .where(_within(span, low, high), *_conditions(c, search))
+            .where(_within(span, low, high), *_conditions(c, search, key))
             .group_by(text("1"))
         )
         yield {int(row.of): sums_of(row) for row in c.execute(statement)}
@@ -140,8 +140,8 @@ def _within(span: str, low: int, high: int) -> ColumnElement[bool]:
     return and_(table.c.span == span, table.c.number.between(low, high))
 
 
-def _conditions(c: ReadConnection, search: RequestSearch) -> Iterator[ColumnElement[bool]]:
-    yield table.c.project == (TOGETHER if search.project is None else _number(c, "project", search.project))
+def _conditions(c: ReadConnection, search: RequestSearch, key: Key) -> Iterator[ColumnElement[bool]]:
+    yield table.c.project == _project(c, search, key)
     for kind in _NAMED:
         if (wanted := getattr(search, kind)) is not None:
             yield table.c[kind] == _number(c, kind, wanted)
@@ -156,7 +156,15 @@ def _conditions(c: ReadConnection, search: RequestSearch) -> Iterator[ColumnElem
         yield table.c.status == search.status
 
 
-_NOBODY: Final = -2
+def _project(c: ReadConnection, search: RequestSearch, key: Key) -> int:
+    """The fewest tallies that tell it."""
+    if search.project is not None:
+        return _number(c, "project", search.project)
+    is_plain = search == RequestSearch(status=search.status, failure=search.failure)
+    return ALL if is_plain and key == "hour" else TOGETHER
+
+
+_NOBODY: Final = -3
 
 
 def _number(c: ReadConnection, kind: str, name: str) -> int:

@@ -24,6 +24,7 @@ from authdeck.storage.tables.installation import installation, key_terms
 from authdeck.storage.tables.notices import deliveries, notices, notification_channels, notification_rules
 from authdeck.storage.tables.quota import quota_answers, seen_headers
 from authdeck.storage.tables.requests import (
+    ALL,
     FAILED,
     RUNNING,
     TOGETHER,
@@ -61,6 +62,7 @@ from authdeck.storage.tables.work import (
 )
 
 __all__ = (
+    "ALL",
     "FAILED",
     "RUNNING",
     "TOGETHER",

@@ -137,10 +137,12 @@ day_model_times = Table(  # of those hours of a day (UTC) that have settled
 
 TOGETHER: Final = -1
 """In ``tallies``: those of every name are counted together here."""
+ALL: Final = -2
+"""The same of a tally's project, where nothing but failure and status is told apart."""
 
 tallies = Table(
-    # Derived: requests of a finished hour or day (UTC) that were alike. Twice: by all but the project, which is
-    # TOGETHER; and those with a project by that, failure and status, the others TOGETHER.
+    # Derived: requests of a finished hour or day (UTC) that were alike. Three times: by all but the project, which is
+    # TOGETHER; those with a project by that, failure and status; and by failure and status alone, the project ALL.
     "tallies",
     monitoring,
     Column("span", String(4), primary_key=True),  # hour | day

@@ -9,7 +9,7 @@ from authdeck.spans import HOUR, Span
 from authdeck.storage.database import ReadConnection
 from authdeck.storage.reading.settled import HOURS_A_DAY
 from authdeck.storage.reading.sums import SUMS, is_whole, raw_sums, within
-from authdeck.storage.tables import TOGETHER, requests, tallies
+from authdeck.storage.tables import ALL, TOGETHER, requests, tallies
 
 Rows = Sequence[tuple[Any, ...]]
 
@@ -25,14 +25,13 @@ def of_hour(c: ReadConnection, hour: int) -> Rows | None:
     span = Span(hour * HOUR, (hour + 1) * HOUR)
     if not is_whole(c, span):
         return None
-    by_all, by_project = (
-        _alike(c, span, "prefix", "model", "provider", "failure"),
-        _alike(c, span, "project", "failure"),
-    )
+    named = _alike(c, span, "prefix", "model", "provider", "failure")
+    by_project, by_failure = _alike(c, span, "project", "failure"), _alike(c, span, "failure")
     rest = TOGETHER, TOGETHER, TOGETHER
     return [
-        *(("hour", TOGETHER, hour, *row) for row in by_all),
+        *(("hour", TOGETHER, hour, *row) for row in named),
         *(("hour", row[0], hour, *rest, *row[1:]) for row in by_project if row[0]),
+        *(("hour", ALL, hour, *rest, *row) for row in by_failure),
     ]
 
 

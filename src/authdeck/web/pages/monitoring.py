@@ -42,6 +42,7 @@ _SHARES: Final = Slice(6)
 _KINDS: Final = tuple(FailureKind)
 _NO_TABLE: Final[Mapping[str, Any]] = {
     "newest": None, "rows": (), "next": None, "looked_back_to": None, "groups": (), "grouped_from": None,
+    "grouped_since": None,
 }  # fmt: skip
 
 
@@ -118,14 +119,19 @@ def _last(some: list[NumberedEvent]) -> int:
 
 
 def _figures(found: Traffic, shares: tuple[Groups, Groups], room: Room, prefs: Preferences) -> dict[str, Any]:
-    (models, accounts), whole = shares, found.sums
-    name = partial(_account_name, room, hidden=prefs.masked)
+    (models, accounts), name = shares, partial(_account_name, room, hidden=prefs.masked)
+    tokens, drawn = models.whole or found.sums, traffic_drawn.charts(found, room.desk.now(), prefs)
     return {
         "found": found,
-        **traffic_drawn.charts(found, room.desk.now(), prefs),
-        "models": _model_shares(models, whole.tokens_input + whole.tokens_output, prefs.locale),
+        **drawn,
+        "notes": [*drawn["notes"], *traffic_drawn.shares_notes(found, shares, room.desk.now(), prefs)],
+        "models": _model_shares(models, tokens.tokens_input + tokens.tokens_output, prefs.locale),
         "account_shares": traffic_drawn.shares(
-            accounts.rows, lambda row: row.sums.requests, whole.requests, name, prefs.locale
+            accounts.rows,
+            lambda row: row.sums.requests,
+            (accounts.whole or found.sums).requests,
+            name,
+            prefs.locale,
         ),
     }
 
@@ -167,10 +173,14 @@ def _table(
         "newest": newest,
         "next": state.page.offset + state.page.limit if rows.more else None,
         "groups": [(name(group.name), _provider(room, group, state), group) for group in rows.rows],
-        "grouped_from": from_micros(rows.covered.from_ms * 1000)
-        if rows.covered.from_ms < state.asked.from_ms
-        else None,
+        **_covered(rows, state),
     }
+
+
+def _covered(rows: Groups, state: TrafficState) -> dict[str, Any]:
+    """Where the table begins, if that is before or after the time that was asked for."""
+    begins, asked = from_micros(rows.covered.from_ms * 1000), from_micros(state.asked.from_ms * 1000)
+    return {"grouped_from": begins if begins < asked else None, "grouped_since": begins if begins > asked else None}
 
 
 def _provider(room: Room, group: Group, state: TrafficState) -> str | None:

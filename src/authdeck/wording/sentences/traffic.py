@@ -7,6 +7,7 @@ SENTENCES: dict[str, str] = {
     "traffic.newest_only": "These filters look at the newest requests only: the figures begin at {at}.",
     "traffic.taken_whole": "The time begins within an hour that can’t be divided any more: the figures begin at {at}.",
     "traffic.newest_timed": "Durations are those of the newest requests, since {at}.",
+    "traffic.newest_shares": "Shares are those of the newest requests, since {at}.",
     "traffic.newest_explained": "Causes are counted among the newest failures, since {at}.",
     "traffic.range.1h": "1 h",
     "traffic.range.24h": "24 h",
