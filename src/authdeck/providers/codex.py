@@ -274,7 +274,7 @@ def _auth_claims(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _tells_of_limit(said: Said, now: datetime) -> bool:
-    """A limit is named as met; or a window is full, no credits go on from there, and the body has no word of its own."""
+    """A limit is named as met; or a window is full without credits, and the body has no word of its own."""
     if said.headers.get("x-codex-rate-limit-reached-type", "").strip():
         return True
     has_credits = said.headers.get("x-codex-credits-has-credits", "").strip().lower() == "true"
