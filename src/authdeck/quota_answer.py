@@ -1,6 +1,6 @@
 """What came of asking a provider for an account's limits. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -8,7 +8,7 @@ from typing import Any
 
 from authdeck import fields
 from authdeck.clock import rfc3339
-from authdeck.evidence import Signal
+from authdeck.evidence import Signal, Source
 from authdeck.quota import Presence, QuotaWindow
 from authdeck.verdict import Verdict
 
@@ -70,14 +70,23 @@ class ExtraUsage:
 
 @dataclass(frozen=True, slots=True)
 class Extras:
-    """What a provider tells beside windows. ``None``: not told. ``noted``: what it changed since the former answer."""
+    """What a provider tells beside windows. ``None``: not told."""
 
     credits: Credits | None = None
     reset_credits: ResetCredits | None = None
     extra_usage: ExtraUsage | None = None
     subscription_until: datetime | None = None
     spend_control: SpendControl | None = None
-    noted: tuple[tuple[str, Mapping[str, Any]], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What a provider changed about an account's limits. ``code`` and ``params`` make the sentence."""
+
+    at: datetime
+    source: Source
+    code: str
+    params: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +131,13 @@ class QuotaAnswer:
 
 
 def differences(
-    before: tuple[QuotaWindow, ...], after: tuple[QuotaWindow, ...], plans: tuple[str | None, str | None]
-) -> tuple[tuple[str, Mapping[str, Any]], ...]:
-    """What the provider changed about its limits: other windows, other lengths, another plan. Codes and parameters."""
+    before: Iterable[QuotaWindow],
+    after: Iterable[QuotaWindow],
+    plans: tuple[str | None, str | None],
+    at: datetime,
+    source: Source,
+) -> tuple[Noted, ...]:
+    """What the provider changed about its limits: other windows, other lengths, another plan."""
     notes: list[tuple[str, Mapping[str, Any]]] = []
     if all(plans) and plans[0] != plans[1]:
         notes.append(("plan_changed", {"before": plans[0], "after": plans[1]}))
@@ -138,7 +151,7 @@ def differences(
             notes.append(("limit_added", name))
         elif known is not None and window.seconds and known.seconds and window.seconds != known.seconds:
             notes.append(("limit_length", {**name, "before": known.seconds, "after": window.seconds}))
-    return tuple(notes)
+    return tuple(Noted(at, source, code, params) for code, params in notes)
 
 
 # ---- as JSON, for the row that keeps it ----
@@ -158,8 +171,6 @@ def extras_to(extras: Extras) -> dict[str, Any]:
         told["spend_control"] = asdict(extras.spend_control)
     if extras.subscription_until is not None:
         told["subscription_until"] = rfc3339(extras.subscription_until)
-    if extras.noted:
-        told["noted"] = [[code, dict(params)] for code, params in extras.noted]
     return told
 
 
@@ -172,7 +183,6 @@ def extras_from(told: Mapping[str, Any]) -> Extras:
         extra_usage=ExtraUsage(**extra) if extra else None,
         spend_control=SpendControl(**control) if control else None,
         subscription_until=fields.moment(told.get("subscription_until")),
-        noted=tuple((code, params) for code, params in told.get("noted", ())),
     )
 
 

@@ -133,8 +133,10 @@ async def test_it_works(deck: Deck, ann: Account) -> None:
         ({"body": {"error": {**USED_UP["error"], "resets_in_seconds": 10_800}}}, 3),
         ({"body": {"error": {**USED_UP["error"], "resetsAt": "2026-11-23T16:00:00Z"}}}, 4),
         ({"headers": {"retry-after": "30"}, "body": {"error": {**USED_UP["error"], "resets_in_seconds": 3600}}}, 1),
+        ({"headers": {"x-codex-primary-used-percent": "100", "x-codex-primary-reset-after-seconds": "7200",
+                      "x-codex-rate-limit-reached-type": "primary"}, "body": {}}, 2),
     ],
-    ids=["headers", "seconds", "ISO, camel case", "the body before Retry-After"],
+    ids=["headers", "seconds", "ISO, camel case", "the body before Retry-After", "headers alone"],
 )  # fmt: skip
 async def test_the_moment_is_read_wherever_it_is_told(
     deck: Deck, ann: Account, told: dict[str, Any], hours: int
@@ -305,4 +307,5 @@ def refuse(deck: Deck, told: dict[str, Any]) -> None:
     """The next answer, in the words given."""
     body = httpx2.Request("POST", HERE, json=told["body"]).content
     headers = {"content-type": "application/json", **told.get("headers", {})}
-    deck.simulator.fail(path="/responses", status=told.get("status", 429), headers=headers, body=body)
+    kind = told["body"].get("error", {}).get("type", "none")  # its usual headers are those of its usual body
+    deck.simulator.fail(path="/responses", status=told.get("status", 429), kind=kind, headers=headers, body=body)

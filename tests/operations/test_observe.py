@@ -28,6 +28,7 @@ from authdeck.providers import PROVIDERS
 from authdeck.quota import Window
 from authdeck.storage import opening
 from authdeck.storage.reading import evidence as reading
+from authdeck.storage.reading import quota as quota_reading
 from authdeck.storage.writing import evidence as writing
 from authdeck.vault.keys import MasterKey
 from authdeck.vault.vault import Vault
@@ -473,3 +474,25 @@ async def test_a_plan_that_an_answer_tells_in_passing_is_the_newest_word(story: 
     for told in ("Pro", "<b>"):
         await story.answers(ann, {**figures(4), "x-codex-plan-type": told})
         assert story.account(ann).plan == "pro"
+
+
+async def test_what_a_provider_changed_is_noted_though_nobody_asked(story: Story) -> None:
+    """Another plan and a window of another length, as headers tell; once each, and for as long as evidence is kept."""
+    ann = await story.sign_in()
+    await story.at(14)
+    await story.answers(ann, {**figures(10), "x-codex-plan-type": "plus"})
+    key = story.account(ann).key
+    assert await story.desk.read(lambda c: quota_reading.notes(c, key)) == []
+    await story.at(15)
+    monthly = {**figures(10), "x-codex-secondary-window-minutes": "43200", "x-codex-plan-type": "team"}
+    for _ in range(2):
+        await story.answers(ann, monthly)
+    notes = await story.desk.read(lambda c: quota_reading.notes(c, key))
+    assert {note.code: note.params for note in notes} == {
+        "plan_changed": {"before": "plus", "after": "team"},
+        "limit_added": {"window": "monthly", "scope": ""},
+    }
+    assert {(note.at, note.source) for note in notes} == {(story.clock.now(), Source.HEADER)}
+    story.clock.move(days=31)
+    await story.reconciler.prune()
+    assert await story.desk.read(lambda c: quota_reading.notes(c, key)) == []

@@ -2,10 +2,11 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -54,6 +55,11 @@ class Counter:
 
     async def asked(self, *, refresh: bool = False) -> QuotaAnswer:
         return await self.queries.query_quota(self.shop.index, refresh=refresh)
+
+    async def noted(self) -> list[tuple[str, Mapping[str, Any]]]:
+        """What the provider is said to have changed."""
+        key = self.entry.account.key
+        return [(note.code, note.params) for note in await self.shop.desk.read(lambda c: answers.notes(c, key))]
 
     async def last(self) -> answers.LastAnswer:
         key = self.entry.account.key
@@ -233,7 +239,7 @@ async def test_a_reset_is_seen_and_what_the_provider_changed_is_noted(counter: C
     page = await counter.shop.desk.read(lambda connection: answers.history(connection, key, 10))
     assert [window.window for window, is_reset in page.items if is_reset] == ["five_hour"]
     assert counter.entry.account.plan == "plus"
-    assert ("plan_changed", {"before": "pro", "after": "plus"}) in (await counter.last()).extras.noted
+    assert ("plan_changed", {"before": "pro", "after": "plus"}) in await counter.noted()
 
 
 async def test_many_are_asked_once_each_and_a_family_that_ends_is_not_refreshed_further(counter: Counter) -> None:
@@ -306,7 +312,7 @@ async def test_windows_that_come_go_or_get_another_length_are_noted(counter: Cou
         counter.shop.simulator.fail(path="/wham/usage", status=200, body=usage(*windows))
         await counter.asked()
         counter.shop.clock.move(minutes=1)
-    noted = [(code, params.get("window"), params.get("scope")) for code, params in (await counter.last()).extras.noted]
+    noted = [(code, params.get("window"), params.get("scope")) for code, params in await counter.noted()]
     assert ("limit_gone", "weekly", "") in noted
     assert ("limit_added", "150m", "") in noted
     assert ("limit_length", "five_hour", "gpt_side") in noted

@@ -3,7 +3,7 @@
 from authdeck.api.shapes import Because, Eyes, Shape, Time
 from authdeck.entry import Entry
 from authdeck.forecast import Forecast
-from authdeck.in_passing import Beside, Said
+from authdeck.in_passing import Said
 from authdeck.operations.quota_report import QuotaReport
 from authdeck.quota import NAMED, QuotaWindow
 from authdeck.quota_answer import Credits, QuotaAnswer
@@ -136,6 +136,13 @@ class SaidShape(Shape):
     request_id: str | None
 
 
+class NotedShape(Because):
+    """What the provider changed, and where that was seen: ``source`` is quota_query, header or response."""
+
+    observed_at: Time
+    source: str
+
+
 class ExtrasShape(Shape):
     """What was told beside windows. ``noted``: what the provider changed about its limits, newest first.
 
@@ -148,7 +155,7 @@ class ExtrasShape(Shape):
     extra_usage: ExtraUsageShape | None
     subscription_until: Time | None
     spend_control: SpendControlShape | None
-    noted: list[Because]
+    noted: list[NotedShape]
     ages: dict[str, AgeShape]
     said: list[SaidShape]
 
@@ -213,7 +220,7 @@ def report(found: QuotaReport, eyes: Eyes, *, may_act: bool) -> QuotaReportShape
             for each in entry.windows
         ],
         last=None if last is None else answer(last.answer, eyes, may_act=may_act),
-        extras=_extras(found.beside, eyes),
+        extras=_extras(found, eyes),
         told_at=last.told_at if last else None,
     )
 
@@ -232,8 +239,8 @@ def answer(given: QuotaAnswer, eyes: Eyes, *, may_act: bool = True) -> QuotaAnsw
     )
 
 
-def _extras(beside: Beside, eyes: Eyes) -> ExtrasShape:
-    extras = beside.extras
+def _extras(found: QuotaReport, eyes: Eyes) -> ExtrasShape:
+    beside, extras = found.beside, found.beside.extras
     resets, extra, control = extras.reset_credits, extras.extra_usage, extras.spend_control
     return ExtrasShape(
         credits=extras.credits and _credits(extras.credits),
@@ -241,7 +248,12 @@ def _extras(beside: Beside, eyes: Eyes) -> ExtrasShape:
         extra_usage=extra and ExtraUsageShape(enabled=extra.enabled, used=extra.used, limit=extra.limit),
         subscription_until=extras.subscription_until,
         spend_control=control and SpendControlShape(reached=control.reached, used=control.used, limit=control.limit),
-        noted=[eyes.because(code, params) for code, params in extras.noted],
+        noted=[
+            NotedShape(
+                **eyes.because(note.code, note.params).model_dump(), observed_at=note.at, source=note.source.value
+            )
+            for note in found.notes
+        ],
         ages={name: AgeShape(observed_at=age.at, source=age.source.value) for name, age in sorted(beside.ages.items())},
         said=[_said(each, eyes) for each in beside.said],
     )

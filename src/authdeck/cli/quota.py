@@ -116,7 +116,7 @@ def _tell(report: dict[str, Any]) -> None:
     for said in extras["said"]:
         typer.echo(f"{said['label']}: {_said(said)}, seen {show.moment(said['observed_at'])}.")
     for note in report["extras"]["noted"]:
-        typer.echo(note["sentence"])
+        typer.echo(f"{show.moment(note['observed_at'])}: {note['sentence']}")
 
 
 def _credits(credit: dict[str, Any]) -> str:

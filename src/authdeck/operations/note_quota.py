@@ -12,12 +12,12 @@ from authdeck.operations.reconcile import SETTLED, settle
 from authdeck.operations.records import changed
 from authdeck.operations.windows import Seen, store_windows
 from authdeck.quota import QuotaWindow
-from authdeck.quota_answer import QuotaAnswer, Told, differences
+from authdeck.quota_answer import Noted, QuotaAnswer, Told, differences
 from authdeck.storage.database import WriteConnection
 from authdeck.storage.reading import accounts
 from authdeck.storage.writing import accounts as account_writes
 from authdeck.storage.writing import evidence as writing
-from authdeck.storage.writing.quota import store_answers
+from authdeck.storage.writing.quota import add_notes, store_answers
 
 PLAN_LIMIT = 64
 
@@ -42,6 +42,7 @@ class _Noted:
     entry: Entry
     answer: QuotaAnswer
     evidence: Evidence
+    notes: Sequence[Noted]
 
     @property
     def account(self) -> Account:
@@ -69,6 +70,7 @@ def _note_told(desk: Desk, connection: WriteConnection, noted: Sequence[_Noted])
     """Windows are stored even where their figures are the same: their age is news, and ends what was said before."""
     writing.note_all(connection, [(each.account.key, each.evidence) for each in noted])
     store_windows(connection, [Seen(each.account, each.entry.windows, each.answer.windows) for each in noted])
+    add_notes(connection, {each.account.key: each.notes for each in noted})
     for each in noted:
         if each.account.plan != each.entry.account.plan:
             account_writes.change(connection, each.account.key, {"plan": each.account.plan}, at=each.answer.at)
@@ -91,9 +93,9 @@ def _noted(entry: Entry, heard: Heard) -> _Noted:
     seen = _after(entry.windows, told, answer)
     evidence = _evidence(told, heard.generation, answer)
     plan = (told.plan or "")[:PLAN_LIMIT] or None
-    extras = replace(told.extras, noted=differences(entry.windows, seen, (entry.account.plan, plan)))
-    whole = replace(answer, windows=seen, plan=plan or entry.account.plan, signal=evidence.signal, extras=extras)
-    return _Noted(entry, whole, evidence)
+    notes = differences(entry.windows, seen, (entry.account.plan, plan), answer.at, Source.QUOTA_QUERY)
+    whole = replace(answer, windows=seen, plan=plan or entry.account.plan, signal=evidence.signal, extras=told.extras)
+    return _Noted(entry, whole, evidence, notes)
 
 
 def _after(known: Sequence[QuotaWindow], told: Told, answer: QuotaAnswer) -> tuple[QuotaWindow, ...]:

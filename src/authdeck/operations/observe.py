@@ -29,10 +29,12 @@ from authdeck.operations.records import changed
 from authdeck.operations.windows import Seen, take_in_windows
 from authdeck.providers import PROVIDERS
 from authdeck.quota import QuotaWindow
+from authdeck.quota_answer import Noted, differences
 from authdeck.storage.database import WriteConnection
 from authdeck.storage.reading import accounts
 from authdeck.storage.writing import accounts as account_writes
 from authdeck.storage.writing import evidence as writing
+from authdeck.storage.writing.quota import add_notes
 from authdeck.verdict import Verdict
 
 AT_ONCE: Final = 8
@@ -249,12 +251,20 @@ def take_in(desk: Desk, seen: Mapping[str, _Waiting], connection: WriteConnectio
     rows = [(entry.account, row) for index, entry in found.items() for row in seen[index].evidence.values()]
     writing.note_all(connection, [(account.key, guard.bounded(account, row)) for account, row in rows])
     windows = [Seen(entry.account, entry.windows, seen[index].windows) for index, entry in found.items()]
+    add_notes(connection, {entry.account.key: _notes(entry, seen[index], desk.now()) for index, entry in found.items()})
     for auth_index in take_in_windows(connection, windows) | _take_in_plans(desk, connection, found, seen):
         changed(desk, connection, SETTLED, auth_index)
     for waiting in seen.values():
         for cause, at in waiting.causes.items():
             guard.report(cause, at)
     settle(desk, connection, [entry.account for entry in found.values()])
+
+
+def _notes(entry: Entry, waiting: _Waiting, now: datetime) -> tuple[Noted, ...]:
+    """What providers changed about limits, as answers tell in passing."""
+    at = max((window.observed_at for window in waiting.windows), default=now)
+    after = quota.newest(entry.windows, waiting.windows)
+    return differences(entry.windows, after, (entry.account.plan, waiting.plan), at, Source.HEADER)
 
 
 def _take_in_plans(

@@ -24,6 +24,7 @@ from authdeck.operations.note_quota import Heard, note_heard
 from authdeck.operations.observe import Failed, Observer
 from authdeck.operations.quota_pace import Pace
 from authdeck.operations.refresh import Refresher
+from authdeck.operations.shared_turns import SharedTurns
 from authdeck.providers import PROVIDERS
 from authdeck.providers.quotas import QUOTAS, Quota
 from authdeck.quota_answer import Extras, Outcome, QuotaAnswer, Told
@@ -64,14 +65,15 @@ class _Asked:
 
 
 class QuotaQueries:
-    """One of these asks for a whole process: it paces."""
+    """One of these asks for a whole process: it paces, together with other processes on the same database."""
 
     def __init__(self, desk: Desk, lender: Lender, refresher: Refresher, observer: Observer) -> None:
         self._desk: Final = desk
         self._lender: Final = lender
         self._refresher: Final = refresher
         self._observer: Final = observer
-        self._pace: Final = Pace(desk.settings.quota.at_once, desk.settings.quota.pace)
+        pace = desk.settings.quota.at_once, desk.settings.quota.pace
+        self._pace: Final = Pace(*pace, shared=None if desk.database.is_sqlite else SharedTurns(desk, *pace))
 
     async def query_quota(self, auth_index: str, *, refresh: bool = False) -> QuotaAnswer:
         """Ask, and write down what was answered; it is in force before the call returns.

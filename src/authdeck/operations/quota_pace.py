@@ -1,7 +1,6 @@
 """How fast providers are asked about limits: so many at once, so long apart, for each provider and egress.
 
-Each process paces itself: what several ask on purpose at the same moment adds up. Scheduled questions do not, since one
-process at a time asks them.
+Where several processes share a database they share the pace, too: a provider sees one authdeck.
 """
 
 import asyncio
@@ -11,6 +10,7 @@ from hashlib import sha256
 from typing import Final
 
 from authdeck.account import Provider
+from authdeck.operations.shared_turns import SharedTurns
 from authdeck.secret import Secret
 
 Lane = tuple[Provider, bytes]
@@ -20,18 +20,25 @@ Lane = tuple[Provider, bytes]
 class Pace:
     """``turn`` is waited for before a question is sent, and held while it is answered."""
 
-    def __init__(self, at_once: int, apart: float) -> None:
+    def __init__(self, at_once: int, apart: float, shared: SharedTurns | None = None) -> None:
         self._at_once: Final = at_once
         self._apart: Final = apart
+        self._shared: Final = shared
         self._places: dict[Lane, asyncio.Semaphore] = {}
         self._next: dict[Lane, float] = {}
 
     @asynccontextmanager
     async def turn(self, provider: Provider, proxy_url: Secret | None) -> AsyncIterator[None]:
         lane = (provider, sha256(proxy_url.open().encode()).digest() if proxy_url else b"")
-        async with self._places.setdefault(lane, asyncio.Semaphore(self._at_once)):
+        async with self._places.setdefault(
+            lane, asyncio.Semaphore(self._at_once)
+        ):  # and no more of us look for a place
             await self._apart_from_the_last(lane)
-            yield
+            if self._shared is None:
+                yield
+            else:
+                async with self._shared.turn(f"quota:{provider.value}:{lane[1].hex()[:32]}"):
+                    yield
 
     async def _apart_from_the_last(self, lane: Lane) -> None:
         loop = asyncio.get_running_loop()

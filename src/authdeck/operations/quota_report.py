@@ -14,7 +14,7 @@ from authdeck.in_passing import Beside
 from authdeck.operations.desk import Desk
 from authdeck.providers.quotas import QUOTAS
 from authdeck.quota import QuotaWindow
-from authdeck.quota_answer import Extras
+from authdeck.quota_answer import Extras, Noted
 from authdeck.seen_headers import SeenAnswer, each
 from authdeck.storage.database import Database
 from authdeck.storage.reading import account_use, seen_headers
@@ -31,13 +31,14 @@ LOOKED_BACK: Final = timedelta(days=15)
 class QuotaReport:
     """``forecasts`` by window and scope; those for which there is none are left out. ``last``: ``None``, nobody asked.
 
-    ``beside`` joins what queries and the headers of other answers told beside windows.
+    ``beside`` joins what queries and the headers of other answers told beside windows. ``notes``: newest first.
     """
 
     entry: Entry
     last: LastAnswer | None
     forecasts: Mapping[Key, Forecast]
     beside: Beside
+    notes: Sequence[Noted]
 
 
 async def quota_report(desk: Desk, monitoring: Database, entry: Entry) -> QuotaReport:
@@ -52,7 +53,8 @@ async def quota_report(desk: Desk, monitoring: Database, entry: Entry) -> QuotaR
         if made is not None:
             found[window.key] = made
     seen = await desk.read(lambda connection: seen_headers.of_account(connection, key))
-    return QuotaReport(entry, last, found, beside(entry, last, seen, now))
+    notes = await desk.read(lambda connection: reading.notes(connection, key))
+    return QuotaReport(entry, last, found, beside(entry, last, seen, now), notes)
 
 
 def beside(entry: Entry, last: LastAnswer | None, answers: Sequence[SeenAnswer], now: datetime) -> Beside:

@@ -29,6 +29,7 @@ from authdeck.storage.reading.holds import open_holds
 from authdeck.storage.writing import accounts as account_writes
 from authdeck.storage.writing import evidence as writing
 from authdeck.storage.writing import holds, refreshing
+from authdeck.storage.writing.quota import prune_notes
 
 AT_ONCE: Final = 50
 """Accounts of one transaction: none may last 50 ms."""
@@ -154,9 +155,9 @@ class Reconciler:
             await self._desk.write(lambda c: refreshing.release_lease(c, _LEASE, self._desk.boot, fence))
 
     async def prune(self) -> None:
-        """Forget evidence and quota history that are old and that nothing names any more."""
+        """Forget evidence, quota history and notes that are old and that nothing names any more."""
         before = self._desk.now() - timedelta(days=self._desk.settings.evidence_days)
-        await self._desk.write(lambda connection: writing.prune(connection, before))
+        await self._desk.write(lambda connection: writing.prune(connection, before) + prune_notes(connection, before))
 
     async def _touch(self, indexes: Sequence[str]) -> None:
         self._touched.update(dict.fromkeys(indexes))

@@ -17,7 +17,7 @@ from authdeck.providers.about import About
 from authdeck.quota import FULL, Accuracy, QuotaWindow, name_of, percent, slug
 from authdeck.routing import Route
 from authdeck.settings import Providers
-from authdeck.verdict import Rule, Said, Until, Verdict
+from authdeck.verdict import Rule, Said, Until, Verdict, judged
 
 ABOUT: Final = About("Codex", "Cx")
 """A workspace has many users, and a user is in many workspaces."""
@@ -70,6 +70,9 @@ _RULES: Final = (
         of_model=True,
     ),
 )
+
+_LIMIT: Final = Rule(Signal.QUOTA, "usage_limit_reached")
+_LIMIT_OF_MODELS: Final = Rule(Signal.QUOTA, "usage_limit_reached", of_model=True)
 
 WINDOW_HEADERS: Final = (b"-used-percent", b"-rate-limit-reached-type", b"x-codex-plan-type")
 """How headers end whose change is news of a window, or of the plan."""
@@ -185,8 +188,14 @@ def read_refresh(reply: Reply, credential: Credential, now: datetime) -> Refresh
 def read_failure(
     status: int, headers: Mapping[str, str], body: bytes, now: datetime, model: str | None = None
 ) -> Verdict:
+    """A limit that headers alone tell of counts too; one of certain models is those models'."""
     said = failures.take_apart(status, headers, body)
-    return failures.read(said, _RULES, now, model, _reached(said, now))
+    verdict = failures.read(said, _RULES, now, model)
+    is_limit = verdict.code == _LIMIT.code or (verdict.signal is Signal.RATE_LIMIT and _tells_of_limit(said, now))
+    if not is_limit:
+        return verdict
+    rule = _LIMIT if _active_limit(said) == _OWN_LIMIT else _LIMIT_OF_MODELS
+    return judged(said, rule, model=model, until=_reached(said, now) or waiting.told(said.error, headers, now))
 
 
 def read_windows(headers: Mapping[str, str], body: bytes, now: datetime, model: str | None = None) -> list[QuotaWindow]:
@@ -218,12 +227,17 @@ def _window(limit: str, place: str, headers: Mapping[str, str], now: datetime) -
         observed_at=now,
         source=Source.HEADER,
         accuracy=accuracy if used is not None else Accuracy.UNKNOWN,
-        scope=None if own else slug(headers.get(f"x-{limit}-limit-name", "")) or slug(limit),
+        scope=_scope(limit, headers),
         resets_at=resets_at,
         limit_reached=is_named and (used is None or used >= FULL),
         counts=own,
         seconds=seconds or _UNNAMED[place],
     )
+
+
+def _scope(limit: str, headers: Mapping[str, str]) -> str | None:
+    """``None`` for the account's own limit; another one is known by the name it has, else by its id."""
+    return None if limit == _OWN_LIMIT else slug(headers.get(f"x-{limit}-limit-name", "")) or slug(limit)
 
 
 def _reset(start: str, headers: Mapping[str, str], now: datetime) -> tuple[datetime | None, Accuracy]:
@@ -259,11 +273,30 @@ def _auth_claims(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return inside if isinstance(inside, dict) else {}
 
 
+def _tells_of_limit(said: Said, now: datetime) -> bool:
+    """A limit is named as met; or a window is full without credits, and the body has no word of its own."""
+    if said.headers.get("x-codex-rate-limit-reached-type", "").strip():
+        return True
+    has_credits = said.headers.get("x-codex-credits-has-credits", "").strip().lower() == "true"
+    has_word = any(isinstance(said.error.get(name), str) for name in ("type", "code"))
+    return not has_word and not has_credits and bool(_full(said, now))
+
+
+def _active_limit(said: Said) -> str:
+    """Which limit the answer is about, spelled as in the names of its headers; the account's own unless it says so."""
+    return said.headers.get("x-codex-active-limit", "").strip().lower().replace("_", "-") or _OWN_LIMIT
+
+
+def _full(said: Said, now: datetime) -> list[QuotaWindow]:
+    """The full windows of the limit that the answer is about."""
+    active = _active_limit(said)
+    found = (_window(match[1], match[2], said.headers, now) for match in map(_USED.fullmatch, said.headers) if match)
+    return [window for window in found if window.is_full(now) and window.scope == _scope(active, said.headers)]
+
+
 def _reached(said: Said, now: datetime) -> Until | None:
     """The full window that headers tell of, the longest lasting; its end from the body where that says one."""
-    if "usage_limit_reached" not in said.text:
-        return None
-    full = [window for window in read_windows(said.headers, b"", now) if window.limits(now)]
+    full = _full(said, now)
     last = max(full, key=lambda window: window.ends_at, default=None)
     told = waiting.from_body(said.error, now)
     if told is not None:

@@ -40,7 +40,8 @@ def _codex(status: int, kind: str, now: datetime, until: datetime, plan: str) ->
             "resets_at": int(until.timestamp()),
             "resets_in_seconds": max(0, int((until - now).total_seconds())),
         }
-        return json_answer({"error": error}, 429, {"x-codex-rate-limit-reached-type": "primary"})
+        is_limit = error["type"] == "usage_limit_reached"
+        return json_answer({"error": error}, 429, {"x-codex-rate-limit-reached-type": "primary"} if is_limit else {})
     if status == 401:  # noqa: PLR2004
         texts = {
             "token_expired": "Provided authentication token is expired.",

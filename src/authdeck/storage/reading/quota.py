@@ -6,11 +6,12 @@ from typing import Any
 
 from sqlalchemy import Row, and_, func, select
 
+from authdeck.evidence import Source
 from authdeck.quota import QuotaWindow
-from authdeck.quota_answer import Extras, Outcome, QuotaAnswer, extras_from
+from authdeck.quota_answer import Extras, Noted, Outcome, QuotaAnswer, extras_from
 from authdeck.storage.database import ReadConnection
 from authdeck.storage.reading.evidence import snapshot
-from authdeck.storage.tables import accounts, quota_answers, quota_history
+from authdeck.storage.tables import accounts, quota_answers, quota_history, quota_notes
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,13 @@ def asked_since(connection: ReadConnection, since: datetime) -> dict[str, dateti
         .where(quota_answers.c.at >= since)
     )
     return {row.auth_index: row.at for row in connection.execute(statement)}
+
+
+def notes(connection: ReadConnection, account_key: int, limit: int = 20) -> list[Noted]:
+    """What the provider changed about the account's limits, newest first."""
+    mine = select(quota_notes).where(quota_notes.c.account == account_key)
+    newest = mine.order_by(quota_notes.c.at.desc(), quota_notes.c.key.desc()).limit(limit)
+    return [Noted(row.at, Source(row.source), row.code, row.params) for row in connection.execute(newest)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from authdeck.storage.tables.columns import Moment, control, monitoring
 from authdeck.storage.tables.inspections import inspection_results, inspections, schedules
 from authdeck.storage.tables.installation import installation, key_terms
 from authdeck.storage.tables.notices import deliveries, notices, notification_channels, notification_rules
-from authdeck.storage.tables.quota import quota_answers, seen_headers
+from authdeck.storage.tables.quota import quota_answers, quota_notes, seen_headers
 from authdeck.storage.tables.requests import (
     ALL,
     FAILED,
@@ -107,6 +107,7 @@ __all__ = (
     "proxies",
     "quota_answers",
     "quota_history",
+    "quota_notes",
     "quota_windows",
     "refresh_journal",
     "requests",

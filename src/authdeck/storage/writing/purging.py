@@ -21,6 +21,7 @@ from authdeck.storage.tables import (
     proxies,
     quota_answers,
     quota_history,
+    quota_notes,
     quota_windows,
     refresh_journal,
     revisions,
@@ -29,8 +30,8 @@ from authdeck.storage.tables import (
 )
 
 _GONE = (
-    aliases, holds, watermarks, evidence, quota_windows, quota_history, quota_answers, seen_headers, account_state,
-    candidates, inspection_results, refresh_journal, fingerprints, revisions,
+    aliases, holds, watermarks, evidence, quota_windows, quota_history, quota_answers, quota_notes, seen_headers,
+    account_state, candidates, inspection_results, refresh_journal, fingerprints, revisions,
 )  # fmt: skip
 
 _EMPTY: Final[Mapping[str, Any]] = {

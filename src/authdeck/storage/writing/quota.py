@@ -1,32 +1,26 @@
 """Named writes of what providers answered about limits."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import delete, insert
 
-from authdeck.quota_answer import Extras, Outcome, QuotaAnswer, extras_to
+from authdeck.quota_answer import Extras, Noted, Outcome, QuotaAnswer, extras_to
 from authdeck.storage.database import WriteConnection
-from authdeck.storage.tables import quota_answers
+from authdeck.storage.tables import quota_answers, quota_notes
 from authdeck.storage.writing.upserts import upserts
 
-_NOTES_KEPT = 20
-
-_ACCOUNT: Final = quota_answers.c.account
-_EXTRAS: Final = select(_ACCOUNT, quota_answers.c.extras).where(_ACCOUNT.in_(bindparam("wanted", expanding=True)))
 _STORE: Final = upserts(quota_answers)
 _STORE_OTHERS: Final = upserts(quota_answers, "extras", "told_at")
+_ADD_NOTES: Final = insert(quota_notes)
 
 
 def store_answers(connection: WriteConnection, answers: Mapping[int, QuotaAnswer]) -> None:
-    """As the accounts' newest ones, by account key. What a former one told is kept where this one tells nothing.
-
-    Notes add up.
-    """
+    """As the accounts' newest ones, by account key. What a former one told is kept where this one tells nothing."""
     told = {key: answer for key, answer in answers.items() if _tells(answer)}
-    former = {row.account: row.extras for row in connection.execute(_EXTRAS, {"wanted": list(told)})}
     rows = [
-        {**_columns(key, answer), "extras": _extras(answer, former.get(key, {})), "told_at": answer.at}
+        {**_columns(key, answer), "extras": extras_to(answer.extras), "told_at": answer.at}
         for key, answer in told.items()
     ]
     if rows:
@@ -53,7 +47,22 @@ def _columns(account_key: int, answer: QuotaAnswer) -> dict[str, Any]:
     }
 
 
-def _extras(answer: QuotaAnswer, former: Mapping[str, Any]) -> dict[str, Any]:
-    told = extras_to(answer.extras)
-    notes = [*told.get("noted", ()), *former.get("noted", ())][:_NOTES_KEPT]
-    return {**told, "noted": notes} if notes else told
+def add_notes(connection: WriteConnection, notes: Mapping[int, Iterable[Noted]]) -> None:
+    """What providers changed, by account key."""
+    rows = [
+        {
+            "account": account_key,
+            "at": note.at,
+            "source": note.source.value,
+            "code": note.code,
+            "params": dict(note.params),
+        }
+        for account_key, some in notes.items()
+        for note in some
+    ]
+    if rows:
+        connection.execute(_ADD_NOTES, rows)
+
+
+def prune_notes(connection: WriteConnection, before: datetime) -> int:
+    return connection.execute(delete(quota_notes).where(quota_notes.c.at < before)).rowcount

@@ -56,7 +56,7 @@ async def content(request: Request, entry: Entry) -> dict[str, Any]:
         "extras": extras,
         "ages": report.beside.ages,
         "said": report.beside.said,
-        "noted": [wording.sentence(code, params, locale) for code, params in extras.noted],
+        "noted": [(note.at, wording.sentence(note.code, note.params, locale)) for note in report.notes],
         "askable": account.kind is Kind.OAUTH and account.provider in telling(),
     }
 
