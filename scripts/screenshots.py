@@ -65,7 +65,7 @@ def main() -> int:
                         if name == "sign-in":
                             page.goto(path)
                         else:
-                            sign_in(page, house.admin_key)
+                            sign_in(context, house.admin_key)
                             visit(page, name, path)
                             sign_in_somewhere(page, name, simulator)
                         if wide := page.evaluate(TOO_WIDE):

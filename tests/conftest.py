@@ -1,7 +1,6 @@
 """What every test may ask for: a clock that can be set, and databases of the newest schema on both systems."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from hypothesis import settings
 
 from authdeck.storage import opening
 from authdeck.storage.database import Database
+from fakes import memory
 from fakes.clock import SetClock
 from fakes.laid import laid
 from fakes.postgresql import Server, Unavailable
@@ -17,13 +17,7 @@ from fakes.postgresql import Server, Unavailable
 settings.register_profile("authdeck", deadline=None)  # a busy machine is no failure
 settings.load_profile("authdeck")
 
-MEMORY = Path("/dev/shm")
-ROOM = 2 * 1024**3
-"""Bytes, several times what a run of all tests holds at once."""
-
-# A commit waits for the disk, some milliseconds each. In tests processes end, machines don't: memory keeps it as well.
-if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM:
-    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", memory.place())
 
 
 @pytest.fixture

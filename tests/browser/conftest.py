@@ -51,9 +51,7 @@ def stranger(context: BrowserContext) -> Iterator[Page]:
 @pytest.fixture
 def page(context: BrowserContext, deck: Deck) -> Iterator[Page]:
     """Signed in as the first operator, an admin."""
-    first = context.new_page()
-    sign_in(first, deck.house.admin_key)
-    first.close()
+    sign_in(context, deck.house.admin_key)
     yield from _watched(context)
 
 

@@ -245,7 +245,7 @@ def test_every_page_fits_and_passes_axe(browser: Browser, deck: Deck, locale: st
         base_url=deck.url, locale=locale, color_scheme=scheme, viewport={"width": width, "height": 844}
     )
     page = context.new_page()
-    sign_in(page, deck.house.admin_key)
+    sign_in(context, deck.house.admin_key)
     for place in PLACES:
         page.goto(place.format(deck.house.index(ANN)))
         assert page.evaluate(SIDEWAYS) <= 0, place
@@ -256,7 +256,7 @@ def test_every_page_fits_and_passes_axe(browser: Browser, deck: Deck, locale: st
 def test_it_all_works_without_scripts(browser: Browser, deck: Deck) -> None:
     context = browser.new_context(base_url=deck.url, java_script_enabled=False)
     page = context.new_page()
-    sign_in(page, deck.house.admin_key)
+    sign_in(context, deck.house.admin_key)
     page.goto("/auth-files?q=codex-kim")
     page.locator("[data-rows] a[data-open]").click()
     page.locator(".account-tabs").get_by_role("link", name="Settings").click()

@@ -270,7 +270,7 @@ def test_who_signs_in_anew_elsewhere_goes_on_here(page: Page, deck) -> None:
     expect(toast).to_contain_text("Your session has ended")
     with page.expect_popup() as opened:
         toast.get_by_role("link").click()
-    sign_in(opened.value, deck.house.admin_key)
+    sign_in(page.context, deck.house.admin_key)
     opened.value.close()
     toast.get_by_role("button", name="Try again").click()
     expect(row).to_contain_text("Disabled by admin")

@@ -247,7 +247,7 @@ def test_two_operators_do_not_meet(browser: Browser, page: Page, deck: Deck, sim
     context = browser.new_context(base_url=deck.url, locale="en")
     opens_no_tabs(context)
     bob = context.new_page()
-    sign_in(bob, deck.house.admin_key)  # the same person in another browser is another session
+    sign_in(context, deck.house.admin_key)  # the same person in another browser is another session
     bob.goto(page.url)
     expect(bob.get_by_role("heading")).to_contain_text("There is no such sign-in here")
     expect(bob.get_by_label("Call-back address")).to_have_count(0)
@@ -299,7 +299,7 @@ def at_real(browser: Browser, real: real_deck.Deck) -> Iterator[Page]:
     context = browser.new_context(base_url=real.url, locale="en")
     context.set_default_timeout(15_000)
     page = context.new_page()
-    sign_in(page, real_deck.ADMIN_KEY)
+    sign_in(context, real_deck.ADMIN_KEY)
     yield page
     assert accessibility(page) == []
     context.close()

@@ -106,7 +106,7 @@ def test_small_dark_and_in_chinese(browser: Browser, deck: Deck, width: int, sch
         base_url=deck.url, viewport={"width": width, "height": 844}, color_scheme=scheme, locale=locale
     )
     page = context.new_page()
-    sign_in(page, deck.house.admin_key)
+    sign_in(context, deck.house.admin_key)
     page.goto("/quota")
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert accessibility(page) == []
@@ -116,7 +116,7 @@ def test_small_dark_and_in_chinese(browser: Browser, deck: Deck, width: int, sch
 def test_without_scripts(browser: Browser, deck: Deck) -> None:
     context = browser.new_context(base_url=deck.url, java_script_enabled=False, locale="en")
     page = context.new_page()
-    sign_in(page, deck.house.admin_key)
+    sign_in(context, deck.house.admin_key)
     page.goto("/quota?search=p4")
     page.get_by_role("button", name=re.compile("^Query the quota of")).click()
     expect(page.locator("#toasts")).to_contain_text("The provider told what is left")

@@ -34,7 +34,7 @@ def test_an_address_is_copied_and_used(browser: Browser, real: Deck, simulator: 
     key = real.new_key("ann-laptop")
     context = browser.new_context(base_url=real.url, permissions=["clipboard-read", "clipboard-write"])
     page = context.new_page()
-    sign_in(page, ADMIN_KEY)
+    sign_in(context, ADMIN_KEY)
     page.goto(f"/auth-files/{of_ann}?tab=settings")
     page.get_by_label("Prefix").fill("ann-only")
     page.get_by_role("button", name="Save changes").click()

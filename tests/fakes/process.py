@@ -12,7 +12,17 @@ from tempfile import TemporaryDirectory
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(
-    ["authdeck.cli", "authdeck.cli.reach", "authdeck.server", "authdeck.api.management", "authdeck.web"]
+    [
+        "authdeck.cli",
+        "authdeck.cli.reach",
+        "authdeck.server",
+        "authdeck.api.management",
+        "authdeck.web",
+        # what these import when they are first used
+        "anyio._backends._asyncio",
+        "httpcore2",
+        "uvicorn.protocols.http.httptools_impl",
+    ]
 )
 
 

@@ -24,19 +24,19 @@ _PREFIX: Final = "/api/v1"
 async def client_of(settings: Settings) -> AsyncIterator[AsyncClient]:
     """A client whose paths begin below ``/api/v1``. Raises ``home_in_use`` where another process has the home."""
     running = local.read(settings.home)
-    if running is not None and await _answers(running, settings):
+    if running is not None:
         async with _over_http(running, settings) as client:
-            yield client
-    else:
-        async with _in_process(settings) as client:
-            yield client
+            if await _answers(client, running):
+                yield client
+                return
+    async with _in_process(settings) as client:
+        yield client
 
 
-async def _answers(running: RunningServer, settings: Settings) -> bool:
+async def _answers(client: AsyncClient, running: RunningServer) -> bool:
     """Whether the server is still there: one that was killed leaves its file behind."""
     try:
-        async with _over_http(running, settings) as client:
-            await client.get(f"{running.address}/healthz")
+        await client.get(f"{running.address}/healthz")
     except ConnectError:
         return False
     except TransportError as error:
@@ -54,10 +54,13 @@ def _over_http(running: RunningServer, settings: Settings) -> AsyncClient:
     )
 
 
-def _trust(settings: Settings) -> ssl.SSLContext | bool:
-    """Our own certificate and no other; its name need not be that of the loopback address."""
+def _trust(settings: Settings) -> ssl.SSLContext:
+    """Our own certificate and no other; its name need not be that of the loopback address.
+
+    Nobody where the server has none: reading the system's authorities takes longer than most answers do.
+    """
     if settings.tls_certificate is None:
-        return True
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context = ssl.create_default_context(cafile=os.fspath(settings.tls_certificate))
     context.check_hostname = False
     return context
