@@ -14,7 +14,7 @@ from sqlalchemy.engine import make_url
 from authdeck.errors import DeckError
 from authdeck.settings import Settings
 from authdeck.storage import opening
-from authdeck.storage.migrations import Branch, known, newest, steps
+from authdeck.storage.migrations import Branch, known, newest, steps, upgrade
 from authdeck.storage.tables import gaps, operators
 from fakes.clock import SetClock
 from fakes.postgresql import Server
@@ -148,6 +148,25 @@ def test_a_step_that_breaks_a_reference_is_undone(
     with sqlite3.connect(tmp_path / "authdeck.db") as connection:
         assert connection.execute("SELECT count(*) FROM saved_views").fetchone() == (0,)
     connection.close()
+
+
+def test_notes_of_changed_limits_move_to_rows_of_their_own(tmp_path: Path) -> None:
+    """In their order, with the time of the answer that they stood in."""
+    with create_engine(f"sqlite:///{tmp_path}/authdeck.db").begin() as connection:
+        upgrade(connection, Branch.CONTROL, "2026_11_26_seen_headers")
+        extras = '{"noted": [["limit_gone", {"window": "weekly"}], ["plan_changed", {"before": "pro"}]]}'
+        answers = [(1, extras, 5), (2, "{}", 6), (3, extras, None)]
+        for account, told, at in answers:
+            connection.execute(
+                text("INSERT INTO quota_answers VALUES (:account, 5, 'told', 200, '', '{}', '{}', :told, :at)"),
+                {"account": account, "told": told, "at": at},
+            )
+        upgrade(connection, Branch.CONTROL)
+        found = connection.execute(text("SELECT account, at, source, code, params FROM quota_notes ORDER BY key")).all()
+    assert [tuple(row) for row in found] == [
+        (1, 5, "quota_query", "plan_changed", '{"before": "pro"}'),
+        (1, 5, "quota_query", "limit_gone", '{"window": "weekly"}'),
+    ]
 
 
 def test_postgresql_waits_for_the_command(postgresql: Server, clock: SetClock) -> None:
