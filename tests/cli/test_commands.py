@@ -23,6 +23,8 @@ def test_an_account_is_found_changed_switched_off_and_brought_back(shell: Shell,
     shell.run("import", folder)
     assert "ann.json" in shell.ok("accounts", "list").out
     assert "terms: " in shell.ok("accounts", "show", "ann.json").out
+    assert "None yet: no answer" in shell.ok("accounts", "show", "ann.json", "--headers").out
+    assert shell.ok("accounts", "show", "ann.json", "--headers", "--json").json["seen_headers"] == []
     edited = shell.ok("accounts", "edit", "ann.json", "--note", "Ann's", "--priority", "7", "--json").json
     assert (edited["note"], edited["priority"], edited["version"]) == ("Ann's", 7, 2)
     assert shell.ok("accounts", "edit", "ann.json", "--clear", "note", "--json").json["note"] == ""

@@ -104,6 +104,20 @@ def test_the_command_line_asks_and_shows(deck: Deck, simulator: Simulator) -> No
     assert history["total"] == 3
 
 
+def test_what_answers_say_in_passing_is_shown_on_the_command_line(deck: Deck, simulator: Simulator) -> None:
+    (index,) = deck.add(simulator.account("codex", "ann@example.com"))
+    deck.acknowledge()
+    with deck.client(deck.new_key()) as client:
+        assert client.post("/v1/responses", json={"model": "gpt-5.5", "input": "Say hello"}).status_code == 200
+    deck.wait_until(lambda: deck.ask("GET", f"/accounts/{index}/seen-headers")["items"] != [])
+    shown = deck.run("quota", "show", index).stdout
+    assert "Credits: none, seen in headers 2" in shown
+    assert "Limit that counts: codex, seen 2" in shown
+    headers = deck.run("accounts", "show", index, "--headers").stdout
+    assert "x-codex-primary-used-percent" in headers
+    assert deck.requests()[0]["id"] in headers
+
+
 def test_looking_asks_nobody(deck: Deck, simulator: Simulator) -> None:
     (index,) = deck.add(simulator.account("codex", "ann@example.com"))
     before = len(simulator.requests)
