@@ -42,6 +42,10 @@ def test_every_request_of_a_month_is_counted(put: Put, monitoring: Database) -> 
         ("model-0", many // 2),
         ("model-1", many // 2),
     ]
+    accounts = monitoring.read_now(lambda c: grouped(c, search, MONTH, "account"))
+    assert accounts.whole is not None
+    assert (accounts.rows[0].sums, accounts.covered.from_ms > MONTH.from_ms) == (accounts.whole, True)
+    assert SCATTERED <= accounts.whole.requests < many
 
 
 def test_they_are_known_after_the_requests_went(put: Put, monitoring: Database) -> None:
