@@ -21,7 +21,7 @@ from authdeck.storage.reading.request_search import SCATTERED, RequestSearch
 from authdeck.storage.reading.sums import Slice, Sums
 from authdeck.storage.tables import monitoring as tables
 from authdeck.storage.writing.requests import mark_gap, prune, store
-from authdeck.storage.writing.settling import derived, due, settle
+from authdeck.storage.writing.settling import derived, due, pack, settle
 
 DST = int(datetime(2026, 10, 25, tzinfo=UTC).timestamp() * 1000)
 """Summer time ends in Berlin an hour later."""
@@ -75,6 +75,8 @@ def empty(c: WriteConnection) -> None:
 def settle_all(monitoring: Database, before_ms: int) -> None:
     for span in ("hour", "day"):
         for number in monitoring.read_now(lambda c, span=span: due(c, span, before_ms // HOUR)):
+            if span == "hour":
+                monitoring.write_now(lambda c, number=number: pack(c, number))
             made = monitoring.read_now(lambda c, span=span, number=number: derived(c, span, number))
             assert made is not None
             monitoring.write_now(lambda c, made=made: settle(c, made))

@@ -50,6 +50,8 @@ class Keeper:
             for number in due[:SPANS_AT_ONCE]:
                 if self._closing:
                     return done
+                if span == "hour":
+                    await self._database.write(partial(settling.pack, hour=number), patient=True)
                 made = await self._database.read(partial(settling.derived, span=span, number=number))
                 if made is not None:
                     await self._database.write(partial(settling.settle, made=made), patient=True)

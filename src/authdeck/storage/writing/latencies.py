@@ -30,7 +30,8 @@ def _taken(c: WriteConnection, hour: int) -> dict[int, _Packs]:
     """By model. PostgreSQL's rows are locked in the order in which who records takes them."""
     table = latency_buckets.c
     of_hour = table.hour == hour
-    c.execute(select(table.bucket).where(of_hour).order_by(*_KEY).with_for_update()).all()
+    if c.dialect == "postgresql":
+        c.execute(select(table.bucket).where(of_hour).order_by(*_KEY).with_for_update()).all()
     taken: dict[int, dict[str, Counts]] = defaultdict(lambda: {kind: {} for kind in KINDS})
     gone = (
         delete(latency_buckets)

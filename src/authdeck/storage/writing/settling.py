@@ -66,18 +66,27 @@ def derived(c: ReadConnection, span: str, number: int) -> Derived | None:
     return Derived(span, number, counted, alike, counted if alike is not None else _tallied_before(c, span, number))
 
 
+def pack(c: WriteConnection, hour: int) -> None:
+    """Pack the latencies of a finished hour: apart from its tallies, so that nobody waits for both."""
+    _alone(c)
+    latencies.pack(c, hour)
+
+
 def settle(c: WriteConnection, made: Derived) -> None:
-    """Put the rows in the place of former ones, and pack an hour's latencies."""
-    if c.dialect == "postgresql":  # two processes that settle at once would each add to the packs that they saw
-        c.execute(select(func.pg_advisory_xact_lock(SETTLING_LOCK)))
-    if made.span == "hour":
-        latencies.pack(c, made.number)
+    """Put the rows in the place of former ones."""
+    _alone(c)
     if made.alike is not None:
         c.execute(delete(tallies).where(tallies.c.span == made.span, tallies.c.number == made.number))
         c.execute_many(tallying.ADD, made.alike)
     c.execute(delete(settled).where(settled.c.span == made.span, settled.c.number == made.number))
     row = {"span": made.span, "number": made.number, "requests": made.requests, "tallied": made.tallied}
     c.execute(insert(settled), row)
+
+
+def _alone(c: WriteConnection) -> None:
+    """Two processes that settle at once would each add to the packs that they saw."""
+    if c.dialect == "postgresql":
+        c.execute(select(func.pg_advisory_xact_lock(SETTLING_LOCK)))
 
 
 def _tallied_before(c: ReadConnection, span: str, number: int) -> int | None:
