@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, and_, case, func, or_, select, text
 
 from authdeck.spans import HOUR, Span
 from authdeck.storage.database import ReadConnection
-from authdeck.storage.reading.names import code, failures
+from authdeck.storage.reading.names import AT_ONCE, code, failures
 from authdeck.storage.reading.request_search import RequestSearch, conditions
 from authdeck.storage.reading.settled import HOURS_A_DAY, runs, settled_in
 from authdeck.storage.reading.sums import (
@@ -90,9 +90,9 @@ def failures_by(c: ReadConnection, told: Told, search: RequestSearch) -> dict[in
     """How many failed, by failure; a failed request without one by its status, below zero."""
     found: Counter[int] = Counter()
     key = case((table.c.failure != 0, table.c.failure), else_=-table.c.status)
-    for span, low, high in _kept(told):
+    for _, there in _kept(told):
         statement = select(key.label("of"), func.sum(table.c.failures).label("failures"))
-        where = _within(span, low, high), *_conditions(c, search, "hour")
+        where = there, *_conditions(c, search, "hour")
         found.update({int(row.of): int(row.failures) for row in c.execute(statement.where(*where).group_by(text("1")))})
     for one in told.single:
         raw_key = func.coalesce(requests.c.failure, -requests.c.status)
@@ -117,12 +117,12 @@ def _untold(
 
 
 def _parts(c: ReadConnection, told: Told, search: RequestSearch, key: Key) -> Iterator[Grouped]:
-    for span, low, high in _kept(told):
+    for span, there in _kept(told):
         hour = table.c.number * (HOURS_A_DAY if span == "day" else 1)
         of = hour if key == "hour" else table.c.model
         statement = (
             select(of.label("of"), *(func.sum(table.c[name]).label(name) for name in SUMS))
-            .where(_within(span, low, high), *_conditions(c, search, key))
+            .where(there, *_conditions(c, search, key))
             .group_by(text("1"))
         )
         yield {int(row.of): sums_of(row) for row in c.execute(statement)}
@@ -130,14 +130,11 @@ def _parts(c: ReadConnection, told: Told, search: RequestSearch, key: Key) -> It
         yield of_events(c, _RAW_KEYS[key], (within(one), *conditions(c, search)))
 
 
-def _kept(told: Told) -> Iterator[tuple[str, int, int]]:
-    """Runs of days and of hours: the first and the last."""
-    yield from (("day", *run) for run in runs(told.days))
-    yield from (("hour", *run) for run in runs(told.hours))
-
-
-def _within(span: str, low: int, high: int) -> ColumnElement[bool]:
-    return and_(table.c.span == span, table.c.number.between(low, high))
+def _kept(told: Told) -> Iterator[tuple[str, ColumnElement[bool]]]:
+    """The days and the hours, some at a time: each is looked up by itself."""
+    for span, numbers in (("day", told.days), ("hour", told.hours)):
+        for start in range(0, len(numbers), AT_ONCE):
+            yield span, and_(table.c.span == span, table.c.number.in_(numbers[start : start + AT_ONCE]))
 
 
 def _conditions(c: ReadConnection, search: RequestSearch, key: Key) -> Iterator[ColumnElement[bool]]:

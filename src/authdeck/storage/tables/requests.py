@@ -146,8 +146,8 @@ tallies = Table(
     "tallies",
     monitoring,
     Column("span", String(4), primary_key=True),  # hour | day
-    Column("project", Integer, primary_key=True),
     Column("number", Integer, primary_key=True),  # since 1970
+    Column("project", Integer, primary_key=True),
     *(Column(name, Integer, primary_key=True) for name in ("prefix", "model", "provider", "failure")),  # 0: none
     Column("status", Integer, primary_key=True),
     *_sums(),

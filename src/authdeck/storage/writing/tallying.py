@@ -13,7 +13,7 @@ from authdeck.storage.tables import ALL, TOGETHER, requests, tallies
 
 Rows = Sequence[tuple[Any, ...]]
 
-_ALIKE: Final = ("project", "number", "prefix", "model", "provider", "failure", "status")
+_ALIKE: Final = ("number", "project", "prefix", "model", "provider", "failure", "status")
 _COLUMNS: Final = ("span", *_ALIKE, *SUMS)
 
 ADD: Final = f"INSERT INTO tallies ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608 - names of ours
@@ -29,9 +29,9 @@ def of_hour(c: ReadConnection, hour: int) -> Rows | None:
     by_project, by_failure = _alike(c, span, "project", "failure"), _alike(c, span, "failure")
     rest = TOGETHER, TOGETHER, TOGETHER
     return [
-        *(("hour", TOGETHER, hour, *row) for row in named),
-        *(("hour", row[0], hour, *rest, *row[1:]) for row in by_project if row[0]),
-        *(("hour", ALL, hour, *rest, *row) for row in by_failure),
+        *(("hour", hour, TOGETHER, *row) for row in named),
+        *(("hour", hour, row[0], *rest, *row[1:]) for row in by_project if row[0]),
+        *(("hour", hour, ALL, *rest, *row) for row in by_failure),
     ]
 
 
@@ -42,7 +42,7 @@ def of_day(c: ReadConnection, day: int) -> Rows:
     statement = (
         select(*by, *(func.sum(tallies.c[name]) for name in SUMS)).where(tallies.c.span == "hour", *hours).group_by(*by)
     )
-    return [("day", row[0], day, *map(int, row[1:])) for row in c.execute(statement)]
+    return [("day", day, *map(int, row)) for row in c.execute(statement)]
 
 
 def _alike(c: ReadConnection, span: Span, *by: str) -> Rows:

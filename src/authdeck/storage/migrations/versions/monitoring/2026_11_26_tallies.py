@@ -12,7 +12,7 @@ branch_labels = None
 depends_on = None
 
 _SUMS = ("requests", "failures", "tokens_input", "tokens_output", "tokens_cached", "tokens_reasoning", "latency_us")
-_ALIKE = ("project", "number", "prefix", "model", "provider", "failure", "status")
+_ALIKE = ("number", "project", "prefix", "model", "provider", "failure", "status")
 
 
 def upgrade() -> None:
