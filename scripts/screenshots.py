@@ -70,7 +70,9 @@ def main() -> int:
                             sign_in_somewhere(page, name, simulator)
                         if wide := page.evaluate(TOO_WIDE):
                             faults.append(f"{picture}: {wide} px too wide")
-                        page.screenshot(path=asked.folder / picture, full_page=width == min(WIDTHS))
+                        page.screenshot(
+                            path=asked.folder / picture, full_page=width == min(WIDTHS), animations="disabled"
+                        )
                     context.close()
     if (taken := asked.folder / README.name).exists() and asked.folder == PLACE:
         shutil.copyfile(taken, README)
