@@ -13,7 +13,13 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route, sync_playw
 
 from fakes.house import House
 
-CHROMIUM = os.environ.get("AUTHDECK_TEST_CHROMIUM") or shutil.which("chromium") or "/usr/bin/chromium"
+CHROMIUM = (
+    os.environ.get("AUTHDECK_TEST_CHROMIUM")
+    or shutil.which("chromium-headless-shell")
+    or shutil.which("chromium")
+    or "/usr/bin/chromium"
+)
+"""Without its windows by preference: drawing them, for nobody, costs almost as much as the pages."""
 ARGUMENTS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
