@@ -307,5 +307,4 @@ def refuse(deck: Deck, told: dict[str, Any]) -> None:
     """The next answer, in the words given."""
     body = httpx2.Request("POST", HERE, json=told["body"]).content
     headers = {"content-type": "application/json", **told.get("headers", {})}
-    kind = told["body"].get("error", {}).get("type", "none")  # its usual headers are those of its usual body
-    deck.simulator.fail(path="/responses", status=told.get("status", 429), kind=kind, headers=headers, body=body)
+    deck.simulator.fail(path="/responses", status=told.get("status", 429), headers=headers, body=body)

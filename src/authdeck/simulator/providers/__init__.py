@@ -45,5 +45,6 @@ def _played(world: World, endpoint: Endpoint, asked: Asked, account: Account | N
         return endpoint.play(world, asked, account)
     plan = account.plan if account else ""
     usual = refusal(endpoint.dialect, fault.status, fault.kind, world.clock.now(), plan=plan)
-    ordered = usual.with_headers(fault.headers)
-    return ordered if fault.body is None else replace(ordered, body=fault.body)
+    if fault.body is not None:  # in words of its own: the usual headers would tell of the usual body
+        usual = replace(usual, headers={}, body=fault.body)
+    return usual.with_headers(fault.headers)
