@@ -380,7 +380,7 @@ def _sqlite(url: URL, synchronous: str, autocheckpoint: int) -> Engine:
 
 
 def _from_json(text: str | bytes) -> Any:
-    """Quickly; the few texts that msgspec refuses, such as half characters, the standard library reads."""
+    """Quickly; the few texts that msgspec refuses, such as endless numbers, the standard library reads."""
     try:
         return msgspec.json.decode(text)
     except ValueError:

@@ -146,10 +146,11 @@ def _headers(text: str) -> dict[str, str | None] | None:
 
 
 def _export(said: Mapping[str, str]) -> dict[str, Any]:
-    """Recipients, one a line; lines of a file of them that begin with # are passed over."""
-    lines = (line.strip() for line in said.get("recipients", "").splitlines())
+    """Recipients of an archive, one a line; lines of a file of them that begin with # are passed over."""
+    form, text = said.get("format", ""), said.get("recipients", "")
+    lines = (line.strip() for line in text.splitlines()) if form == "archive" else ()
     recipients = [line for line in lines if line and not line.startswith("#")]
-    return {"format": said.get("format", ""), "hand_over": said.get("hand_over") == "true", "recipients": recipients}
+    return {"format": form, "hand_over": said.get("hand_over") == "true", "recipients": recipients}
 
 
 def _disablement(said: Mapping[str, str], now: datetime) -> dict[str, Any]:
