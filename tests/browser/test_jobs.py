@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from authdeck.clock import SystemClock
 from fakes.auth_files import codex, take_in
 from fakes.browser import Deck, accessibility, shown_as
 from fakes.house import House, serving
@@ -32,6 +34,16 @@ def deck(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deck]:
 def disabled(deck: Deck) -> int:
     entries = deck.house.desk.directory.entries()
     return sum(bool(entry.holds) and entry.account.file_name.startswith("crowd-") for entry in entries)
+
+
+def test_what_is_typed_before_the_page_can_listen_is_found(page: Page) -> None:
+    page.clock.install()
+    page.clock.pause_at(SystemClock().now() + timedelta(hours=1))  # htmx begins in a timer
+    page.goto("/auth-files")
+    page.keyboard.press("/")
+    page.keyboard.type("eve.st")
+    page.clock.resume()
+    expect(page.locator("#found a").first).to_contain_text("Disabled")
 
 
 def test_find_the_account_that_fails_and_why(page: Page, deck: Deck) -> None:

@@ -19,13 +19,19 @@ FILE = Path(__file__).parents[1] / "fakes" / "example_provider.py"
 
 
 class WithExample(Deck):
-    """A server that finds the installed package; forked ones would not."""
+    """A server and commands that find the installed package; forked ones would not."""
 
     def start(self) -> "WithExample":
         with self.log.open("ab") as log:
             self._process = subprocess.Popen([*COMMAND, "serve"], env=self.environment, stdout=log, stderr=log)
         self.wait_until(self._is_healthy)
         return self
+
+    def run(self, *arguments: str, ok: bool = True) -> "subprocess.CompletedProcess[str]":
+        command = [*COMMAND, *arguments]
+        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, timeout=60, check=False)
+        assert not ok or done.returncode == 0, done.stdout + done.stderr
+        return done
 
 
 @pytest.fixture(scope="module")

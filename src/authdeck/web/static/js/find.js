@@ -1,4 +1,5 @@
 // Ctrl-K, / or the field [data-find] opens the dialog that finds accounts; arrows choose, Enter opens the first.
+// What is typed there before the page could listen is asked for as soon as it can.
 const dialog = () => document.getElementById("find");
 const open = () => {
   if (!window.htmx || !dialog() || document.querySelector("dialog[open]")) return false;
@@ -22,3 +23,7 @@ document.addEventListener("click", (event) => {
   if (event.target.matches("[data-find]")) open();
   if (event.target === dialog()) dialog().close();
 });
+document.addEventListener("htmx:after:process", () => {
+  const field = dialog()?.querySelector("input");
+  if (field?.value) field.dispatchEvent(new Event("input", { bubbles: true }));
+}, { once: true });
