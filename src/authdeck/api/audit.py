@@ -1,17 +1,29 @@
 """``/audit``: who did what, newest first."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
 from authdeck.access import Role
 from authdeck.api.limits import Limited
 from authdeck.api.parts import DeskHere
-from authdeck.api.shapes import AuditShape, Listing, audit_shape
+from authdeck.api.shapes import Listing, Shape, Time
 from authdeck.gate.routes import needs
 from authdeck.storage.reading import audit
 
 router = APIRouter(prefix="/audit", tags=["audit"], route_class=Limited)
+
+
+class AuditShape(Shape):
+    writer: str
+    seq: int
+    at: Time
+    actor: str
+    what: str
+    target: str
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+    batch: str | None
 
 
 @router.get("")
@@ -23,4 +35,4 @@ async def entries(
 ) -> Listing[AuditShape]:
     """What happened, in codes. No entry holds a secret."""
     found = await desk.read(lambda connection: audit.newest(connection, limit=page_size, target=target))
-    return Listing(items=[audit_shape(entry) for entry in found])
+    return Listing(items=[AuditShape.model_validate(entry, from_attributes=True) for entry in found])

@@ -10,7 +10,8 @@ from authdeck.access import Role
 from authdeck.api.limits import Limited
 from authdeck.api.parts import PartsHere
 from authdeck.api.request_filters import SearchHere
-from authdeck.api.shapes import Listing, RequestShape, request_shape
+from authdeck.api.request_shapes import RequestShape, request_shape
+from authdeck.api.shapes import Listing
 from authdeck.errors import NotFound
 from authdeck.gate.routes import needs
 from authdeck.storage.reading import requests as reading

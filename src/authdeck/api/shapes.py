@@ -5,7 +5,7 @@ More fields may come; those named here stay.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer
@@ -15,16 +15,13 @@ from authdeck.account import Account
 from authdeck.clock import rfc3339
 from authdeck.directory import Directory
 from authdeck.entry import Entry
-from authdeck.event import RequestEvent
 from authdeck.hold import Reason
 from authdeck.import_plan import Outcome
 from authdeck.operations.import_files import ImportReport, ImportRow
 from authdeck.operations.kin import Dependents, Near
 from authdeck.operations.merge import Merged
 from authdeck.operations.new_revision import Made
-from authdeck.storage.reading.audit import AuditEntry
 from authdeck.storage.reading.revisions import StoredRevision
-from authdeck.storage.reading.upstreams import ApprovedOrigin
 
 T = TypeVar("T")
 
@@ -261,67 +258,6 @@ class SplitShape(Shape):
     account: AccountShape
 
 
-class TokensShape(Shape):
-    input: int | None
-    output: int | None
-    cached: int | None
-    reasoning: int | None
-
-
-class FailureShape(Shape):
-    kind: str
-    code: str
-    summary: str
-
-
-class AttemptShape(Shape):
-    auth_index: str
-    status: int | None
-    kind: str | None
-    ms: float
-
-
-class RequestShape(Shape):
-    id: str
-    at: Time
-    auth_index: str | None
-    file_name: str | None
-    provider: str | None
-    model: str | None
-    prefix: str | None
-    project: str | None
-    client_key: str | None
-    endpoint: str
-    status: int
-    latency_ms: float
-    ttfb_ms: float | None
-    streamed: bool
-    tokens: TokensShape
-    failure: FailureShape | None
-    attempts: list[AttemptShape]
-    trace: str | None
-
-
-class UpstreamShape(Shape):
-    origin: str
-    private: bool
-    plain_http: bool
-    approved_by: str
-    approved_at: Time
-
-
-class AuditShape(Shape):
-    writer: str
-    seq: int
-    at: Time
-    actor: str
-    what: str
-    target: str
-    before: dict[str, Any] | None
-    after: dict[str, Any] | None
-    batch: str | None
-
-
 @dataclass(frozen=True, slots=True)
 class Eyes:
     """What a shape depends on besides the thing shown: the moment, the terms in force, and the reader's language."""
@@ -469,29 +405,6 @@ class Eyes:
         }
 
 
-def request_shape(event: RequestEvent) -> RequestShape:
-    return RequestShape(
-        id=event.id.hex(),
-        at=datetime.fromtimestamp(event.at_ms // 1000, UTC).replace(microsecond=event.at_ms % 1000 * 1000),
-        auth_index=event.auth_index,
-        file_name=event.file_name,
-        provider=event.provider,
-        model=event.model,
-        prefix=event.prefix,
-        project=event.project,
-        client_key=event.client_key,
-        endpoint=event.endpoint,
-        status=event.status,
-        latency_ms=event.latency_ms,
-        ttfb_ms=event.ttfb_ms,
-        streamed=event.streamed,
-        tokens=TokensShape.model_validate(event.tokens, from_attributes=True),
-        failure=None if event.failure is None else FailureShape.model_validate(event.failure, from_attributes=True),
-        attempts=[AttemptShape.model_validate(attempt, from_attributes=True) for attempt in event.attempts],
-        trace=event.trace,
-    )
-
-
 def revision_shapes(revisions: Iterable[StoredRevision], current: int) -> list[RevisionShape]:
     return [
         RevisionShape(
@@ -508,11 +421,3 @@ def revision_shapes(revisions: Iterable[StoredRevision], current: int) -> list[R
         )
         for revision in revisions
     ]
-
-
-def upstream_shape(origin: ApprovedOrigin) -> UpstreamShape:
-    return UpstreamShape.model_validate(origin, from_attributes=True)
-
-
-def audit_shape(entry: AuditEntry) -> AuditShape:
-    return AuditShape.model_validate(entry, from_attributes=True)

@@ -13,7 +13,8 @@ from authdeck.access import Role
 from authdeck.api.limits import LimitedImport
 from authdeck.api.parts import ActorHere, PartsHere
 from authdeck.api.request_filters import SearchHere
-from authdeck.api.shapes import Listing, Shape, Time, request_shape
+from authdeck.api.request_shapes import request_shape
+from authdeck.api.shapes import Listing, Shape, Time
 from authdeck.clock import from_micros, to_micros
 from authdeck.errors import DeckError
 from authdeck.gate.events import streamed

@@ -8,13 +8,21 @@ from pydantic import BaseModel, ConfigDict, Field
 from authdeck.access import Role
 from authdeck.api.limits import Limited
 from authdeck.api.parts import ActorHere, DeskHere
-from authdeck.api.shapes import Listing, UpstreamShape, upstream_shape
+from authdeck.api.shapes import Listing, Shape, Time
 from authdeck.gate.routes import needs
 from authdeck.operations import upstreams
 from authdeck.operations.desk import Desk
 from authdeck.storage.reading.upstreams import approved
 
 router = APIRouter(prefix="/upstreams", tags=["upstreams"], route_class=Limited)
+
+
+class UpstreamShape(Shape):
+    origin: str
+    private: bool
+    plain_http: bool
+    approved_by: str
+    approved_at: Time
 
 
 class Approval(BaseModel):
@@ -51,4 +59,4 @@ async def withdraw(
 
 
 async def _shapes(desk: Desk) -> list[UpstreamShape]:
-    return [upstream_shape(origin) for origin in await desk.read(approved)]
+    return [UpstreamShape.model_validate(origin, from_attributes=True) for origin in await desk.read(approved)]
