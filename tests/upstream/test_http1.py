@@ -275,6 +275,13 @@ def test_however_it_is_cut_it_is_the_same_answer(answer: tuple[bytes, bytes, boo
 
 
 @PROOF
+@given(st.lists(st.binary(max_size=60), max_size=6))
+def test_noise_is_no_answer(pieces: list[bytes]) -> None:
+    outcome = play(*pieces)
+    assert outcome.failure in {"upstream_malformed", "upstream_reset"}
+
+
+@PROOF
 @given(answers(), places, st.data())
 def test_a_damaged_answer_is_an_answer_or_a_failure(
     answer: tuple[bytes, bytes, bool], places: list[int], data: st.DataObject
@@ -290,10 +297,3 @@ def test_a_damaged_answer_is_an_answer_or_a_failure(
     assert all(
         b"\r" not in text and b"\n" not in text and b"\0" not in text for pair in outcome.headers for text in pair
     )
-
-
-@PROOF
-@given(st.lists(st.binary(max_size=60), max_size=6))
-def test_noise_is_no_answer(pieces: list[bytes]) -> None:
-    outcome = play(*pieces)
-    assert outcome.failure in {"upstream_malformed", "upstream_reset"}
