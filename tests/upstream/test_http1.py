@@ -19,7 +19,10 @@ from authdeck.upstream.http1 import BUFFER_LIMIT, HEAD_LIMIT, INTERIM_LIMIT, Con
 from fakes.transport import Transport
 
 INPUTS = int(os.environ.get("AUTHDECK_PROOF_INPUTS", "200"))
-PROOF = settings(max_examples=INPUTS, deadline=None)
+SHARE = 5_000
+"""Inputs of one test: the more it has had, the longer it looks for another."""
+PROOF = settings(max_examples=min(INPUTS, SHARE), deadline=None)
+SHARES = pytest.mark.parametrize("share", range(-(-INPUTS // SHARE)))
 OK = b"HTTP/1.1 200 OK\r\n"
 COUNTED = OK + b"content-length: 5\r\n\r\nhello"
 CHUNKED = OK + b"transfer-encoding: chunked\r\n\r\n"
@@ -266,26 +269,34 @@ def cut(data: bytes, places: list[int]) -> list[bytes]:
 places = st.lists(st.integers(0, 10_000), max_size=8)
 
 
+@SHARES
 @PROOF
 @given(answers(), places)
-def test_however_it_is_cut_it_is_the_same_answer(answer: tuple[bytes, bytes, bool], places: list[int]) -> None:
+def test_however_it_is_cut_it_is_the_same_answer(
+    share: int, answer: tuple[bytes, bytes, bool], places: list[int]
+) -> None:
+    del share
     sent, body, shows_its_end = answer
     outcome = play(*cut(sent, places), end=not shows_its_end)
     assert (outcome.body, outcome.failure, outcome.is_kept) == (body, None, shows_its_end)
 
 
+@SHARES
 @PROOF
 @given(st.lists(st.binary(max_size=60), max_size=6))
-def test_noise_is_no_answer(pieces: list[bytes]) -> None:
+def test_noise_is_no_answer(share: int, pieces: list[bytes]) -> None:
+    del share
     outcome = play(*pieces)
     assert outcome.failure in {"upstream_malformed", "upstream_reset"}
 
 
+@SHARES
 @PROOF
 @given(answers(), places, st.data())
 def test_a_damaged_answer_is_an_answer_or_a_failure(
-    answer: tuple[bytes, bytes, bool], places: list[int], data: st.DataObject
+    share: int, answer: tuple[bytes, bytes, bool], places: list[int], data: st.DataObject
 ) -> None:
+    del share
     damaged = bytearray(answer[0])
     for _ in range(data.draw(st.integers(1, 4))):
         at = data.draw(st.integers(0, len(damaged) - 1))

@@ -30,7 +30,7 @@ BOUND: Final = 100_000
 GROUP: Final = 2_000
 """Events in one transaction: some 40 ms of work."""
 SOME: Final = range(4, 64)
-PAUSE: Final = 0.002
+PAUSE: Final = 0.001
 """Seconds that the writer waits after a group of ``SOME``: under load the next one is larger, and commits are fewer."""
 RETRY_AFTER: Final = 0.5
 CHECKPOINT_EVERY: Final = 1.0
