@@ -65,12 +65,14 @@ class Forwarder:
         body = await request.body(self._gateway.body_limit)
         request.watch(self._gateway.total_timeout)
         wanted = self._wanted(request, call, query, body, key)
+        del body
         request.event.model, request.event.prefix = wanted.model, wanted.prefix
         outcome, account, more = await self._attempts.in_turn(request, wanted, set())
         if isinstance(outcome, Failed):
             await self._pass_failure(request, outcome, account, more)
         else:
             assert isinstance(outcome, Stream)
+            wanted = replace(wanted, body=b"", opened=b"")  # not needed any more, and an answer may last for minutes
             await self._pass(request, wanted, account, outcome)
 
     def _wanted(self, request: Request, call: Recognised, query: str, body: bytes, key: ClientKey) -> Wanted:
