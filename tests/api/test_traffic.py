@@ -100,3 +100,15 @@ async def test_a_file_out_and_in(as_: As, recorder: Recorder) -> None:
 async def test_a_viewer_takes_nothing_away(as_: As, path: str) -> None:
     answer = await as_(VERA).request("GET" if path == "export" else "POST", f"/requests/{path}")
     assert answer.status_code == 403
+
+
+@pytest.mark.parametrize("given", [{"until": "0001-01-01T00:30:00Z"}, {"since": "9999-12-31T23:30:00Z"}])
+async def test_times_at_the_ends_of_the_calendar_hold_no_request(as_: As, given: dict[str, str]) -> None:
+    for path in ("/requests/summary", "/requests/groups"):
+        answer = await as_(VERA).get(path, params={"by": "model", "slower_than": 0, **given})
+        assert answer.status_code == 422, answer.text
+
+
+async def test_a_time_up_to_the_end_of_the_calendar_is_told(as_: As) -> None:
+    given = {"by": "model", "slower_than": 0, "since": "9998-12-31T12:00:00Z", "until": "9999-12-31T23:59:59Z"}
+    assert (await as_(VERA).get("/requests/groups", params=given)).status_code == 200

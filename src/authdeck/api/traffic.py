@@ -1,7 +1,7 @@
 """``/requests`` as a whole: figures over a time, by what and by whom, as they come, and as a file."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Annotated, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -31,6 +31,8 @@ from authdeck.storage.reading.sums import Slice, Sums
 router = APIRouter(prefix="/requests", tags=["requests"], route_class=LimitedImport)
 
 NDJSON: Final = "application/x-ndjson"
+_LATEST: Final = to_micros(datetime(9999, 1, 1, tzinfo=UTC)) // 1000
+"""No request is later, nor before 1970; days around a time nearer to the calendar's ends would have no date."""
 _LONGEST: Final = int(timedelta(days=3660).total_seconds() * 1000)
 
 
@@ -228,6 +230,7 @@ def _asked(search: RequestSearch, now: datetime) -> Span:
     """Raises ``DeckError('time_empty')``."""
     until = to_micros(search.until) // 1000 if search.until else to_micros(now) // 1000 + 1
     since = to_micros(search.since) // 1000 if search.since else until - DAY
+    since, until = max(since, 0), min(until, _LATEST)
     if since >= until or until - since > _LONGEST:
         raise DeckError("time_empty", status=422)
     return Span(since, until)
