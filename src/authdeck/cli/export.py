@@ -1,5 +1,6 @@
 """``authdeck export``: auth files out, into a file that only its owner may read."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -13,7 +14,9 @@ from authdeck.cli.show import AsJson
 
 _COLUMNS: Final = (("File", "file_name"), ("auth_index", "auth_index"), ("Lost", "lost"), ("", "detail"))
 SHOWN: Final = 50
-"""Accounts told of one by one; the rest is counted. A preview as ``--json`` has more."""
+"""Lines told; the rest is counted. A preview as ``--json`` has more."""
+NAMED: Final = 3
+"""Accounts named in a line that says the same of all of them."""
 
 
 @filters.with_filters()
@@ -76,17 +79,33 @@ def _tell(told: dict[str, Any], *, json: bool, preview: bool) -> None:
     rows = list(map(_row, told["items"]))
     if preview:
         show.table(_COLUMNS, rows[:SHOWN], empty="No account matches.")
+        left_out = len(rows) > SHOWN
     else:
-        rows = [row for row in rows if row["lost"] or row["detail"]]
-        for row in rows[:SHOWN]:
-            lost = f" Not carried: {', '.join(row['lost'])}." if row["lost"] else ""
-            typer.echo(f"{row['file_name']}:{lost} {row['detail']}".rstrip(), err=True)
-    if len(rows) > SHOWN or told["total"] > len(told["items"]):
+        warnings = _warnings(rows)
+        for line in warnings[:SHOWN]:
+            typer.echo(line, err=True)
+        left_out = len(warnings) > SHOWN
+    if left_out or told["total"] > len(rows):
         typer.echo(
             f"… Of {told['total']} accounts {told['refused']} can't be written so, {told['lossy']} lose something, and"
             f" {told['rotating']} would be shared by two programs.",
             err=not preview,
         )
+
+
+def _warnings(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """A line for each thing there is to say, with the accounts that it is said of."""
+    names: dict[str, list[str]] = {}
+    for row in rows:
+        lost = f"Not carried: {', '.join(row['lost'])}. " if row["lost"] else ""
+        if said := f"{lost}{row['detail']}".strip():
+            names.setdefault(said, []).append(row["file_name"])
+    return [f"{_some(of)}: {said}" for said, of in names.items()]
+
+
+def _some(names: Sequence[str]) -> str:
+    first, others = ", ".join(names[:NAMED]), len(names) - NAMED
+    return first if others <= 0 else f"{first} and {others} more"
 
 
 def _row(item: dict[str, Any]) -> dict[str, Any]:
