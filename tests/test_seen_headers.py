@@ -19,6 +19,7 @@ def keep(name: str, value: str) -> str | None:
 @pytest.mark.parametrize("name", [
     "set-cookie", "cookie", "authorization", "x-codex-authorization", "x-codex-user-id", "x-codex-account-id",
     "x-codex-org-id", "x-codex-session-id", "x-codex-email", "x-codex-token", "x-codex-api-key", "x-codex-turn-state",
+    "x-codex-accountid", "x-codex-credential", "x-codex-workspace-id", "x-codex-turn-metadata", "x-codex-thread",
     "x-ratelimit-user", "server", "X-Codex-Upper", "x-codex-" + "a" * 90, "x-codex-b l",
 ])  # fmt: skip
 def test_names_that_are_not_kept(name: str) -> None:
@@ -38,6 +39,9 @@ def test_names_that_are_not_kept(name: str) -> None:
         ("x-request-id", "<script>", None),
         ("x-codex-promo-message", "Write to ann@example.com\r\nnow", "Write to a***@example.com now"),
         ("x-codex-promo-message", "Bearer abcdef0123456789", "Bearer ***"),
+        ("x-codex-promo-message", "Bearer abcdefghijklmnopqrst", "Bearer ***"),
+        ("x-request-id", "sk-abcdefghijklmnopqrstuv", None),
+        ("x-codex-rate-limit-reached-type", "workspace_member_credits_depleted", "workspace_member_credits_depleted"),
         ("x-codex-promo-message", "rt_FAKE_0123456789abc", "***"),
         ("x-codex-note", "", None),
     ],

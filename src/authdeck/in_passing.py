@@ -108,7 +108,7 @@ def words(seen: Seen, own: Words, now: datetime) -> Iterator[Said]:
     newest = max((header.at for name, header in seen.items() if name.startswith(own.begins)), default=None)
     for rest, code in own.codes.items():
         header = seen.get(own.begins + rest)
-        if header is None or header.at != newest or _is_over(seen, own, rest, now):
+        if header is None or header.at != newest or _is_over(header, seen, own, rest, now):
             continue
         if not rest.endswith("reset"):
             yield Said(code, header, text=header.value)
@@ -146,9 +146,9 @@ def _is_newer(at: datetime, known: Age | None) -> bool:
     return known is None or at > known.at
 
 
-def _is_over(seen: Seen, own: Words, rest: str, now: datetime) -> bool:
-    """Whether the moment has come that stands beside a word: ``overage-reset`` for those of overage, else ``reset``."""
+def _is_over(header: SeenHeader, seen: Seen, own: Words, rest: str, now: datetime) -> bool:
+    """Whether the moment has come that stood beside a word: ``overage-reset`` for those of overage, else ``reset``."""
     stem = "overage-" if rest.startswith("overage-") else ""
     ends = seen.get(f"{own.begins}{stem}reset")
-    moment = fields.moment(ends.value) if ends is not None else None
+    moment = fields.moment(ends.value) if ends is not None and ends.at == header.at else None
     return moment is not None and moment <= now

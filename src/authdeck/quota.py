@@ -138,6 +138,13 @@ def name_of(seconds: float | None, otherwise: str = "") -> str:
     return slug(otherwise) or _told(seconds)
 
 
+def lasts_otherwise(former: QuotaWindow, seen: QuotaWindow) -> bool:
+    """Whether it has another length, not only a rounded one or that of another month."""
+    if not former.seconds or not seen.seconds or seen.window == Window.MONTHLY:
+        return False
+    return abs(seen.seconds - former.seconds) > former.seconds * _TOLERANCE
+
+
 def slug(name: str) -> str:
     """A limit's own name as we keep it: lower case, ``_`` between words, at most 24 characters."""
     found = re.sub(r"[^a-z0-9]+", "_", name[:200].lower()).strip("_")[:_NAME_LIMIT].strip("_")

@@ -9,7 +9,7 @@ from typing import Any
 from authdeck import fields
 from authdeck.clock import rfc3339
 from authdeck.evidence import Signal, Source
-from authdeck.quota import Presence, QuotaWindow
+from authdeck.quota import Presence, QuotaWindow, lasts_otherwise
 from authdeck.verdict import Verdict
 
 
@@ -149,7 +149,7 @@ def differences(
             notes.append(("limit_gone", name))
         elif known is None and former and window.presence is Presence.ACTIVE:
             notes.append(("limit_added", name))
-        elif known is not None and window.seconds and known.seconds and window.seconds != known.seconds:
+        elif known is not None and lasts_otherwise(known, window):
             notes.append(("limit_length", {**name, "before": known.seconds, "after": window.seconds}))
     return tuple(Noted(at, source, code, params) for code, params in notes)
 

@@ -29,13 +29,14 @@ KEPT: Final = timedelta(days=30)
 _NAME: Final = re.compile(rb"[a-z0-9][a-z0-9_-]{0,79}")
 _PRIVATE: Final = re.compile(
     rb"(?:^|[-_])(?:cookies?|authorization|auth|bearer|secrets?|passwords?|keys?|jwt|sessions?|users?|accounts?|org"
-    rb"|orgs|organizations?|email|customer|state|campaign|token)(?:[-_]|$)"
+    rb"|orgs|organizations?|email|customer|state|campaign|token|credential|accountid|userid|conversations?|threads?"
+    rb"|turns?|installations?|devices?|workspaces?|tenants?)(?:[-_]|$)"
 )
 _ERROR_OF_SIGN_IN: Final = b"x-openai-authorization-error"
 """Named like a credential, and holds the code of an error."""
 
-_PLAIN: Final = re.compile(r"-?[0-9]{1,16}(?:\.[0-9]{1,9})?%?|[A-Za-z][A-Za-z_ -]{0,63}")
-_ID_NAMES: Final = re.compile(rb"(?:^|-)(?:request-id|trace-id|ray|eagleid)$")
+_NUMBER: Final = re.compile(r"-?[0-9]{1,16}(?:\.[0-9]{1,9})?%?")
+_ID_NAMES: Final = re.compile(rb"(?:^|-)(?:request-id|trace-id|ray)$")
 _ID: Final = re.compile(r"(?!eyJ)[A-Za-z0-9_.:-]{1,96}")
 _ID_LIKE_A_SECRET: Final = re.compile(r"(?:sk|sess|rt|at|pk|ghp|ya29|AIza)[-_.]", re.IGNORECASE)
 
@@ -100,9 +101,9 @@ def _is_harmless(name: bytes) -> bool:
 
 
 def _sanitised(name: bytes, value: bytes) -> str:
-    """Numbers and words as they are, ids where they look like ids; all else as text without secrets. Empty: none."""
+    """Numbers as they are, ids where they look like ids; all else as text without secrets. Empty: none."""
     said = value[: LONGEST * 4].decode("utf-8", "replace").strip()
-    if _PLAIN.fullmatch(said):
+    if _NUMBER.fullmatch(said):
         return said
     if _ID_NAMES.search(name):
         return said if _ID.fullmatch(said) and not _ID_LIKE_A_SECRET.match(said) else ""

@@ -1,5 +1,6 @@
 """Headers that are kept: written down some at a time, shared, through a restart, and gone with their account."""
 
+import asyncio
 from functools import partial
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from authdeck.account import Account
 from authdeck.operations import trash
 from authdeck.operations.desk import Desk
-from authdeck.operations.keep_headers import HeaderKeeper
+from authdeck.operations.keep_headers import AT_ONCE, HeaderKeeper
 from authdeck.operations.observe import Observer
 from authdeck.seen_headers import SeenHeader, each
 from authdeck.storage import opening
@@ -49,6 +50,18 @@ async def test_it_works(desk: Desk, clock: SetClock) -> None:
     used = found["x-codex-primary-used-percent"]
     assert (used.value, used.at, used.request_id) == ("40", began, ONE)
     assert "set-cookie" not in found
+
+
+async def test_flushes_at_once_write_each_account_once(desk: Desk) -> None:
+    """As at the end, when the timetable's flush may still be under way."""
+    observer = Observer(desk)
+    accounts = [desk.directory.get(index) for index in await crowd(desk, 3 * AT_ONCE)]
+    for entry in accounts:
+        assert entry is not None
+        observer.answered(entry.account, raw({"cf-ray": "a"}), ONE)
+    await asyncio.gather(observer.flush(), observer.flush(), observer.close())
+    rows = await desk.read(lambda connection: connection.execute(seen_headers.select()).all())
+    assert len(rows) == 3 * AT_ONCE
 
 
 async def test_an_answer_without_figures_takes_no_other_ones_place(desk: Desk, clock: SetClock) -> None:

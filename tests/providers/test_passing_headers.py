@@ -16,7 +16,7 @@ from authdeck.in_passing import Figures
 from authdeck.providers import PROVIDERS
 from authdeck.providers.quotas import QUOTAS
 from authdeck.quota_answer import Credits, Extras, ResetCredits
-from authdeck.seen_headers import SeenAnswer, each, kept
+from authdeck.seen_headers import SeenAnswer, each, kept, merged
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 CASES = json.loads((Path(__file__).parents[1] / "cases" / "headers.json").read_text())
@@ -109,6 +109,14 @@ def test_words_end_with_the_reset_beside_them_and_minutes_after_some() -> None:
         "standing", "standing_until", "overage"
     }  # fmt: skip
     assert set(said_of(Provider.CLAUDE, answer, now=NOON + timedelta(hours=1))) == {"overage"}
+
+
+def test_a_word_does_not_end_with_an_older_answers_reset() -> None:
+    start, later = "anthropic-ratelimit-unified-", NOON + timedelta(minutes=10)
+    older = seen_of(Provider.CLAUDE, {f"{start}status": "rejected", f"{start}reset": str(int(NOON.timestamp()) + 60)})
+    newer = SeenAnswer(later, {f"{start}status": "allowed_warning"})
+    found = said_of(Provider.CLAUDE, *merged([older, newer], later), now=later)
+    assert found["standing"].text == "allowed_warning"
 
 
 NAMES = sorted({case["header"] for case in CASES})

@@ -4,6 +4,7 @@ Written by the observer's flushes: of so many accounts each time, those first th
 of an account shows some seconds later where there are few, and later where thousands answer at once.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -41,11 +42,12 @@ class _Waiting:
 
 
 class HeaderKeeper:
-    """``answered`` and ``failed`` from the event loop, ``flush`` one at a time."""
+    """``answered``, ``failed`` and ``flush`` from the event loop; flushes wait for each other."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk: Final = desk
         self._waiting: dict[str, _Waiting] = {}
+        self._writing: Final = asyncio.Lock()
 
     def answered(self, account: Account, headers: Raw, request_id: str | None, *, tells: bool) -> None:
         """``tells``: it has figures of limits, so that a later answer without them does not take its place."""
@@ -70,14 +72,15 @@ class HeaderKeeper:
 
     async def flush(self, most: int = A_FLUSH) -> None:
         """Write down what waits. What can't be written now waits for the next time."""
-        due = list(islice(self._waiting, most))
-        for start in range(0, len(due), AT_ONCE):
-            some = {index: self._waiting.pop(index) for index in due[start : start + AT_ONCE]}
-            try:
-                await self._desk.write(partial(_store, some, self._desk.now()), patient=True)
-            except BaseException:
-                self._take_back(some)
-                raise
+        async with self._writing:
+            due = list(islice(self._waiting, most))
+            for start in range(0, len(due), AT_ONCE):
+                some = {index: self._waiting.pop(index) for index in due[start : start + AT_ONCE]}
+                try:
+                    await self._desk.write(partial(_store, some, self._desk.now()), patient=True)
+                except BaseException:
+                    self._take_back(some)
+                    raise
 
     async def close(self) -> None:
         await self.flush(WAITING_LIMIT)

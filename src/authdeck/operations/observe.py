@@ -99,7 +99,7 @@ class Observer:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        await self._write()
+        await self.write()
         await self._headers.close()
 
     def failed(self, failed: Failed) -> None:
@@ -155,12 +155,11 @@ class Observer:
 
     async def flush(self) -> None:
         """Write down what was observed, and headers. What can't be written now waits for the next time."""
-        await self._write()
-        async with self._writing:
-            await self._headers.flush()
+        await self.write()
+        await self._headers.flush()
 
-    async def _write(self) -> None:
-        """All observations that wait."""
+    async def write(self) -> None:
+        """Write down what was observed, and nothing else: holds do not wait for headers."""
         async with self._writing:
             self._watch.forget(self._desk.now())
             while self._waiting:
@@ -178,7 +177,7 @@ class Observer:
             await self._urgent.wait()
             self._urgent.clear()
             try:
-                await self._write()
+                await self.write()
             except DeckError as error:
                 _log.warning("observations wait", code=error.code)
             except Exception:  # noqa: BLE001 - the timetable tries again; this must go on whatever it was
@@ -261,9 +260,11 @@ def take_in(desk: Desk, seen: Mapping[str, _Waiting], connection: WriteConnectio
 
 
 def _notes(entry: Entry, waiting: _Waiting, now: datetime) -> tuple[Noted, ...]:
-    """What providers changed about limits, as answers tell in passing."""
-    at = max((window.observed_at for window in waiting.windows), default=now)
-    after = quota.newest(entry.windows, waiting.windows)
+    """What providers changed about limits, as answers tell in passing; of windows that will be written down."""
+    known = {window.key: window for window in entry.windows}
+    told = [window for window in waiting.windows if quota.is_kept(known.get(window.key), window)]
+    at = max((window.observed_at for window in told), default=now)
+    after = quota.newest(entry.windows, told)
     return differences(entry.windows, after, (entry.account.plan, waiting.plan), at, Source.HEADER)
 
 

@@ -166,7 +166,7 @@ class QuotaQueries:
             )  # fmt: skip
             verdict = of_expired(verdict, is_final=is_final, is_new=asked.renewed_at is not None)
             self._observer.failed(failed)
-            await self._observer.flush()
+            await self._observer.write()
             return self._untold(account, Outcome.REFUSED, verdict.code, verdict=verdict)
         is_passing = verdict.signal in (Signal.TRANSIENT, Signal.RATE_LIMIT, Signal.QUOTA, Signal.EGRESS)
         outcome = Outcome.FAILED if is_passing else Outcome.UNKNOWN

@@ -30,9 +30,8 @@ class Pace:
     @asynccontextmanager
     async def turn(self, provider: Provider, proxy_url: Secret | None) -> AsyncIterator[None]:
         lane = (provider, sha256(proxy_url.open().encode()).digest() if proxy_url else b"")
-        async with self._places.setdefault(
-            lane, asyncio.Semaphore(self._at_once)
-        ):  # and no more of us look for a place
+        # With a shared pace, too: no more of us than that look for a place.
+        async with self._places.setdefault(lane, asyncio.Semaphore(self._at_once)):
             await self._apart_from_the_last(lane)
             if self._shared is None:
                 yield

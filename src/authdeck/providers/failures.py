@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from authdeck.providers import waiting
 from authdeck.scrub import scrub
-from authdeck.verdict import CHALLENGE, Rule, Said, Until, Verdict, classify, judged
+from authdeck.verdict import CHALLENGE, Rule, Said, Verdict, classify, judged
 
 _READ_AT_MOST: Final = 65_536
 _CHALLENGES: Final = (
@@ -36,11 +36,9 @@ _STATUS_OF_TYPE: Final = {
 """Statuses that errors inside a started answer would have had."""
 
 
-def read(
-    said: Said, rules: Sequence[Rule], now: datetime, model: str | None = None, until: Until | None = None
-) -> Verdict:
-    """The verdict, with the time the answer gives, unless the provider's file found a better ``until``."""
-    until = until or waiting.told(said.error, said.headers, now)
+def read(said: Said, rules: Sequence[Rule], now: datetime, model: str | None = None) -> Verdict:
+    """The verdict, with the time the answer gives."""
+    until = waiting.told(said.error, said.headers, now)
     if _is_challenge(said):
         return judged(said, CHALLENGE, until=until)
     return classify(said, rules, model=model, until=until)

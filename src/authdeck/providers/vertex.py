@@ -24,10 +24,10 @@ ABOUT: Final = About("Vertex", "Vx", rotates=False)
 
 LEAD: Final = timedelta(minutes=5)
 KEEPS_TOKEN: Final = False
+"""The key makes a new token at any time, so tokens are not worth a revision: they live in memory."""
 LOGIN: Final = None
 WINDOW_HEADERS: Final = reading.NO_HEADERS
 KEPT_HEADERS: Final = reading.NO_HEADERS
-"""The key makes a new token at any time, so tokens are not worth a revision: they live in memory."""
 
 _SCOPE: Final = "https://www.googleapis.com/auth/cloud-platform"
 _GRANT: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"

@@ -106,8 +106,8 @@ _RULES: Final = (
 )  # fmt: skip
 _COUNTED: Final = re.compile(r"tokens \(actual/limit\): (\d{1,15})/(\d{1,15})")
 
-WINDOW_HEADERS: Final[tuple[bytes, ...]] = ()
 KEPT_HEADERS: Final = reading.NO_HEADERS
+WINDOW_HEADERS: Final[tuple[bytes, ...]] = ()
 """No header tells of a window; only the body of the refusal does."""
 
 
