@@ -159,6 +159,7 @@ class Built:
             clock=clock,
             saw=self._saw,
         )
+        self._errands: Final = Errands(self.gateway)
         self.parts: Final = Parts(
             desk=self.desk,
             monitoring=self._monitoring,
@@ -170,9 +171,8 @@ class Built:
             deliverer=self._deliverer,
             resealer=self._resealer,
             refresh=self._refresh,
-            send=(errands := Errands(self.gateway)).send,
+            send=self._errands.send,
         )
-        self._errands: Final = errands
         self.gate: Final = Gate(self.desk, admin_keys=self._admin_keys, local_token=local_token, error_page=_error_page)
         self.console: Final = Later(self._console)
         self.api: Final = Later(self._api)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import structlog
@@ -19,6 +20,19 @@ def start(work: Coroutine[Any, Any, T], *, name: str) -> asyncio.Task[T]:
     _running.add(task)
     task.add_done_callback(_finished)
     return task
+
+
+async def to_its_end(doing: asyncio.Future[T]) -> T:
+    """The result. Who is cancelled, even more than once, waits for the end before that is so."""
+    try:
+        return await asyncio.shield(doing)
+    except asyncio.CancelledError:
+        while not doing.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait({doing})
+        if not doing.cancelled():
+            doing.exception()  # seen, and of no use to anybody any more
+        raise
 
 
 async def finish() -> None:

@@ -21,12 +21,14 @@ def lay(home: Path) -> Path:
 
 def laid(url: str) -> str:
     """``url``; if it is that of a SQLite file which is not there yet, it is there now. Its name says which it is."""
-    if url.startswith("sqlite:///") and not (file := Path(url.removeprefix("sqlite:///"))).exists():
-        _put(file)
+    if url.startswith("sqlite:///"):
+        _put(Path(url.removeprefix("sqlite:///")))
     return url
 
 
 def _put(file: Path) -> None:
+    if file.exists():
+        return
     branch, _ = _FILES[file.name]
     file.touch(mode=0o600)
     file.write_bytes(_empty(file.name, newest(branch)))

@@ -13,6 +13,7 @@ import pyrage
 import pytest
 
 from authdeck import formats, tasks
+from authdeck.account import RefreshBy
 from authdeck.acts import Act
 from authdeck.errors import DeckError
 from authdeck.formats import zipped
@@ -23,7 +24,7 @@ from authdeck.operations.export_forms import Form
 from authdeck.operations.import_files import Choices, Source, import_files
 from authdeck.search import AccountSearch
 from authdeck.secret import Secret
-from authdeck.storage.reading import audit
+from authdeck.storage.reading import accounts, audit
 from authdeck.storage.writing.audit import covered
 from fakes.auth_files import codex, take_in
 from fakes.people import ANN, BOB
@@ -239,6 +240,25 @@ async def test_ended_early_it_leaves_nothing(desk: Desk) -> None:
     assert exporting.cancelled()
     assert not _open_in(desk)
     assert not [entry for entry in await desk.read(audit.newest) if entry.what == Act.FILE_EXPORTED]
+
+
+async def test_ended_while_it_is_noted_all_of_it_is_noted(desk: Desk) -> None:
+    """Handed over by halves, some sign-ins would be refreshed by two programs."""
+    indexes = await taken(desk, *crowd(250))
+    wish = Wish(Form.CLIPROXYAPI, search=ALL, hand_over=True)
+    exporting = tasks.start(export(desk, wish, BOB), name="an export")
+
+    async def leave(_auth_index: str) -> None:
+        exporting.cancel()
+
+    desk.feed.subscribe("account", leave)
+    await asyncio.wait({exporting})
+    assert exporting.cancelled()
+    assert not _open_in(desk)
+    stored = await desk.read(lambda connection: accounts.entries(connection, indexes))
+    for known in (stored.get, desk.directory.get):
+        found = [entry.account.refresh_by for index in indexes if (entry := known(index)) is not None]
+        assert found == [RefreshBy.OTHER] * 250
 
 
 def _open_in(desk: Desk) -> list[str]:

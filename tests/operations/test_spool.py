@@ -1,6 +1,7 @@
 """What lies on disk on its way out: nameless, sealed, and the same when it comes back."""
 
 import os
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ async def back(spool: Spool) -> bytes:
 @pytest.mark.parametrize("size", [0, 1, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE])
 async def test_what_was_written_comes_back(tmp_path: Path, size: int) -> None:
     content = os.urandom(size)
-    with Spool(tmp_path / "run") as spool:
+    with closing(Spool(tmp_path / "run")) as spool:
         for start in range(0, size, 100_000):
             spool.write(content[start : start + 100_000])
         spool.end()
@@ -25,7 +26,7 @@ async def test_what_was_written_comes_back(tmp_path: Path, size: int) -> None:
 
 async def test_nobody_else_finds_or_reads_it(tmp_path: Path) -> None:
     """Without a name it ends with the process, whatever ends that; and on the disk nothing of it can be read."""
-    with Spool(tmp_path) as spool:
+    with closing(Spool(tmp_path)) as spool:
         spool.write(b"rt_FAKE_" * PIECE)
         spool.end()
         assert list(tmp_path.iterdir()) == []

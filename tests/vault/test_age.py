@@ -1,5 +1,8 @@
 """Archives open with their own key only, and say what is missing."""
 
+import subprocess
+import sys
+
 import pyrage
 import pytest
 
@@ -48,3 +51,20 @@ def test_what_is_too_weak_or_no_recipient_is_refused() -> None:
     with pytest.raises(DeckError) as raised:
         age.for_recipients(b"files", ["age1nonsense"])
     assert raised.value.code == "age_recipient_invalid"
+
+
+def test_a_machine_without_the_memory_says_so() -> None:
+    """In a process of its own, which may take as much as the program itself and no half a gigabyte more."""
+    program = """if True:
+        import resource
+        from authdeck.errors import DeckError
+        from authdeck.secret import Secret
+        from authdeck.vault import age
+        resource.setrlimit(resource.RLIMIT_AS, (400 * 1024**2,) * 2)
+        try:
+            age.for_passphrase(b"x", Secret("a FAKE passphrase"))
+        except DeckError as error:
+            print(error.code)
+    """
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
+    assert said.stdout.strip() == "age_not_done", said.stderr

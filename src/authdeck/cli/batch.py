@@ -125,9 +125,12 @@ def change(
     with management() as api:
         asked = {"selection": selection, "change": wanted}
         found = finished(api, api.post("/batches", json=asked, params={"preview": preview or None}), quiet=json)
-        if to is not None:
-            to.take(api, found)
-    tell(found, json=json)
+        try:
+            is_written = to is not None and to.take(api, found)
+        except BaseException:
+            _tell(found, json=json)
+            raise
+    tell(found, json=json, is_written=is_written)
 
 
 @app.command("list")
@@ -266,12 +269,9 @@ def _whole(api: Management, batch_id: str) -> dict[str, Any]:
     return found
 
 
-def tell(batch: dict[str, Any], *, json: bool) -> None:
-    """Its rows and counts. Ends with 1 when a row was skipped or failed."""
-    if json:
-        show.as_json(batch)
-    else:
-        _tell_rows(batch)
+def tell(batch: dict[str, Any], *, json: bool, is_written: bool = False) -> None:
+    """Its rows and counts. Ends with 1 when a row was skipped or failed. ``is_written``: an export's file is."""
+    _tell(batch, json=json, is_written=is_written)
     if batch["status"] in {"failed", "interrupted"} or not _is_clean(batch["counts"]):
         raise typer.Exit(1)
 
@@ -280,7 +280,14 @@ def _is_clean(counts: dict[str, int]) -> bool:
     return not any(counts.get(outcome) for outcome in ("skipped", "failed", "rejected", "conflict"))
 
 
-def _tell_rows(batch: dict[str, Any]) -> None:
+def _tell(batch: dict[str, Any], *, json: bool, is_written: bool = False) -> None:
+    if json:
+        show.as_json(batch)
+    else:
+        _tell_rows(batch, is_written=is_written)
+
+
+def _tell_rows(batch: dict[str, Any], *, is_written: bool) -> None:
     """Rows that need a look first."""
     rows = sorted(batch["items"], key=lambda item: _LOOK.get(item["outcome"], 9))
     show.table(_COLUMNS, map(_row, rows[:SHOWN]), empty="No row.")
@@ -291,7 +298,8 @@ def _tell_rows(batch: dict[str, Any]) -> None:
     if batch["status"] == "previewed":
         typer.echo(f"`authdeck batch apply {batch['id']}` does it, within 15 minutes.")
     elif batch["counts"].get("done") and "export" in batch["change"]:
-        typer.echo(f"`authdeck batch content {batch['id']} --output FILE` writes the file.")
+        if not is_written:
+            typer.echo(f"`authdeck batch content {batch['id']} --output FILE` writes the file.")
     elif batch["counts"].get("done") and not {"refresh", "query_quota", "purge"} & set(batch["change"]):
         typer.echo(f"`authdeck batch undo {batch['id']}` takes it back.")
 

@@ -15,14 +15,15 @@ class Export:
     """``order`` as the API takes it. Where no output was named, the file waits to be fetched."""
 
     order: dict[str, Any]
-    is_wanted: bool
     path: Path | None
     force: bool
 
-    def take(self, api: Management, batch: dict[str, Any]) -> None:
-        """Write the file, where there is one and it was asked for."""
-        if self.is_wanted and batch["counts"].get("done"):
-            take(api, batch["id"], self.path, force=self.force)
+    def take(self, api: Management, batch: dict[str, Any]) -> bool:
+        """Write the file, where there is one and it was asked for; whether it is written."""
+        if self.path is None or not batch["counts"].get("done"):
+            return False
+        take(api, batch["id"], self.path, force=self.force)
+        return True
 
 
 def asked(
@@ -42,9 +43,8 @@ def asked(
     if output == outlet.STDOUT:
         raise typer.BadParameter("Name a file: what became of each account is printed.")
     order = {"format": form, "hand_over": hand_over, "recipients": recipients or []}
-    is_wanted = output is not None and not preview
     path = outlet.target(output, force=force) if output is not None and not preview else None
-    return Export(order, is_wanted, path, force)
+    return Export(order, path, force)
 
 
 def take(api: Management, batch_id: str, path: Path | None, *, force: bool) -> None:

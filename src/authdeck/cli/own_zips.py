@@ -17,7 +17,7 @@ def count(path: Path, limit: int) -> int | None:
     with path.open("rb") as file:
         if not zipped.is_zip(file.read(4)):
             return None
-        listed = zipped.listed(file)
+        listed = [(name, size) for name, size in zipped.listed(file) if name != zipped.MANIFEST]
     is_small = path.stat().st_size <= limit and len(listed) <= zipped.MAX_MEMBERS
     is_small = is_small and sum(size for _, size in listed) <= zipped.MAX_TOTAL
     return None if is_small and not any(name.endswith(ARCHIVE) for name, _ in listed) else len(listed)

@@ -5,7 +5,7 @@ import io
 import json
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Final, Protocol
@@ -65,15 +65,19 @@ def walk(file: BinaryIO) -> Iterator[Member]:
     archives among them are members like others. Raises ``zip_invalid``.
     """
     with _opened(file) as archive:
-        for info in _wanted(archive):
-            path = info.filename.replace("\\", "/")
-            name = path.rpartition("/")[2]
-            try:
-                member = Member(name, _read(archive, info, MAX_BYTES), path=path if path != name else None)
-            except DeckError as error:
-                member = Member(name, refused=error)
-            if name != MANIFEST or _manifest(member) is None:
-                yield member
+        infos = _wanted(archive)
+        manifest = next((_manifest(_walked(archive, info)) for info in infos if info.filename == MANIFEST), None)
+        found = (_walked(archive, info) for info in infos)
+        yield from found if manifest is None else _checked(found, manifest)
+
+
+def _walked(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Member:
+    path = info.filename.replace("\\", "/")
+    name = path.rpartition("/")[2]
+    try:
+        return Member(name, _read(archive, info, MAX_BYTES), path=path if path != name else None)
+    except DeckError as error:
+        return Member(name, refused=error)
 
 
 def listed(file: BinaryIO) -> list[tuple[str, int]]:
@@ -207,9 +211,11 @@ def _manifest(member: Member) -> Mapping[str, str] | None:
         return None
 
 
-def _checked(found: list[Member], manifest: Mapping[str, str]) -> Iterator[Member]:
+def _checked(found: Iterable[Member], manifest: Mapping[str, str]) -> Iterator[Member]:
     """The files against what the manifest says: a changed or missing one is said so."""
+    names: set[str] = set()
     for member in found:
+        names.add(member.file_name)
         if member.file_name == MANIFEST:
             continue
         expected = manifest.get(member.file_name)
@@ -217,7 +223,6 @@ def _checked(found: list[Member], manifest: Mapping[str, str]) -> Iterator[Membe
             yield Member(member.file_name, refused=DeckError("archive_member_changed"), path=member.path)
         else:
             yield member
-    names = {member.file_name for member in found}
     for name in manifest:
         if name not in names:
             yield Member(name, refused=DeckError("archive_member_missing"))

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from authdeck import formats, health
+from authdeck import formats, health, tasks
 from authdeck.access import Actor
 from authdeck.acts import Act
 from authdeck.entry import Entry
@@ -126,12 +126,17 @@ async def export(desk: Desk, wish: Wish, actor: Actor) -> Exported:
     content = Spool(desk.settings.home / "run")
     try:
         made, done = await _packed(desk, wish, content)
-        for start in range(0, len(done), CHUNK):
-            await desk.write(partial(_note, desk, wish, actor, done[start : start + CHUNK]), patient=True)
+        # Accounts handed over by halves would be refreshed by two programs.
+        await tasks.to_its_end(tasks.start(_note_all(desk, wish, actor, done), name="note an export"))
     except BaseException:
         content.close()
         raise
     return made
+
+
+async def _note_all(desk: Desk, wish: Wish, actor: Actor, done: Sequence[_Done]) -> None:
+    for start in range(0, len(done), CHUNK):
+        await desk.write(partial(_note, desk, wish, actor, done[start : start + CHUNK]), patient=True)
 
 
 # ---- what is wanted ----

@@ -9,9 +9,7 @@ import asyncio
 import os
 import tempfile
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
 from functools import partial
-from io import RawIOBase
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -25,14 +23,13 @@ _SEALED: Final = PIECE + PassingCipher.OVERHEAD
 T = TypeVar("T")
 
 
-class Spool(RawIOBase):
+class Spool:
     """``write``, then ``end``, then ``pieces``; ``close`` in any case. ``size`` is what was written, in bytes.
 
     Raises ``DeckError('export_not_written')`` where the disk does not take it.
     """
 
     def __init__(self, folder: Path) -> None:
-        super().__init__()
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._file: Final = tempfile.TemporaryFile(dir=folder, prefix="export.", buffering=0)  # noqa: SIM115
@@ -43,7 +40,7 @@ class Spool(RawIOBase):
         self._count = 0
         self.size = 0
 
-    def write(self, content: bytes, /) -> int:  # type: ignore[override]
+    def write(self, content: bytes, /) -> int:
         self._waiting.extend(content)
         self.size += len(content)
         while len(self._waiting) >= PIECE:
@@ -62,7 +59,13 @@ class Spool(RawIOBase):
 
     def close(self) -> None:
         self._file.close()
-        super().close()
+
+    @property
+    def closed(self) -> bool:
+        return self._file.closed
+
+    def flush(self) -> None:
+        """Nothing waits that could be read before ``end``."""
 
     def _put(self) -> None:
         sealed = self._cipher.seal(bytes(self._waiting[:PIECE]), self._count)
@@ -80,13 +83,7 @@ class Spool(RawIOBase):
 
 async def off_the_loop(work: Callable[[], T]) -> T:
     """``work`` on a thread of its own. Who is cancelled waits for it: afterwards nobody uses what it used."""
-    doing = tasks.start(asyncio.to_thread(work), name="a part of an export")
-    try:
-        return await asyncio.shield(doing)
-    except asyncio.CancelledError:
-        with suppress(DeckError):
-            await doing
-        raise
+    return await tasks.to_its_end(asyncio.get_running_loop().run_in_executor(None, work))
 
 
 def _unwritten(error: OSError) -> DeckError:

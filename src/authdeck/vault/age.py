@@ -8,6 +8,7 @@ wait for it, so they are called on a thread.
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -22,6 +23,8 @@ MIN_PASSPHRASE: Final = 12
 """Characters: an archive is attacked where nobody counts the tries."""
 
 _MAX_RECIPIENTS: Final = 64
+_ONE_AT_A_TIME: Final = threading.Lock()
+"""A passphrase takes half a gigabyte while it is worked on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,7 @@ def for_passphrase(content: bytes, passphrase: Secret) -> bytes:
 
 
 def opened(content: bytes, opener: Opener) -> bytes:
-    """Raises ``age_key_missing`` where nothing was given, ``age_key_wrong`` and ``age_identity_invalid``."""
+    """Raises ``age_key_missing``, ``age_key_wrong``, ``age_identity_invalid`` and ``age_not_done``."""
     passphrase, identity = opener.passphrase, opener.identity
     return _apart(
         "opened",
@@ -74,8 +77,11 @@ def opened(content: bytes, opener: Opener) -> bytes:
 def _apart(act: str, content: bytes, **given: Any) -> bytes:
     asked = json.dumps({"act": act, "given": given}).encode() + b"\n" + content
     words = [sys.executable, "-P", "-m", age_library.__name__]
-    answer = subprocess.run(words, input=asked, stdout=subprocess.PIPE, check=True).stdout  # noqa: S603 - ourselves
-    if answer.startswith(b"+"):
-        return answer[1:]
-    refused = json.loads(answer[1:])
+    with _ONE_AT_A_TIME:
+        done = subprocess.run(words, input=asked, stdout=subprocess.PIPE, check=False)  # noqa: S603 - ourselves
+    if done.returncode != 0:
+        raise DeckError("age_not_done", status=507)
+    if done.stdout.startswith(b"+"):
+        return done.stdout[1:]
+    refused = json.loads(done.stdout[1:])
     raise DeckError(refused["code"], status=refused["status"], **refused["params"])

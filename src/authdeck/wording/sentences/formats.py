@@ -26,6 +26,7 @@ SENTENCES: dict[str, str] = {
     # files out
     "age_recipient_invalid": "{recipient} is no age recipient. It begins with age1, or is an SSH public key.",
     "age_recipients_many": "An archive takes at most {limit} recipients.",
+    "age_not_done": "The archive could not be made or opened: this machine lacks the memory. With a passphrase that takes 512 MiB.",
     "age_passphrase_short": "The passphrase needs at least {least} characters: nobody counts the tries at an archive.",
     "archive_key_missing": "An archive is encrypted. Give recipients or a passphrase.",
     "archive_key_unused": "Only an archive is encrypted; {format} is written in clear. Ask for an archive, or leave recipients and passphrase out.",
