@@ -13,6 +13,8 @@ from authdeck.storage.database import Database, WriteConnection, storage_errors
 from authdeck.storage.migrations import Branch, is_known, newest, upgrade
 
 _VERSIONS: Final = "alembic_version"
+LOOKS: Final = 10
+"""A tenth of a second apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +75,16 @@ def _set_aside(connection: Connection, branch: Branch, schema: str | None, aside
 
 
 def _require_alone(connection: Connection) -> None:
-    """A server that runs on would go on with the key and the memory of the former data."""
+    """A server that runs on would go on with the key and the memory of the former data.
+
+    One that was just stopped stands in the list for a moment more.
+    """
     others = text(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
         " AND application_name = 'authdeck' AND pid <> pg_backend_pid()"
     )
-    if connection.execute(others).scalar_one():
-        raise DeckError("database_in_use", status=409)
+    for _ in range(LOOKS):
+        if not connection.execute(others).scalar_one():
+            return
+        connection.execute(text("SELECT pg_sleep(0.1), pg_stat_clear_snapshot()"))
+    raise DeckError("database_in_use", status=409)
