@@ -34,6 +34,7 @@ async def test_it_works(ann, house: House) -> None:
     page = (await ann.get("/queue")).text
     assert "Sign in again · 1" in page
     assert f'href="/oauth-login?account={index}"' in page
+    assert re.search(r'href="/monitoring/[0-9a-f]{32}"', page)  # the request that asked for it
     assert "Proxy socks5://10.0.0.9:1080 does not answer" in page
     assert "ann@example.com" not in page  # masked
     assert re.search(r"nav__count--open\" title=\"1 open\">1<", (await ann.get("/auth-files")).text)
