@@ -10,6 +10,7 @@ from authdeck.spans import DAY, HOUR, Span
 from authdeck.storage.database import Database
 from authdeck.storage.reading import sums, tallies
 from authdeck.storage.reading.request_search import SCATTERED, RequestSearch
+from authdeck.storage.reading.requests import Gap
 from authdeck.storage.writing.requests import prune, store
 from authdeck.storage.writing.settling import derived
 from operations.test_traffic import DST, QUOTA, event, settle_all
@@ -89,3 +90,32 @@ def test_of_hours_that_nobody_tallied_yet_only_so_many_are_looked_through(put: P
         assert told.covered == Span(from_ms, MONTH.until_ms)
         found = monitoring.read_now(lambda c, told=told: tallies.sums_by(c, told, OUT_OF_QUOTA, "hour"))
         assert sums.total(found).requests == most
+
+
+def test_of_an_hour_with_too_many_the_newest_are_counted_and_tallied_hours_stay(put: Put, monitoring: Database) -> None:
+    put(*[event(DST - hour * HOUR - 1, failure=QUOTA) for hour in range(3)])
+    settle_all(monitoring, DST)
+    put(event(DST + 1, failure=QUOTA), event(DST + 5, failure=QUOTA))
+    told = monitoring.read_now(lambda c: tallies.told(c, MONTH, most=1))
+    assert (told.covered, told.single) == (MONTH, (Span(DST + 5, DST + HOUR),))
+    assert told.hours == tuple(DST // HOUR - hour for hour in (3, 2, 1))
+    assert told.left_out == (Gap(DST, DST + 5, "not_counted", 1),)
+    found = monitoring.read_now(lambda c: tallies.sums_by(c, told, OUT_OF_QUOTA, "hour"))
+    assert sums.total(found).requests == 4
+    assert monitoring.read_now(lambda c: tallies.told(c, MONTH, most=2)).left_out == ()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # 100,000 requests
+def test_what_is_left_out_of_figures_and_causes_is_a_gap(put: Put, monitoring: Database) -> None:
+    put(event(DST - 1, failure=QUOTA))
+    settle_all(monitoring, DST)
+    too_many = tallies.COUNTED_ONE_BY_ONE + 1
+    for start in range(0, too_many, 5_000):
+        put(*[event(DST + at * 30, failure=QUOTA) for at in range(start, min(too_many, start + 5_000))])
+    gap = Gap(DST, DST + 30, "not_counted", 1)
+    for search in (OUT_OF_QUOTA, RequestSearch()):
+        found = monitoring.read_now(lambda c, search=search: traffic(c, search, MONTH, UTC))
+        assert (found.covered, found.explained, found.gaps) == (MONTH, MONTH, [gap])
+        assert [cause.count for cause in found.causes] == [too_many]
+    models = monitoring.read_now(lambda c: grouped(c, OUT_OF_QUOTA, MONTH, "model"))
+    assert ([group.sums.requests for group in models.rows], models.gaps) == ([too_many], (gap,))
