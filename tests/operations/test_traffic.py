@@ -186,6 +186,16 @@ def test_percentiles_are_right_to_13_percent(
             assert exact * 0.999 <= given_ <= max(0.001, exact * 1.131)
 
 
+def test_a_model_is_timed_over_ten_years(put: Callable[..., None], monitoring: Database) -> None:
+    """One statement could not name so many hours."""
+    put(event(DST - 3650 * DAY, latency_ms=100), event(DST, latency_ms=9000), event(DST, model="opus"))
+    settle_all(monitoring, DST + DAY)
+    asked = Span(DST + DAY - 3660 * DAY, DST + DAY)
+    found = monitoring.read_now(lambda c: traffic(c, RequestSearch(model="gpt-5"), asked, UTC))
+    assert found.sums.requests == 2
+    assert (found.times.p50, found.times.p95) == (pytest.approx(100, rel=0.14), pytest.approx(9000, rel=0.14))
+
+
 def test_late_requests_count_in_a_settled_day(put: Callable[..., None], monitoring: Database) -> None:
     put(event(DST + 5 * HOUR, latency_ms=100))
     settle_all(monitoring, DST + 3 * DAY)
