@@ -49,6 +49,16 @@ def test_every_request_of_a_month_is_counted(put: Put, monitoring: Database) -> 
     assert SCATTERED <= accounts.whole.requests < many
 
 
+@pytest.mark.parametrize("search", [RequestSearch(), OUT_OF_QUOTA, RequestSearch(cache="hit")])
+def test_models_are_timed_where_that_is_asked_for(put: Put, monitoring: Database, search: RequestSearch) -> None:
+    """By kept sums, by tallies and by the newest requests."""
+    put(event(DST, failure=QUOTA, latency_ms=1500))
+    for timed, expected in ((True, [pytest.approx(1500, rel=0.14)]), (False, [])):
+        models = monitoring.read_now(lambda c, timed=timed: grouped(c, search, MONTH, "model", timed=timed))
+        assert [group.times.p50 for group in models.rows if group.times is not None] == expected
+        assert len(models.rows) == 1
+
+
 def test_they_are_known_after_the_requests_went(put: Put, monitoring: Database) -> None:
     put(*[event(DST - day * DAY, failure=QUOTA, project="project-1") for day in range(20)], event(DST - DAY))
     settle_all(monitoring, DST + HOUR)

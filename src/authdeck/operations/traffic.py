@@ -16,7 +16,7 @@ from authdeck.storage.reading.latencies import Counts, Percentiles
 from authdeck.storage.reading.names import code, texts
 from authdeck.storage.reading.request_search import RequestSearch
 from authdeck.storage.reading.requests import Gap, known_gaps
-from authdeck.storage.reading.samples import durations_by, sample, sums_by
+from authdeck.storage.reading.samples import Sample, durations_by, sample, sums_by
 from authdeck.storage.reading.sums import FIRST, Grouped, Slice, Sums
 
 By = Literal["model", "account", "client_key"]
@@ -236,19 +236,22 @@ def _models(c: ReadConnection, search: RequestSearch, asked: Span, page: Slice, 
 
 def _models_of_some(c: ReadConnection, search: RequestSearch, asked: Span, page: Slice, *, timed: bool) -> _Models:
     """Durations are those of the newest requests; sums too where there are no tallies."""
-    some = sample(c, search, asked)
-    by_model = defaultdict(list)
-    for one in durations_by(c, some, "model") if timed else ():
-        by_model[one.of].append(one)
-    if _is_tallied(search, asked, "model"):
-        told = tallies.told(c, asked, by_day=True)
-        found, covered, whole = tallies.sums_by(c, told, search, "model", page), told.covered, None
-        gaps = told.left_out
-    else:
+    if not _is_tallied(search, asked, "model"):
+        some = sample(c, search, asked)
         every = sums_by(c, some, "model")
-        found, covered, whole = sums.first(every, page), some.covered, sums.total(every)
-        gaps = ()
-    return found, covered, {number: latencies.exact(by_model[number]) for number in found}, whole, gaps
+        times = _times_by_model(c, some) if timed else {}
+        return sums.first(every, page), some.covered, times, sums.total(every), ()
+    told = tallies.told(c, asked, by_day=True)
+    found = tallies.sums_by(c, told, search, "model", page)
+    times = _times_by_model(c, sample(c, search, asked)) if timed else {}
+    return found, told.covered, times, None, told.left_out
+
+
+def _times_by_model(c: ReadConnection, some: Sample) -> dict[int, Percentiles]:
+    by_model = defaultdict(list)
+    for one in durations_by(c, some, "model"):
+        by_model[one.of].append(one)
+    return {model: latencies.exact(durations) for model, durations in by_model.items()}
 
 
 def _causes(c: ReadConnection, search: RequestSearch, asked: Span) -> tuple[list[Cause], Span, Sequence[Gap]]:
