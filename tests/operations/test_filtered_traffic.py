@@ -88,6 +88,19 @@ def test_a_late_request_among_forgotten_ones_makes_its_hour_unknown(put: Put, mo
         settle_all(monitoring, DST + HOUR)
 
 
+def test_an_older_request_that_comes_later_makes_no_forgotten_hour_known(put: Put, monitoring: Database) -> None:
+    put(event(DST - 8 * DAY, failure=QUOTA), event(DST, failure=QUOTA))
+    forget(monitoring, DST)
+    put(event(DST - 9 * DAY, failure=QUOTA))
+    for _ in range(2):  # before anything settles, and after
+        found = monitoring.read_now(lambda c: traffic(c, OUT_OF_QUOTA, MONTH, UTC))
+        assert (found.sums.requests, found.covered) == (1, Span(DST - 8 * DAY + HOUR, MONTH.until_ms))
+        settle_all(monitoring, DST + HOUR)
+    cut = Span(DST - 8 * DAY - 3 * HOUR, DST - 8 * DAY + HOUR // 2)
+    whole = monitoring.read_now(lambda c: sums.cover(c, cut)).whole
+    assert whole == Span(cut.from_ms, DST - 8 * DAY + HOUR)
+
+
 def test_a_day_waits_for_its_hours(put: Put, monitoring: Database) -> None:
     put(event(DST - DAY), event(DST - DAY + 3 * HOUR))
     assert monitoring.read_now(lambda c: derived(c, "day", DST // DAY - 1)) is None
