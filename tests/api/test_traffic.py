@@ -1,6 +1,7 @@
 """Requests as a whole by API: figures, groups, live events, a file out and in."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from httpx2 import AsyncClient
@@ -8,9 +9,11 @@ from httpx2 import AsyncClient
 from api.conftest import As
 from api.test_requests import ANNS, AT, event, recorder
 from authdeck.event import Failure, FailureKind
+from authdeck.ids import new_request_id
 from authdeck.operations.record import Recorder
 from authdeck.storage.database import Database
-from authdeck.storage.writing.requests import mark_gap
+from authdeck.storage.reading.request_search import SCATTERED
+from authdeck.storage.writing.requests import mark_gap, store
 from fakes.people import BOB, VERA
 
 __all__ = ("recorder",)
@@ -42,8 +45,23 @@ async def test_groups(ann: AsyncClient, recorder: Recorder, by: str, name: str) 
     params = {"by": by, "until": "2026-11-23T13:00:00Z", "page_size": 1}
     first = (await ann.get("/requests/groups", params=params)).json()
     assert [(row["name"], row["sums"]["requests"]) for row in first["items"]] == [(name, 3)]
+    assert first["covered"] == {"since": "2026-11-22T13:00:00Z", "until": "2026-11-23T13:00:00Z"}
     rest = (await ann.get("/requests/groups", params={**params, "cursor": first["next"]})).json()
     assert ([row["sums"]["requests"] for row in rest["items"]], rest["next"]) == ([1], None)
+
+
+async def test_groups_of_the_newest_requests_say_since_when(
+    ann: AsyncClient, recorder: Recorder, monitoring: Database
+) -> None:
+    """Nothing leads to failures of an account but its newest requests."""
+    await recorder.record(event(1, failure=QUOTA, status=429))
+    many = [replace(event(2), id=new_request_id(AT + at), at_ms=AT + at) for at in range(SCATTERED + 1)]
+    monitoring.write_now(lambda c: store(c, many, {}))
+    params = {"by": "account", "account": ANNS, "status": "ok", "until": "2026-11-23T13:00:00Z"}
+    told = (await ann.get("/requests/groups", params=params)).json()
+    assert told["covered"]["until"] == "2026-11-23T13:00:00Z"
+    assert told["covered"]["since"] > "2026-11-23T11:00:00Z"
+    assert told["gaps"] == []
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from authdeck.spans import DAY, HOUR, Span
 from authdeck.storage.database import Database
 from authdeck.storage.reading import sums, tallies
 from authdeck.storage.reading.request_search import SCATTERED, RequestSearch
+from authdeck.storage.reading.requests import Gap
 from authdeck.storage.writing.requests import prune, store
 from authdeck.storage.writing.settling import derived
 from operations.test_traffic import DST, QUOTA, event, settle_all
@@ -48,6 +49,16 @@ def test_every_request_of_a_month_is_counted(put: Put, monitoring: Database) -> 
     assert SCATTERED <= accounts.whole.requests < many
 
 
+@pytest.mark.parametrize("search", [RequestSearch(), OUT_OF_QUOTA, RequestSearch(cache="hit")])
+def test_models_are_timed_where_that_is_asked_for(put: Put, monitoring: Database, search: RequestSearch) -> None:
+    """By kept sums, by tallies and by the newest requests."""
+    put(event(DST, failure=QUOTA, latency_ms=1500))
+    for timed, expected in ((True, [pytest.approx(1500, rel=0.14)]), (False, [])):
+        models = monitoring.read_now(lambda c, timed=timed: grouped(c, search, MONTH, "model", timed=timed))
+        assert [group.times.p50 for group in models.rows if group.times is not None] == expected
+        assert len(models.rows) == 1
+
+
 def test_they_are_known_after_the_requests_went(put: Put, monitoring: Database) -> None:
     put(*[event(DST - day * DAY, failure=QUOTA, project="project-1") for day in range(20)], event(DST - DAY))
     settle_all(monitoring, DST + HOUR)
@@ -77,6 +88,19 @@ def test_a_late_request_among_forgotten_ones_makes_its_hour_unknown(put: Put, mo
         settle_all(monitoring, DST + HOUR)
 
 
+def test_an_older_request_that_comes_later_makes_no_forgotten_hour_known(put: Put, monitoring: Database) -> None:
+    put(event(DST - 8 * DAY, failure=QUOTA), event(DST, failure=QUOTA))
+    forget(monitoring, DST)
+    put(event(DST - 9 * DAY, failure=QUOTA))
+    for _ in range(2):  # before anything settles, and after
+        found = monitoring.read_now(lambda c: traffic(c, OUT_OF_QUOTA, MONTH, UTC))
+        assert (found.sums.requests, found.covered) == (1, Span(DST - 8 * DAY + HOUR, MONTH.until_ms))
+        settle_all(monitoring, DST + HOUR)
+    cut = Span(DST - 8 * DAY - 3 * HOUR, DST - 8 * DAY + HOUR // 2)
+    whole = monitoring.read_now(lambda c: sums.cover(c, cut)).whole
+    assert whole == Span(cut.from_ms, DST - 8 * DAY + HOUR)
+
+
 def test_a_day_waits_for_its_hours(put: Put, monitoring: Database) -> None:
     put(event(DST - DAY), event(DST - DAY + 3 * HOUR))
     assert monitoring.read_now(lambda c: derived(c, "day", DST // DAY - 1)) is None
@@ -89,3 +113,32 @@ def test_of_hours_that_nobody_tallied_yet_only_so_many_are_looked_through(put: P
         assert told.covered == Span(from_ms, MONTH.until_ms)
         found = monitoring.read_now(lambda c, told=told: tallies.sums_by(c, told, OUT_OF_QUOTA, "hour"))
         assert sums.total(found).requests == most
+
+
+def test_of_an_hour_with_too_many_the_newest_are_counted_and_tallied_hours_stay(put: Put, monitoring: Database) -> None:
+    put(*[event(DST - hour * HOUR - 1, failure=QUOTA) for hour in range(3)])
+    settle_all(monitoring, DST)
+    put(event(DST + 1, failure=QUOTA), event(DST + 5, failure=QUOTA))
+    told = monitoring.read_now(lambda c: tallies.told(c, MONTH, most=1))
+    assert (told.covered, told.single) == (MONTH, (Span(DST + 5, DST + HOUR),))
+    assert told.hours == tuple(DST // HOUR - hour for hour in (3, 2, 1))
+    assert told.left_out == (Gap(DST, DST + 5, "not_counted", 1),)
+    found = monitoring.read_now(lambda c: tallies.sums_by(c, told, OUT_OF_QUOTA, "hour"))
+    assert sums.total(found).requests == 4
+    assert monitoring.read_now(lambda c: tallies.told(c, MONTH, most=2)).left_out == ()
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # 100,000 requests
+def test_what_is_left_out_of_figures_and_causes_is_a_gap(put: Put, monitoring: Database) -> None:
+    put(event(DST - 1, failure=QUOTA))
+    settle_all(monitoring, DST)
+    too_many = tallies.COUNTED_ONE_BY_ONE + 1
+    for start in range(0, too_many, 5_000):
+        put(*[event(DST + at * 30, failure=QUOTA) for at in range(start, min(too_many, start + 5_000))])
+    gap = Gap(DST, DST + 30, "not_counted", 1)
+    for search in (OUT_OF_QUOTA, RequestSearch()):
+        found = monitoring.read_now(lambda c, search=search: traffic(c, search, MONTH, UTC))
+        assert (found.covered, found.explained, found.gaps) == (MONTH, MONTH, [gap])
+        assert [cause.count for cause in found.causes] == [too_many]
+    models = monitoring.read_now(lambda c: grouped(c, OUT_OF_QUOTA, MONTH, "model"))
+    assert ([group.sums.requests for group in models.rows], models.gaps) == ([too_many], (gap,))

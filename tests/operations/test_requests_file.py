@@ -130,6 +130,20 @@ async def test_what_was_deleted_here_is_not_counted_again(
     assert sorted(map(int, sums)) == [1, 1, 5]
 
 
+async def test_a_forgotten_request_beside_an_older_one_is_not_counted_again(
+    monitoring: Database, put: Callable[..., None], clock: SetClock
+) -> None:
+    """The older one is there from the first time on: an hour after it is not whole for that."""
+    forgotten, older = event(-8 * 24 * 60), event(-9 * 24 * 60)
+    put(forgotten, event())
+    assert monitoring.write_now(lambda c: prune(c, AT)) == 1
+    for added, known in ((1, 0), (0, 1), (0, 1)):
+        taken = await take_in(monitoring, clock, [line(forgotten), line(older)])
+        assert (taken.added, taken.known, taken.forgotten) == (added, known, 1)
+        sums = monitoring.read_now(lambda c: c.execute(select(hour_model.c.requests)).scalars().all())
+        assert list(map(int, sums)) == [1, 1, 1]
+
+
 async def test_a_request_twice_in_one_file_is_one(monitoring: Database, clock: SetClock) -> None:
     one = line(event())
     taken = await take_in(monitoring, clock, [one, one])

@@ -17,6 +17,7 @@ from authdeck.operations.traffic import grouped, traffic
 from authdeck.spans import DAY, FINE, HOUR, Span
 from authdeck.storage.database import Database, WriteConnection
 from authdeck.storage.reading import sums
+from authdeck.storage.reading.latencies import Percentiles
 from authdeck.storage.reading.request_search import SCATTERED, RequestSearch
 from authdeck.storage.reading.sums import Slice, Sums
 from authdeck.storage.tables import monitoring as tables
@@ -54,12 +55,16 @@ events = st.builds(
     status=st.sampled_from([200, 404, 429]),
     failure=st.none() | st.just(QUOTA),
     latency_ms=st.floats(0.001, 10**6),
+    ttfb_ms=st.none() | st.floats(0.001, 10**6),
     tokens=st.builds(Tokens, counts, counts, counts, counts),
 )
 ranges = st.tuples(
     st.integers(DST - 7 * DAY, DST + 6 * DAY),
     st.one_of(st.integers(1, FINE), st.integers(FINE, 3 * DAY), st.integers(FINE, 40 * DAY)),
 ).map(lambda pair: Span(pair[0], sum(pair)))
+whole_hours = st.tuples(st.integers(-7 * 24, 6 * 24), st.integers(1, 40 * 24)).map(
+    lambda pair: Span(DST + pair[0] * HOUR, DST + sum(pair) * HOUR)
+)
 
 
 @pytest.fixture
@@ -164,26 +169,57 @@ def _matches(one: RequestEvent, search: RequestSearch) -> bool:
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(early=st.lists(events, max_size=30), late=st.lists(events, max_size=5), model=st.sampled_from([None, "opus"]))
+@given(
+    early=st.lists(events, max_size=30),
+    late=st.lists(events, max_size=5),
+    model=st.sampled_from([None, "opus"]),
+    asked=whole_hours,
+    zone=st.sampled_from(ZONES),
+)
 def test_percentiles_are_right_to_13_percent(
-    monitoring: Database, early: list[RequestEvent], late: list[RequestEvent], model: str | None
+    monitoring: Database, early: list[RequestEvent], late: list[RequestEvent], model: str | None, asked: Span, zone: str
 ) -> None:
+    """Of the whole, of every bar and of every model, wherever days and hours begin and end."""
     monitoring.write_now(empty)
     monitoring.write_now(lambda c: store(c, early, {}))
     settle_all(monitoring, DST + 10 * DAY)
     monitoring.write_now(lambda c: store(c, late, {}))
-    asked = Span(DST - 6 * DAY, DST + 6 * DAY)
-    found = monitoring.read_now(lambda c: traffic(c, RequestSearch(model=model), asked, UTC))
-    times = sorted(
-        one.latency_ms
-        for one in early + late
-        if model in (None, one.model) and one.at_ms < asked.until_ms
-    )  # fmt: skip
-    for share, given_ in ((50, found.times.p50), (95, found.times.p95)):
-        exact = times[-(-len(times) * share // 100) - 1] if times else None
-        assert (given_ is None) == (exact is None)
-        if given_ is not None and exact is not None:
-            assert exact * 0.999 <= given_ <= max(0.001, exact * 1.131)
+    there = [
+        one for one in early + late if asked.from_ms <= one.at_ms < asked.until_ms and model in (None, one.model)
+    ]  # fmt: skip
+    search = RequestSearch(model=model)
+    found = monitoring.read_now(lambda c: traffic(c, search, asked, ZoneInfo(zone)))
+    assert_right(found.times, there)
+    for part in found.parts:
+        assert_right(part.times, [one for one in there if part.span.from_ms <= one.at_ms < part.span.until_ms])
+    groups = monitoring.read_now(lambda c: grouped(c, search, asked, "model")).rows
+    assert {group.name for group in groups} == {one.model or "" for one in there}
+    for group in groups:
+        assert group.times is not None
+        assert_right(group.times, [one for one in there if (one.model or "") == group.name])
+
+
+def assert_right(found: Percentiles, some: list[RequestEvent]) -> None:
+    times = sorted(one.latency_ms for one in some)
+    first_bytes = sorted(one.ttfb_ms for one in some if one.ttfb_ms is not None)
+    for ordered, share, told in (
+        (times, 50, found.p50), (times, 95, found.p95), (first_bytes, 50, found.ttfb_p50),
+        (first_bytes, 95, found.ttfb_p95),
+    ):  # fmt: skip
+        assert (told is None) == (not ordered)
+        if told is not None:
+            exact = round(ordered[-(-len(ordered) * share // 100) - 1] * 1000) / 1000  # as it is stored
+            assert exact * 0.999 <= told <= max(0.001, exact * 1.131)
+
+
+def test_a_model_is_timed_over_ten_years(put: Callable[..., None], monitoring: Database) -> None:
+    """One statement could not name so many hours."""
+    put(event(DST - 3650 * DAY, latency_ms=100), event(DST, latency_ms=9000), event(DST, model="opus"))
+    settle_all(monitoring, DST + DAY)
+    asked = Span(DST + DAY - 3660 * DAY, DST + DAY)
+    found = monitoring.read_now(lambda c: traffic(c, RequestSearch(model="gpt-5"), asked, UTC))
+    assert found.sums.requests == 2
+    assert (found.times.p50, found.times.p95) == (pytest.approx(100, rel=0.14), pytest.approx(9000, rel=0.14))
 
 
 def test_late_requests_count_in_a_settled_day(put: Callable[..., None], monitoring: Database) -> None:

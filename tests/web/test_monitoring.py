@@ -6,12 +6,19 @@ from typing import Any
 
 import httpx2
 import pytest
+from sqlalchemy import select
 
 from authdeck.clock import to_micros
-from authdeck.event import Failure, FailureKind, RequestEvent, Tokens
+from authdeck.event import Attempt, Failure, FailureKind, RequestEvent, Tokens
+from authdeck.hold import Hold, Owner
 from authdeck.ids import new_request_id
+from authdeck.storage.database import WriteConnection
+from authdeck.storage.reading import accounts
+from authdeck.storage.tables import evidence
+from authdeck.storage.writing import holds
 from authdeck.storage.writing.requests import mark_gap, store
 from fakes.house import House, build
+from fakes.questions import REFUSED, UNCLEAR, ask
 from web.conftest import HERE, Visitor
 
 ANN = "codex-ann@example.com-plus.json"
@@ -23,9 +30,14 @@ def add(house: House, minutes: float = 1.0, **fields: Any) -> str:
         "model": "opus", "provider": "claude", "client_key": "laptop", "status": 200, "latency_ms": 1500.0,
         "tokens": Tokens(100, 20, 0, 0),
     }  # fmt: skip
-    event = RequestEvent(new_request_id(at_ms), at_ms, "/v1/messages", **{**usual, **fields})
+    event = RequestEvent(**{"id": new_request_id(at_ms), "at_ms": at_ms, "endpoint": "/v1/messages", **usual, **fields})
     house.monitoring.write_now(lambda c: store(c, [event], {}))
     return event.id.hex()
+
+
+def main(text: str) -> str:
+    """Without the navigation, which leads everywhere."""
+    return text[text.index("<main") : text.index("</main>")]
 
 
 @pytest.mark.parametrize("range_", ["1h", "24h", "7d", "30d", "nonsense"])
@@ -80,7 +92,7 @@ async def test_a_gap_is_drawn_with_its_cause(ann: Visitor, house: House) -> None
 
 
 async def test_causes_lead_to_their_requests_and_the_next_step(ann: Visitor) -> None:
-    text = (await ann.get("/monitoring")).text
+    text = main((await ann.get("/monitoring")).text)
     assert "failure=quota%3Ausage_limit_reached" in text
     assert 'href="/quota"' in text
 
@@ -97,9 +109,45 @@ async def test_a_failed_request_leads_on(ann: Visitor, house: House) -> None:
 async def test_repeated_failures_lead_to_the_queue(ann: Visitor, house: House) -> None:
     broken = Failure(FailureKind.UPSTREAM, "overloaded", "Overloaded")
     shown = [add(house, minute, auth_index=house.index(ANN), failure=broken, status=529) for minute in range(1, 5)]
-    text = (await ann.get(f"/monitoring/{shown[0]}")).text
+    text = main((await ann.get(f"/monitoring/{shown[0]}")).text)
     assert "4 like it of this account" in text
-    assert 'href="/queue"' in text
+    assert f'href="/queue?account={house.index(ANN)}"' in text
+
+
+async def test_the_way_to_a_request_and_back_keeps_filters_and_time(ann: Visitor, house: House) -> None:
+    shown = add(house, project="p & 7")
+    text = main((await ann.get("/monitoring?project=p+%26+7&range=7d&cursor=9999999999999-0")).text)
+    assert f'href="/monitoring/{shown}?project=p+%26+7&amp;range=7d"' in text
+    text = main((await ann.get(f"/monitoring/{shown}?project=p+%26+7&range=7d&next=https://evil.example")).text)
+    assert 'href="/monitoring?project=p+%26+7&amp;range=7d"' in text
+    assert 'href="/monitoring"' in main((await ann.get(f"/monitoring/{shown}")).text)
+
+
+async def test_what_a_request_left_behind_leads_to_its_hold_and_its_row(ann: Visitor, house: House) -> None:
+    index, other = house.index(ANN), next(index for name, index in house.indexes.items() if name != ANN)
+    await ask(house.desk, other, UNCLEAR)
+    await ask(house.desk, index, REFUSED)
+    shown = await _left_a_hold(house, index)
+    text = main((await ann.get(f"/monitoring/{shown}")).text)
+    left = text[text.index("What it was taken for") :]
+    assert f'<a href="/auth-files/{index}">Hold token_revoked</a> · <a href="/queue?account={index}">' in left
+    queue = main((await ann.get(f"/queue?account={index}")).text)
+    assert (f'href="/auth-files/{index}' in queue, f'href="/auth-files/{other}' in queue) == (True, False)
+
+
+async def _left_a_hold(house: House, index: str) -> str:
+    """A request by whose evidence the account is held; its id."""
+
+    def work(c: WriteConnection) -> str:
+        account = accounts.by_index(c, index)
+        seen = c.execute(select(evidence).where(evidence.c.account == account.key, evidence.c.code == REFUSED[0])).one()
+        holds.place(c, account.key, Hold(Owner.CREDENTIAL, REFUSED[0], house.desk.now(), evidence=seen.key))
+        return str(seen.request_id)
+
+    request_id = await house.desk.write(work)
+    revoked = Failure(FailureKind.AUTH, REFUSED[0], "Signed out")
+    tried = [Attempt(index, 401, "auth", 12.0)]
+    return add(house, id=bytes.fromhex(request_id), auth_index=index, failure=revoked, status=401, attempts=tried)
 
 
 async def test_what_was_exported_is_what_was_filtered(ann: Visitor, house: House) -> None:

@@ -1,5 +1,6 @@
 """``/requests`` as a whole: figures over a time, by what and by whom, as they come, and as a file."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -25,7 +26,7 @@ from authdeck.operations.traffic import By, grouped, traffic
 from authdeck.spans import DAY, Span
 from authdeck.storage.reading.latencies import Percentiles
 from authdeck.storage.reading.request_search import RequestSearch
-from authdeck.storage.reading.requests import NumberedEvent
+from authdeck.storage.reading.requests import Gap, NumberedEvent
 from authdeck.storage.reading.sums import Slice, Sums
 
 router = APIRouter(prefix="/requests", tags=["requests"], route_class=LimitedImport)
@@ -112,6 +113,13 @@ class GroupShape(Shape):
     times: PercentilesShape | None
 
 
+class GroupsShape(Listing[GroupShape]):
+    """``covered`` is the time that the items are of; of its ``gaps`` requests were too many to be counted."""
+
+    covered: SpanShape
+    gaps: list[GapShape]
+
+
 class ProblemShape(Shape):
     line: int
     problem: str
@@ -149,10 +157,7 @@ async def summary(
             for part in found.parts
         ],
         causes=[CauseShape.model_validate(cause, from_attributes=True) for cause in found.causes],
-        gaps=[
-            GapShape(since=_time(gap.from_ms), until=_time(gap.until_ms), why=gap.why, count=gap.count)
-            for gap in found.gaps
-        ],
+        gaps=_gaps(found.gaps),
     )
 
 
@@ -165,7 +170,7 @@ async def groups(
     order: Literal["requests", "failures", "tokens_input", "tokens_output", "latency_us"] = "requests",
     page_size: Annotated[int, Query(ge=1, le=1000)] = 50,
     cursor: Annotated[int, Query(ge=0, le=10_000_000)] = 0,
-) -> Listing[GroupShape]:
+) -> GroupsShape:
     """The same time by model, account or client key, those with the most first.
 
     Without filters, accounts are summed by whole days (UTC) where a day holds too many requests to be divided.
@@ -178,7 +183,8 @@ async def groups(
         GroupShape(name=row.name, sums=_sums(row.sums), times=None if row.times is None else _times(row.times))
         for row in found.rows
     ]
-    return Listing(items=items, next=str(cursor + page_size) if found.more else None)
+    following = str(cursor + page_size) if found.more else None
+    return GroupsShape(items=items, next=following, covered=_span(found.covered), gaps=_gaps(found.gaps))
 
 
 @router.get("/events", response_class=StreamingResponse)
@@ -249,6 +255,10 @@ def _json(some: list[NumberedEvent]) -> str:
 
 def _span(span: Span) -> SpanShape:
     return SpanShape(since=_time(span.from_ms), until=_time(span.until_ms))
+
+
+def _gaps(gaps: Sequence[Gap]) -> list[GapShape]:
+    return [GapShape(since=_time(gap.from_ms), until=_time(gap.until_ms), why=gap.why, count=gap.count) for gap in gaps]
 
 
 def _sums(sums: Sums) -> SumsShape:

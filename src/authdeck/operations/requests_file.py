@@ -18,7 +18,6 @@ from authdeck.operations.records import record
 from authdeck.scrub import scrub
 from authdeck.spans import DAY, HOUR, Span
 from authdeck.storage.database import Database, WriteConnection
-from authdeck.storage.reading import room
 from authdeck.storage.reading.request_search import RequestSearch
 from authdeck.storage.reading.requests import page, stored
 from authdeck.storage.reading.sums import is_whole
@@ -189,14 +188,9 @@ async def _add(database: Database, some: Sequence[RequestEvent], taken: Taken) -
 
 
 def _still_whole(c: WriteConnection, some: Sequence[RequestEvent]) -> list[RequestEvent]:
-    """Those of hours none of whose requests were deleted. The oldest go first: later hours need not be counted."""
-    oldest = room.oldest(c)
+    """Those of hours none of whose requests were deleted."""
     hours = {event.at_ms // HOUR for event in some}
-    gone = {
-        hour
-        for hour in hours
-        if (oldest is None or hour * HOUR <= oldest) and not is_whole(c, Span(hour * HOUR, (hour + 1) * HOUR))
-    }
+    gone = {hour for hour in hours if not is_whole(c, Span(hour * HOUR, (hour + 1) * HOUR))}
     return [event for event in some if event.at_ms // HOUR not in gone]
 
 

@@ -16,7 +16,7 @@ from authdeck.storage.reading.latencies import Counts, Percentiles
 from authdeck.storage.reading.names import code, texts
 from authdeck.storage.reading.request_search import RequestSearch
 from authdeck.storage.reading.requests import Gap, known_gaps
-from authdeck.storage.reading.samples import durations_by, sample, sums_by
+from authdeck.storage.reading.samples import Sample, durations_by, sample, sums_by
 from authdeck.storage.reading.sums import FIRST, Grouped, Slice, Sums
 
 By = Literal["model", "account", "client_key"]
@@ -51,7 +51,7 @@ class Traffic:
 
     ``asked`` is the time that was asked for, ``covered`` the one that the sums cover: more where whole hours had to be
     taken, less where only the newest requests could be looked at. ``timed`` and ``explained`` say the same of the
-    durations and of the causes.
+    durations and of the causes. ``gaps`` are missing from the sums, and ``not_counted`` ones from the causes at least.
     """
 
     asked: Span
@@ -76,12 +76,16 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Groups:
-    """``whole``: all groups together where they are of the newest requests, which may be fewer than the figures'."""
+    """``whole``: all groups together where they are of the newest requests, which may be fewer than the figures'.
+
+    ``gaps``: times in ``covered`` whose requests are left out.
+    """
 
     covered: Span
     rows: Sequence[Group]
     more: bool
     whole: Sums | None = None
+    gaps: Sequence[Gap] = ()
 
 
 def traffic(c: ReadConnection, search: RequestSearch, asked: Span, zone: tzinfo) -> Traffic:
@@ -89,10 +93,10 @@ def traffic(c: ReadConnection, search: RequestSearch, asked: Span, zone: tzinfo)
     search = _timeless(search)
     cut = parts(asked, UTC if _is_told_by_day(search, asked) else zone)
     figures = _from_sums if _is_kept(search, asked) else _from_tallies if _is_tallied(search, asked) else _from_events
-    counted, covered, times, whole, timed = figures(c, search, asked, cut)
+    counted, covered, times, whole, timed, left_out = figures(c, search, asked, cut)
     found = [Part(part, counted.get(place, Sums()), times.get(place, Percentiles())) for place, part in enumerate(cut)]
-    causes, explained = _causes(c, search, asked)
-    gaps = known_gaps(c, asked.from_ms, asked.until_ms)
+    causes, explained, unexplained = _causes(c, search, asked)
+    gaps = [*known_gaps(c, asked.from_ms, asked.until_ms), *dict.fromkeys([*left_out, *unexplained])]
     return Traffic(asked, covered, timed, explained, sums.total(counted), whole, found, causes, gaps)
 
 
@@ -105,8 +109,9 @@ def grouped(
     """
     search = _timeless(search)
     wanted, whole = replace(page, limit=page.limit + 1), None
+    gaps: Sequence[Gap] = ()
     if by == "model":
-        found, covered, times, whole = _models(c, search, asked, wanted, timed=timed)
+        found, covered, times, whole, gaps = _models(c, search, asked, wanted, timed=timed)
     elif asked.length > FINE and search == RequestSearch():
         unit, of = (DAY, sums.by_account) if by == "account" else (HOUR, sums.by_caller)
         cover = sums.cover(c, asked, unit)
@@ -117,7 +122,7 @@ def grouped(
         found, whole = sums.first(every, wanted), sums.total(every)
     names = texts(c, found.keys())
     rows = [Group(names.get(number, ""), of, times.get(number)) for number, of in found.items()]
-    return Groups(covered, rows[: page.limit], len(rows) > page.limit, whole)
+    return Groups(covered, rows[: page.limit], len(rows) > page.limit, whole, gaps)
 
 
 def _timeless(search: RequestSearch) -> RequestSearch:
@@ -149,27 +154,30 @@ def _is_told_by_day(search: RequestSearch, asked: Span) -> bool:
     return _is_tallied(search, asked) or (search.auth_index is not None and _is_kept(search, asked))
 
 
-_Figures = tuple[Mapping[int, Sums], Span, Mapping[int, Percentiles], Percentiles, Span]
-"""By part: sums and the time they cover; percentiles, those of the whole, and the time they cover."""
+_Figures = tuple[Mapping[int, Sums], Span, Mapping[int, Percentiles], Percentiles, Span, Sequence[Gap]]
+"""By part: sums and the time they cover; percentiles, those of the whole, and the time they cover; what sums lack."""
+
+_Models = tuple[Grouped, Span, dict[int, Percentiles], Sums | None, Sequence[Gap]]
+"""What ``Groups`` are made of."""
 
 
 def _from_sums(c: ReadConnection, search: RequestSearch, asked: Span, cut: Sequence[Span]) -> _Figures:
     counted, covered = _kept(c, search, asked, cut)
     if search != RequestSearch(model=search.model):  # buckets know models only
-        _, _, times, whole, timed = _from_events(c, search, asked, cut, sums_too=False)
-        return counted, covered, times, whole, timed
+        _, _, times, whole, timed, _ = _from_events(c, search, asked, cut, sums_too=False)
+        return counted, covered, times, whole, timed, ()
     model = None if search.model is None else code(c, "model", search.model) or -1
     ranges = [(part.from_ms // HOUR, -(-part.until_ms // HOUR)) for part in cut]
     kinds = latencies.by_ranges(c, ranges, model)
     times = {place: _percentiles([part]) for place, part in enumerate(kinds)}
-    return counted, covered, times, _percentiles(kinds), Span(ranges[0][0] * HOUR, asked.until_ms)
+    return counted, covered, times, _percentiles(kinds), Span(ranges[0][0] * HOUR, asked.until_ms), ()
 
 
 def _from_tallies(c: ReadConnection, search: RequestSearch, asked: Span, cut: Sequence[Span]) -> _Figures:
     told = tallies.told(c, asked, by_day=_is_told_by_day(search, asked))
     counted = _by_part(cut, tallies.sums_by(c, told, search, "hour"), HOUR)
-    _, _, times, whole, timed = _from_events(c, search, asked, cut, sums_too=False)
-    return counted, told.covered, times, whole, timed
+    _, _, times, whole, timed, _ = _from_events(c, search, asked, cut, sums_too=False)
+    return counted, told.covered, times, whole, timed, told.left_out
 
 
 def _kept(
@@ -198,7 +206,7 @@ def _from_events(
     for one in durations:
         by_part[part_of(cut, one.at_ms)].append(one)
     times = {place: latencies.exact(together) for place, together in by_part.items()}
-    return counted, some.covered, times, latencies.exact(durations), some.covered
+    return counted, some.covered, times, latencies.exact(durations), some.covered, ()
 
 
 def _by_part(cut: Sequence[Span], found: Mapping[int, Sums], unit: int) -> dict[int, Sums]:
@@ -215,53 +223,54 @@ def _percentiles(parts: Iterable[dict[str, Counts]]) -> Percentiles:
     return latencies.percentiles(whole["latency"], whole["ttfb"])
 
 
-def _models(
-    c: ReadConnection, search: RequestSearch, asked: Span, page: Slice, *, timed: bool
-) -> tuple[Grouped, Span, dict[int, Percentiles], Sums | None]:
+def _models(c: ReadConnection, search: RequestSearch, asked: Span, page: Slice, *, timed: bool) -> _Models:
     if not _is_kept_by_model(search, asked):
         return _models_of_some(c, search, asked, page, timed=timed)
     cover = sums.cover(c, asked)
     found = sums.by_model(c, cover, model=search.model, provider=search.provider, page=page)
     if search.provider is not None or not timed:
-        return found, cover.whole, {}, None
+        return found, cover.whole, {}, None, ()
     kinds = latencies.by_model(c, asked.from_ms // HOUR, -(-asked.until_ms // HOUR))
-    return found, cover.whole, {number: _percentiles([kinds[number]]) for number in found if number in kinds}, None
+    return found, cover.whole, {number: _percentiles([kinds[number]]) for number in found if number in kinds}, None, ()
 
 
-def _models_of_some(
-    c: ReadConnection, search: RequestSearch, asked: Span, page: Slice, *, timed: bool
-) -> tuple[Grouped, Span, dict[int, Percentiles], Sums | None]:
+def _models_of_some(c: ReadConnection, search: RequestSearch, asked: Span, page: Slice, *, timed: bool) -> _Models:
     """Durations are those of the newest requests; sums too where there are no tallies."""
-    some = sample(c, search, asked)
-    by_model = defaultdict(list)
-    for one in durations_by(c, some, "model") if timed else ():
-        by_model[one.of].append(one)
-    if _is_tallied(search, asked, "model"):
-        told = tallies.told(c, asked, by_day=True)
-        found, covered, whole = tallies.sums_by(c, told, search, "model", page), told.covered, None
-    else:
+    if not _is_tallied(search, asked, "model"):
+        some = sample(c, search, asked)
         every = sums_by(c, some, "model")
-        found, covered, whole = sums.first(every, page), some.covered, sums.total(every)
-    return found, covered, {number: latencies.exact(by_model[number]) for number in found}, whole
+        times = _times_by_model(c, some) if timed else {}
+        return sums.first(every, page), some.covered, times, sums.total(every), ()
+    told = tallies.told(c, asked, by_day=True)
+    found = tallies.sums_by(c, told, search, "model", page)
+    times = _times_by_model(c, sample(c, search, asked)) if timed else {}
+    return found, told.covered, times, None, told.left_out
 
 
-def _causes(c: ReadConnection, search: RequestSearch, asked: Span) -> tuple[list[Cause], Span]:
+def _times_by_model(c: ReadConnection, some: Sample) -> dict[int, Percentiles]:
+    by_model = defaultdict(list)
+    for one in durations_by(c, some, "model"):
+        by_model[one.of].append(one)
+    return {model: latencies.exact(durations) for model, durations in by_model.items()}
+
+
+def _causes(c: ReadConnection, search: RequestSearch, asked: Span) -> tuple[list[Cause], Span, Sequence[Gap]]:
     if search.status == "ok":
-        return [], asked
+        return [], asked, ()
     failed = replace(search, status="failed") if search.status is None else search
-    by_failure, covered = _failures(c, failed, asked)
+    by_failure, covered, left_out = _failures(c, failed, asked)
     found = {number: count for number, count in by_failure.items() if count}
     names = texts(c, [number for number in found if number > 0])
     most = sorted(found.items(), key=lambda pair: -pair[1])[:CAUSES]
-    return [_cause(names.get(number, str(-number)), count) for number, count in most], covered
+    return [_cause(names.get(number, str(-number)), count) for number, count in most], covered, left_out
 
 
-def _failures(c: ReadConnection, failed: RequestSearch, asked: Span) -> tuple[Mapping[int, int], Span]:
+def _failures(c: ReadConnection, failed: RequestSearch, asked: Span) -> tuple[Mapping[int, int], Span, Sequence[Gap]]:
     if _is_tallied(failed, asked):
         told = tallies.told(c, asked, by_day=True)
-        return tallies.failures_by(c, told, failed), told.covered
+        return tallies.failures_by(c, told, failed), told.covered, told.left_out
     some = sample(c, failed, _within_reach(c, failed, asked), CAUSES_FROM)
-    return {number: of.failures for number, of in sums_by(c, some, "failure").items()}, some.covered
+    return {number: of.failures for number, of in sums_by(c, some, "failure").items()}, some.covered, ()
 
 
 def _within_reach(c: ReadConnection, search: RequestSearch, asked: Span) -> Span:

@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Row, and_, func, select, true
 
 from authdeck.storage.database import ReadConnection
 from authdeck.storage.latency import added_up, percentile
+from authdeck.storage.reading.names import AT_ONCE
 from authdeck.storage.reading.settled import HOURS_A_DAY
 from authdeck.storage.tables import day_model_times, hour_model_times, hour_times, latency_buckets, requests
 
@@ -105,12 +106,15 @@ def _ranked(ordered: Sequence[int], share: int) -> float | None:
     return ordered[-(-len(ordered) * share // 100) - 1] / 1000 if ordered else None
 
 
-def _packs_by_hour(c: ReadConnection, hours: range, model: int | None) -> Sequence[Row[Any]]:
-    """Of a model each hour is looked up by itself, so that no other models are read."""
+def _packs_by_hour(c: ReadConnection, hours: range, model: int | None) -> Iterator[Row[Any]]:
+    """Of a model each hour is looked up by itself, so that no other models are read; some hours at a time."""
     if model is None:
-        return c.execute(select(hour_times).where(_between(hour_times.c.hour, hours))).all()
+        yield from c.execute(select(hour_times).where(_between(hour_times.c.hour, hours))).all()
+        return
     table = hour_model_times.c
-    return c.execute(select(hour_model_times).where(table.hour.in_(hours), table.model == model)).all()
+    for start in range(0, len(hours), AT_ONCE):
+        some = table.hour.in_(hours[start : start + AT_ONCE]), table.model == model
+        yield from c.execute(select(hour_model_times).where(*some)).all()
 
 
 def _packs_by_model(c: ReadConnection, first: int, end: int) -> Iterator[Row[Any]]:

@@ -55,7 +55,8 @@ class Gap:
     """Request events of this time are missing, or may be.
 
     Unix milliseconds. ``why`` is ``store_failed``, ``damaged`` or ``not_closed`` (process or machine stopped in the
-    midst); ``count`` is how many, ``None`` where nobody knows.
+    midst); ``not_counted`` ones are there, but too many for a figure. ``count`` is how many, ``None`` where nobody
+    knows.
     """
 
     from_ms: int

@@ -1,4 +1,4 @@
-"""How much room monitoring takes on the disk, and how far back its requests reach."""
+"""How much room monitoring takes on the disk."""
 
 from typing import Final
 
@@ -37,8 +37,3 @@ def excess(c: ReadConnection, limit: int) -> int:
 
 def number(c: ReadConnection) -> int:
     return int(c.execute(select(func.count()).select_from(requests)).scalar_one())
-
-
-def oldest(c: ReadConnection) -> int | None:
-    """When the oldest request that is still there came in, in unix milliseconds."""
-    return c.execute(select(func.min(requests.c.at_ms))).scalar()

@@ -232,14 +232,14 @@ def _is_countable(c: ReadConnection, edge: Span, mine: Sequence[Any], number: in
     some = select(requests.c.n).where(within(edge), *mine).limit(most + 1).subquery()
     if (c.execute(select(func.count()).select_from(some)).scalar() or 0) > most:
         return False
-    oldest = c.execute(select(func.min(requests.c.at_ms))).scalar()
-    if oldest is not None and oldest < edge.from_ms:  # the oldest go first: these are whole
-        return True
     return is_whole(c, Span(number * unit, (number + 1) * unit))
 
 
 def is_whole(c: ReadConnection, span: Span) -> bool:
-    """Whether as many requests of these whole hours are still there as were counted in them."""
+    """Whether as many requests of these whole hours are still there as were counted in them.
+
+    The oldest go first, but a later one than the oldest that is there may be gone: older ones come by import.
+    """
     there = c.execute(select(func.count()).select_from(requests).where(within(span))).scalar()
     hours = hour_model.c.hour >= span.from_ms // HOUR, hour_model.c.hour < span.until_ms // HOUR
     counted = c.execute(select(func.coalesce(func.sum(hour_model.c.requests), 0)).where(*hours)).scalar()

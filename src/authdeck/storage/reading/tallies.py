@@ -14,6 +14,7 @@ from authdeck.spans import HOUR, Span
 from authdeck.storage.database import ReadConnection
 from authdeck.storage.reading.names import AT_ONCE, code, failures
 from authdeck.storage.reading.request_search import RequestSearch, conditions
+from authdeck.storage.reading.requests import Gap
 from authdeck.storage.reading.settled import HOURS_A_DAY, runs, settled_in
 from authdeck.storage.reading.sums import (
     SUMS,
@@ -33,7 +34,7 @@ from authdeck.storage.tables import tallies as table
 Key = Literal["hour", "model"]
 
 COUNTED_ONE_BY_ONE: Final = 100_000
-"""Requests of hours that are not tallied yet, at most: of earlier ones nothing is told."""
+"""Requests of hours that are not tallied yet, at most, the newest: earlier ones of such hours are left out."""
 
 _NAMED: Final = ("prefix", "model", "provider")
 _RAW_KEYS: Final[dict[Key, Any]] = {
@@ -46,13 +47,15 @@ _RAW_KEYS: Final[dict[Key, Any]] = {
 class Told:
     """How a range is made up: days and hours (since 1970) from tallies, and spans whose requests are counted.
 
-    ``covered`` begins later than what was asked for where nothing else is known.
+    ``covered`` begins later than what was asked for where nothing else is known. ``left_out``, oldest first, are times
+    in it whose requests were too many to be counted.
     """
 
     covered: Span
     days: tuple[int, ...]
     hours: tuple[int, ...]
     single: tuple[Span, ...]
+    left_out: tuple[Gap, ...]
 
 
 def answers(search: RequestSearch, key: Key = "hour") -> bool:
@@ -69,14 +72,19 @@ def told(c: ReadConnection, asked: Span, *, by_day: bool = False, most: int = CO
     known = settled_in(c, whole.first, whole.end)
     days = known.tallied_days if by_day else set()
     there = [hour for hour in known.counted if hour // HOURS_A_DAY not in days]
-    hours, untold = _untold(c, [hour for hour in there if hour not in known.tallied_hours], known.counted, most)
-    from_ms = whole.whole.from_ms if untold is None else (untold + 1) * HOUR
-    single = [*(Span(first * HOUR, (last + 1) * HOUR) for first, last in runs(hours)), *whole.edges]
+    untold = _untold(c, [hour for hour in there if hour not in known.tallied_hours], known.counted, most)
+    from_ms = whole.whole.from_ms if untold.gone is None else (untold.gone + 1) * HOUR
+    kept_days = sorted(day for day in days if day * HOURS_A_DAY * HOUR >= from_ms)
+    kept_hours = sorted(hour for hour in there if hour in known.tallied_hours and hour * HOUR >= from_ms)
+    tallied = [day * HOURS_A_DAY * HOUR for day in kept_days[:1]] + [hour * HOUR for hour in kept_hours[:1]]
+    before = [gap.until_ms for gap in untold.left_out if not tallied or gap.from_ms < min(tallied)]
+    from_ms = max([from_ms, *before])
     return Told(
         Span(from_ms, max(from_ms, whole.whole.until_ms)),
-        tuple(sorted(day for day in days if day * HOURS_A_DAY * HOUR >= from_ms)),
-        tuple(sorted(hour for hour in there if hour in known.tallied_hours and hour * HOUR >= from_ms)),
-        tuple(span for span in single if span.from_ms >= from_ms),
+        tuple(kept_days),
+        tuple(kept_hours),
+        tuple(span for span in [*untold.single, *whole.edges] if span.from_ms >= from_ms),
+        tuple(gap for gap in untold.left_out if gap.from_ms >= from_ms),
     )
 
 
@@ -101,19 +109,53 @@ def failures_by(c: ReadConnection, told: Told, search: RequestSearch) -> dict[in
     return dict(found)
 
 
-def _untold(
-    c: ReadConnection, hours: Sequence[int], counted: dict[int, int], left: int
-) -> tuple[list[int], int | None]:
-    """Those of the hours whose requests can be counted, the newest; and the first that can't be, going back."""
-    oldest = c.execute(select(func.min(requests.c.at_ms))).scalar()
+@dataclass(frozen=True, slots=True)
+class _Untold:
+    """Of hours that are not tallied, oldest first; ``gone`` is the newest of which requests were deleted."""
+
+    single: list[Span]
+    left_out: list[Gap]
+    gone: int | None
+
+
+def _untold(c: ReadConnection, hours: Sequence[int], counted: dict[int, int], left: int) -> _Untold:
+    """What can be counted of the hours, the newest first: the one that is too much for it from within."""
     some: list[int] = []
+    rest: list[Span] = []
+    left_out: list[Gap] = []
     for hour in sorted(hours, reverse=True):
-        span = Span(hour * HOUR, (hour + 1) * HOUR)
-        left -= counted[hour]
-        if left < 0 or oldest is None or (oldest >= span.from_ms and not is_whole(c, span)):
-            return some[::-1], hour
-        some.append(hour)
-    return some[::-1], None
+        span, number = Span(hour * HOUR, (hour + 1) * HOUR), counted[hour]
+        if left > 0 and not is_whole(c, span):
+            return _Untold(_spans(rest, some), left_out[::-1], hour)
+        if number <= left:
+            left -= number
+            some.append(hour)
+            continue
+        begins = _begin(c, span, left) if left > 0 else span.until_ms
+        if left > 0:
+            rest.append(Span(begins, span.until_ms))
+        if begins > span.from_ms:
+            _leave_out(left_out, Gap(span.from_ms, begins, "not_counted", number - left))
+        left = 0
+    return _Untold(_spans(rest, some), left_out[::-1], None)
+
+
+def _spans(rest: list[Span], hours: list[int]) -> list[Span]:
+    return [*rest, *(Span(first * HOUR, (last + 1) * HOUR) for first, last in runs(sorted(hours)))]
+
+
+def _begin(c: ReadConnection, span: Span, newest: int) -> int:
+    """When so many of its newest requests begin."""
+    ordered = select(requests.c.at_ms).where(within(span)).order_by(requests.c.at_ms.desc())
+    return int(c.execute(ordered.offset(newest - 1).limit(1)).scalar_one())
+
+
+def _leave_out(some: list[Gap], gap: Gap) -> None:
+    """Hours beside each other are one."""
+    if some and some[-1].from_ms == gap.until_ms:
+        later = some.pop()
+        gap = replace(gap, until_ms=later.until_ms, count=(gap.count or 0) + (later.count or 0))
+    some.append(gap)
 
 
 def _parts(c: ReadConnection, told: Told, search: RequestSearch, key: Key) -> Iterator[Grouped]:

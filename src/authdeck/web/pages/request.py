@@ -22,10 +22,12 @@ from authdeck.storage.reading.request_search import RequestSearch
 from authdeck.storage.reading.samples import sample, sums_by
 from authdeck.storage.reading.sums import total
 from authdeck.web import request_rows
+from authdeck.web.addresses import address
 from authdeck.web.masking import masked
+from authdeck.web.pages.queue import PATH as QUEUE
 from authdeck.web.room import Room, room_of
 from authdeck.web.traffic_drawn import NEXT_STEPS
-from authdeck.web.traffic_state import PATH
+from authdeck.web.traffic_state import PATH, state_of
 
 REPEATED: Final = 3
 """So many like failures of an account within a day are one for the Action Queue."""
@@ -55,6 +57,7 @@ async def one(request: Request) -> Response:
         alike=alike,
         next_step=_next_step(room, event, alike),
         leads_to=room.pages.leads_to,
+        back=state_of(request.query_params, room.desk.now(), prefs.zone).link(),
     )
 
 
@@ -87,12 +90,14 @@ def _next_step(room: Room, event: RequestEvent, alike: int) -> tuple[str, str] |
     kind = event.failure.kind
     if kind is FailureKind.AUTH and event.auth_index and room.pages.leads_to("/oauth-login"):
         return "login", f"/oauth-login?account={event.auth_index}"
-    if alike >= REPEATED and room.pages.leads_to("/queue"):
-        return "queue", "/queue"
+    if alike >= REPEATED and room.pages.leads_to(QUEUE):
+        return "queue", address(QUEUE, {"account": event.auth_index})
     step = NEXT_STEPS.get(kind, "")
     if kind is FailureKind.NO_ACCOUNT:
         return "accounts", f"{step}?problem=true"
-    return (kind.value, step) if step and room.pages.leads_to(step) else None
+    if not step or not room.pages.leads_to(step):
+        return None
+    return kind.value, address(step, {"account": event.auth_index}) if step == QUEUE else step
 
 
 def _name(room: Room, auth_index: str, *, hidden: bool) -> str:

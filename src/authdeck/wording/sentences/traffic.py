@@ -41,6 +41,9 @@ SENTENCES: dict[str, str] = {
     "gap.store_failed": "The store did not take them.",
     "gap.damaged": "The file was damaged and set aside.",
     "gap.not_closed": "authdeck stopped in the midst of it.",
+    "gap.not_counted": (
+        "They are too many to count one by one: causes and filtered figures leave them out until their hour is summed up."
+    ),
     "gap_counted": "{from} to {until}: {count} requests are missing. {why}",
     "gap_uncounted": "{from} to {until}: requests may be missing. {why}",
     "cache.hit": "from a cache",
