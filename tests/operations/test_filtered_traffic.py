@@ -2,17 +2,22 @@
 
 from collections.abc import Callable
 from datetime import UTC
+from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, text
 
 from authdeck.operations.traffic import grouped, traffic
 from authdeck.spans import DAY, HOUR, Span
-from authdeck.storage.database import Database
+from authdeck.storage import opening
+from authdeck.storage.database import Database, WriteConnection
+from authdeck.storage.migrations import Branch, upgrade
 from authdeck.storage.reading import sums, tallies
 from authdeck.storage.reading.request_search import SCATTERED, RequestSearch
 from authdeck.storage.reading.requests import Gap
 from authdeck.storage.writing.requests import prune, store
 from authdeck.storage.writing.settling import derived
+from fakes.clock import SetClock
 from operations.test_traffic import DST, QUOTA, event, settle_all
 
 Put = Callable[..., None]
@@ -67,6 +72,28 @@ def test_they_are_known_after_the_requests_went(put: Put, monitoring: Database) 
         found = monitoring.read_now(lambda c, search=search: traffic(c, search, MONTH, UTC))
         assert (found.sums.requests, found.covered) == (20, MONTH)
         assert [(cause.code, cause.count) for cause in found.causes] == [("usage_limit_reached", 20)]
+
+
+def test_what_was_recorded_before_there_were_tallies_is_told_as_before(tmp_path: Path, clock: SetClock) -> None:
+    """An hour that had settled then, with its requests and with the durations that were kept beside them."""
+    url = f"sqlite:///{tmp_path}/monitoring.db"
+    some = [event(DST - day * DAY, failure=QUOTA, latency_ms=1500) for day in range(1, 4)]
+    with create_engine(url).begin() as connection:
+        upgrade(connection, Branch.MONITORING, "2026_11_26_monitoring")
+        store(WriteConnection(connection), some, {})
+        connection.execute(text("INSERT INTO settled SELECT DISTINCT 'hour', hour, 1 FROM hour_model"))
+    monitoring = opening.monitoring(url, clock)
+    try:
+        for _ in ("before", "after"):
+            found = monitoring.read_now(lambda c: traffic(c, RequestSearch(), MONTH, UTC))
+            assert (found.sums.requests, found.sums.failures) == (3, 3)
+            assert found.times.p50 == pytest.approx(1500, rel=0.14)
+            models = monitoring.read_now(lambda c: grouped(c, RequestSearch(), MONTH, "model", timed=True))
+            assert [row.times.p50 for row in models.rows if row.times] == [pytest.approx(1500, rel=0.14)]
+            assert monitoring.read_now(lambda c: traffic(c, OUT_OF_QUOTA, MONTH, UTC)).sums.requests == 3
+            settle_all(monitoring, DST + HOUR)
+    finally:
+        monitoring.close()
 
 
 def test_what_nobody_counted_before_the_requests_went_is_left_out_and_said(put: Put, monitoring: Database) -> None:
