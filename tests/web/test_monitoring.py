@@ -14,6 +14,7 @@ from authdeck.hold import Hold, Owner
 from authdeck.ids import new_request_id
 from authdeck.storage.database import WriteConnection
 from authdeck.storage.reading import accounts
+from authdeck.storage.reading.request_search import SCATTERED
 from authdeck.storage.tables import evidence
 from authdeck.storage.writing import holds
 from authdeck.storage.writing.requests import mark_gap, store
@@ -95,6 +96,21 @@ async def test_causes_lead_to_their_requests_and_the_next_step(ann: Visitor) -> 
     text = main((await ann.get("/monitoring")).text)
     assert "failure=quota%3Ausage_limit_reached" in text
     assert 'href="/quota"' in text
+
+
+async def test_lists_and_shares_of_the_newest_requests_say_so(ann: Visitor, house: House) -> None:
+    """Figures of a filter are of all; which accounts they are of is looked up among so many of the newest."""
+    now_ms, refusal = to_micros(house.desk.now()) // 1000, Failure(FailureKind.QUOTA, "usage_limit_reached")
+    index = house.index("codex-ann@example.com-plus.json")
+    many = [
+        RequestEvent(new_request_id(at_ms), at_ms, "/v1/responses", "gpt-5", index, status=429, failure=refusal)
+        for at_ms in (now_ms - 3_600_000 * place // 10 for place in range(SCATTERED + 100))
+    ]
+    house.monitoring.write_now(lambda c: store(c, many, {}))
+    text = main((await ann.get("/monitoring?range=30d&failure=quota&view=account")).text)
+    assert "Shares are those of the newest requests, since" in text
+    assert "of the newest requests, since" in text[text.index("Most first") :]
+    assert "newest requests" not in main((await ann.get("/monitoring?range=30d&view=account")).text)
 
 
 async def test_a_failed_request_leads_on(ann: Visitor, house: House) -> None:
