@@ -17,7 +17,7 @@ from sqlalchemy import event as listening
 
 from authdeck.event import Attempt, RequestEvent
 from authdeck.ids import new_request_id
-from authdeck.operations.record import Recorder
+from authdeck.operations.record import LATELY, LOAD, Pace, Recorder
 from authdeck.storage import opening
 from authdeck.storage.database import Database
 from authdeck.storage.reading.request_search import RequestSearch
@@ -63,6 +63,15 @@ async def test_many_at_once_share_commits(monitoring: Database, clock: SetClock)
     await recorder.close()
     assert len(await stored(monitoring)) == 500
     assert len(commits) < 50
+
+
+def test_streams_that_end_together_are_no_load_and_even_requests_are() -> None:
+    pace = Pace()
+    assert max(pace.add(8, 100 + at / 1000) for at in range(16)) < LOAD  # 128 within 16 ms, after silence
+    even = [pace.add(10, 200 + at * 0.0025) for at in range(200)]  # 4,000 a second
+    assert even[20] < LOAD
+    assert even[-1] == pytest.approx(4000 * LATELY, rel=0.05)
+    assert pace.add(1, 300) == pytest.approx(1)
 
 
 async def test_closing_stores_what_waits(monitoring: Database, clock: SetClock) -> None:
@@ -259,7 +268,7 @@ import asyncio, sys
 from authdeck.clock import SystemClock
 from authdeck.event import RequestEvent
 from authdeck.ids import new_request_id
-from authdeck.operations.record import Recorder
+from authdeck.operations.record import LATELY, LOAD, Pace, Recorder
 from authdeck.storage import opening
 
 async def main() -> None:

@@ -8,7 +8,9 @@ turn's end, and not at all while it is at work.
 """
 
 import asyncio
+import math
 import threading
+import time
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
@@ -29,9 +31,12 @@ BOUND: Final = 100_000
 """Events kept while the store does not take them; later ones are dropped and counted."""
 GROUP: Final = 2_000
 """Events in one transaction: some 40 ms of work."""
-SOME: Final = range(4, 64)
-PAUSE: Final = 0.001
-"""Seconds that the writer waits after a group of ``SOME``: under load the next one is larger, and commits are fewer."""
+SMALL: Final = 64
+PAUSE: Final = 0.002
+"""Seconds that the writer waits after a ``SMALL`` group under load: the next one is larger, and commits are fewer."""
+LOAD: Final = 200
+LATELY: Final = 0.1
+"""Seconds in which ``LOAD`` events make a load. Fewer may be streams that end together: none of them shall wait."""
 RETRY_AFTER: Final = 0.5
 CHECKPOINT_EVERY: Final = 1.0
 NAMES_KEPT: Final = 500_000
@@ -83,6 +88,20 @@ class _Hole:
         with self._lock:
             hole, self._hole = self._hole, None
             return hole
+
+
+class Pace:
+    """How many events came lately: each counts for less as time goes."""
+
+    def __init__(self) -> None:
+        self._count = 0.0
+        self._at = 0.0
+
+    def add(self, count: int, at: float) -> float:
+        """``LATELY`` times the events a second, once they have come evenly for a while; ``at`` is in seconds."""
+        self._count = self._count * math.exp((self._at - at) / LATELY) + count
+        self._at = at
+        return self._count
 
 
 class Recorder:
@@ -167,12 +186,13 @@ class Recorder:
     # ---- on the writer's thread ----
 
     def _write_all(self) -> None:
+        pace = Pace()
         while self._take():
             group = self._taken[:]
             if not self._stored(group) and self._closing.wait(RETRY_AFTER):
                 _log.error("request events lost at the end", count=self.waiting)
                 return
-            if len(group) in SOME:
+            if pace.add(len(group), time.monotonic()) > LOAD and len(group) < SMALL:
                 self._closing.wait(PAUSE)
         self._close_run()
 
