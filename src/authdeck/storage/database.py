@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -42,6 +43,7 @@ SECONDS_TO_WAIT_FOR_THE_LOCK: Final = 10
 SECONDS_OF_PATIENCE: Final = 1
 _AT_ONCE: Final = 1000
 _ROW: Final = re.compile(r"VALUES\s+(\(.+?\))(?=$|\s+ON CONFLICT)")
+_NUMBERED: Final = "numbered"
 _PARAMETERS: Final = 30_000  # of one statement; PostgreSQL takes 65,535 at most
 FEED_LOCK: Final = 0x61757468_0001
 """PostgreSQL's advisory lock under which the change feed is numbered."""
@@ -115,13 +117,21 @@ class WriteConnection(ReadConnection):
 
     def _insert_together(self, statement: str, rows: Sequence[Sequence[Any]]) -> None:
         """PostgreSQL takes many rows in one statement in a third of the time that as many statements cost it."""
-        one = _ROW.search(statement)
-        assert one is not None  # every such statement inserts plain values
         most = _PARAMETERS // len(rows[0])
         for start in range(0, len(rows), most):
             some = rows[start : start + most]
-            together = statement[: one.start(1)] + ", ".join([one[1]] * len(some)) + statement[one.end(1) :]
-            self._connection.exec_driver_sql(together.replace("?", "%s"), tuple(chain.from_iterable(some)))
+            parameters = tuple(chain.from_iterable(some))
+            self._connection.exec_driver_sql(_of_rows(statement, len(some)), parameters, {_NUMBERED: True})
+
+
+@lru_cache(maxsize=16)
+def _of_rows(statement: str, count: int) -> str:
+    """The same insert of so many rows, with PostgreSQL's own ``$1``, ``$2``, …: psycopg has nothing to look for."""
+    one = _ROW.search(statement)
+    assert one is not None  # every such statement inserts plain values
+    together = statement[: one.start(1)] + ", ".join([one[1]] * count) + statement[one.end(1) :]
+    first, *others = together.split("?")
+    return first + "".join(f"${number}{text}" for number, text in enumerate(others, 1))
 
 
 class PlainConnection(WriteConnection):
@@ -391,6 +401,8 @@ _SNAPSHOT: Final = {"isolation_level": "REPEATABLE READ", "postgresql_readonly":
 
 
 def _postgresql(url: URL, schema: str | None) -> Engine:
+    from psycopg import RawCursor  # noqa: PLC0415 - half a second that SQLite need not wait for
+
     engine = create_engine(
         url.set(drivername="postgresql+psycopg"),
         pool_size=READERS + 2,
@@ -403,4 +415,12 @@ def _postgresql(url: URL, schema: str | None) -> Engine:
         json_deserializer=_from_json,
     )
     engine.dialect.use_insertmanyvalues_wo_returning = True  # many rows in one statement, not in as many
+
+    @event.listens_for(engine, "do_execute")
+    def with_numbers(cursor: Any, statement: str, parameters: Any, context: Any) -> bool:
+        numbered: bool = context.execution_options.get(_NUMBERED, False)
+        if numbered:
+            RawCursor(cursor.connection).execute(statement.encode(), parameters)
+        return numbered
+
     return engine

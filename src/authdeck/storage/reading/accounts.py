@@ -12,6 +12,7 @@ from authdeck.account import Account
 from authdeck.entry import Entry
 from authdeck.errors import Conflict, NotFound
 from authdeck.hold import Hold
+from authdeck.storage.among import Among
 from authdeck.storage.database import ReadConnection
 from authdeck.storage.reading import evidence
 from authdeck.storage.reading.account_rows import account as made
@@ -26,19 +27,15 @@ _USES = (accounts.c.last_request_at, accounts.c.last_success_at)
 _EXISTS = and_(accounts.c.purged_at.is_(None), accounts.c.merged_into.is_(None))
 
 
-def _among(column: ColumnElement[Any]) -> ColumnElement[bool]:
-    return column.in_(bindparam("wanted", expanding=True))
-
-
 # Made once: an import asks them for every row, and making a statement costs more than running it.
 _BY_INDEX: Final = selected().where(_EXISTS, accounts.c.auth_index == bindparam("of"))
 _ALIVE_OR_TRASHED: Final = selected(accounts.c.identity_hash)
-_BY_IDENTITY = _ALIVE_OR_TRASHED.where(_EXISTS, _among(accounts.c.identity_hash))
-_BY_KEY = _ALIVE_OR_TRASHED.where(_EXISTS, _among(accounts.c.key))
-_BY_FILE_NAME = _ALIVE_OR_TRASHED.where(_LIVE, _among(accounts.c.file_name_folded))
+_BY_IDENTITY = _ALIVE_OR_TRASHED.where(_EXISTS, Among(accounts.c.identity_hash))
+_BY_KEY = _ALIVE_OR_TRASHED.where(_EXISTS, Among(accounts.c.key))
+_BY_FILE_NAME = _ALIVE_OR_TRASHED.where(_LIVE, Among(accounts.c.file_name_folded))
 _NEAR = 20
 _PLACE = func.row_number().over(partition_by=accounts.c.email, order_by=accounts.c.key).label("place")
-_FIRST = select(accounts.c.key, _PLACE).where(_LIVE, _among(accounts.c.email)).subquery()
+_FIRST = select(accounts.c.key, _PLACE).where(_LIVE, Among(accounts.c.email)).subquery()
 _BY_EMAIL = _ALIVE_OR_TRASHED.join(_FIRST, _FIRST.c.key == accounts.c.key).where(_FIRST.c.place <= _NEAR)
 
 
@@ -121,7 +118,7 @@ def standing(connection: ReadConnection, indexes: Sequence[str], *, locked: bool
 
 _STANDING: Final = (
     selected(accounts.c.proxy, accounts.c.headers_sealed)
-    .where(_EXISTS, _among(accounts.c.auth_index))
+    .where(_EXISTS, Among(accounts.c.auth_index))
     .order_by(accounts.c.key)
 )
 _STANDING_LOCKED: Final = _STANDING.with_for_update(of=accounts)
@@ -246,5 +243,5 @@ def _accounts(connection: ReadConnection, condition: ColumnElement[bool]) -> lis
     return with_names(connection, connection.execute(selected().where(condition).order_by(accounts.c.key)).all())
 
 
-_LIVE_BY_INDEX: Final = selected().where(_LIVE, _among(accounts.c.auth_index)).order_by(accounts.c.key)
-_NAMES: Final = select(aliases.c.account, aliases.c.value).where(_among(aliases.c.account)).order_by(aliases.c.key)
+_LIVE_BY_INDEX: Final = selected().where(_LIVE, Among(accounts.c.auth_index)).order_by(accounts.c.key)
+_NAMES: Final = select(aliases.c.account, aliases.c.value).where(Among(aliases.c.account)).order_by(aliases.c.key)

@@ -14,6 +14,7 @@ from authdeck.candidate import OPEN, Candidate, Resolution, Status
 from authdeck.evidence import Action, Confidence, Evidence, Signal, Source
 from authdeck.hold import Owner
 from authdeck.quota import Accuracy, Presence, QuotaWindow
+from authdeck.storage.among import Among
 from authdeck.storage.database import ReadConnection
 from authdeck.storage.tables import (
     account_state,
@@ -30,10 +31,6 @@ from authdeck.storage.tables import (
 T = TypeVar("T")
 
 LIVE: Final = and_(accounts.c.trashed_at.is_(None), accounts.c.purged_at.is_(None), accounts.c.merged_into.is_(None))
-
-
-def _among(column: ColumnElement[Any]) -> ColumnElement[bool]:
-    return column.in_(bindparam("wanted", expanding=True))
 
 
 def of_sign_in(connection: ReadConnection, account_keys: Sequence[int]) -> dict[int, tuple[Evidence, ...]]:
@@ -123,21 +120,21 @@ def open_candidates(
 
 # Made once: batches and settling ask again and again, and making a statement costs more than running it.
 _WINDOWS: Final = select(quota_windows).order_by(quota_windows.c.account, quota_windows.c.window, quota_windows.c.scope)
-_WINDOWS_OF: Final = _WINDOWS.where(_among(quota_windows.c.account))
+_WINDOWS_OF: Final = _WINDOWS.where(Among(quota_windows.c.account))
 _OPEN: Final = select(candidates).where(candidates.c.status.in_(OPEN)).order_by(candidates.c.key)
-_OPEN_OF: Final = _OPEN.where(_among(candidates.c.account))
-_QUEUE_OF: Final = select(candidates).where(_among(candidates.c.account)).order_by(candidates.c.key.desc())
-_MARKS_OF: Final = select(watermarks).where(_among(watermarks.c.account))
-_STATES_OF: Final = select(account_state).where(_among(account_state.c.account))
+_OPEN_OF: Final = _OPEN.where(Among(candidates.c.account))
+_QUEUE_OF: Final = select(candidates).where(Among(candidates.c.account)).order_by(candidates.c.key.desc())
+_MARKS_OF: Final = select(watermarks).where(Among(watermarks.c.account))
+_STATES_OF: Final = select(account_state).where(Among(account_state.c.account))
 _NEAR: Final = (
     select(evidence)
-    .where(_among(evidence.c.account), evidence.c.last_at >= bindparam("since", type_=evidence.c.last_at.type))
+    .where(Among(evidence.c.account), evidence.c.last_at >= bindparam("since", type_=evidence.c.last_at.type))
     .order_by(evidence.c.last_at.desc(), evidence.c.key.desc())
 )
 _OF_SIGN_IN: Final = (
     select(evidence)
     .join(accounts, and_(accounts.c.key == evidence.c.account, accounts.c.generation == evidence.c.generation))
-    .where(_among(evidence.c.account))
+    .where(Among(evidence.c.account))
     .order_by(evidence.c.last_at.desc(), evidence.c.key.desc())
 )
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Row, bindparam, select
+from sqlalchemy import Row, select
 
 from authdeck.hold import Hold, Owner
+from authdeck.storage.among import Among
 from authdeck.storage.database import ReadConnection
 from authdeck.storage.tables import holds
 
@@ -27,7 +28,7 @@ def open_holds(connection: ReadConnection, account_keys: Sequence[int] | None = 
 
 # Made once: batches ask again and again, and making a statement costs more than running it.
 _OPEN: Final = select(holds).where(holds.c.released_at.is_(None)).order_by(holds.c.since, holds.c.key)
-_OPEN_OF: Final = _OPEN.where(holds.c.account.in_(bindparam("wanted", expanding=True)))
+_OPEN_OF: Final = _OPEN.where(Among(holds.c.account))
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import Row, and_, bindparam, select
 
 from authdeck.errors import NotFound
+from authdeck.storage.among import Among
 from authdeck.storage.database import ReadConnection
 from authdeck.storage.tables import accounts, fingerprints, proxies, revisions
 
@@ -61,15 +62,11 @@ _SECRET_SETTINGS = (
 _SECRET_SETTINGS_OF = (
     select(accounts.c.key, accounts.c.headers_sealed, proxies.c.sealed, proxies.c.url_hash)
     .outerjoin(proxies, proxies.c.key == accounts.c.proxy)
-    .where(accounts.c.key.in_(bindparam("wanted", expanding=True)))
+    .where(Among(accounts.c.key))
 )
-_IN_FORCE = _WITH_INDEX.where(
-    accounts.c.key.in_(bindparam("wanted", expanding=True)), revisions.c.number == accounts.c.current_revision
-)
+_IN_FORCE = _WITH_INDEX.where(Among(accounts.c.key), revisions.c.number == accounts.c.current_revision)
 _FINGERPRINTS = (
-    select(fingerprints)
-    .where(fingerprints.c.hash.in_(bindparam("wanted", expanding=True)))
-    .order_by(fingerprints.c.hash, fingerprints.c.revision.desc())
+    select(fingerprints).where(Among(fingerprints.c.hash)).order_by(fingerprints.c.hash, fingerprints.c.revision.desc())
 )
 
 

@@ -9,10 +9,14 @@ from sqlalchemy import Column, ColumnElement, case, insert, literal, select, upd
 
 from authdeck.account import AccountSettings, Kind, Provider, RefreshBy
 from authdeck.credential import Claims
+from authdeck.storage.among import Among
 from authdeck.storage.database import WriteConnection
 from authdeck.storage.tables import accounts, aliases, proxies
 
 _INSERT: Final = insert(accounts).returning(accounts.c.key)  # made once: making it costs more than running it
+_CLAIM: Final = (
+    select(accounts.c.key).where(Among(accounts.c.auth_index)).order_by(accounts.c.key).with_for_update(key_share=True)
+)
 
 
 def claim(connection: WriteConnection, indexes: Iterable[str]) -> None:
@@ -22,8 +26,7 @@ def claim(connection: WriteConnection, indexes: Iterable[str]) -> None:
     point to an account may still be added.
     """
     if connection.dialect != "sqlite":
-        asked = select(accounts.c.key).where(accounts.c.auth_index.in_(list(indexes))).order_by(accounts.c.key)
-        connection.execute(asked.with_for_update(key_share=True))
+        connection.execute(_CLAIM, {"wanted": list(indexes)})
 
 
 @dataclass(frozen=True, slots=True)

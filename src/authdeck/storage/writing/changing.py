@@ -13,6 +13,7 @@ from sqlalchemy.types import TypeEngine
 
 from authdeck.clock import to_micros
 from authdeck.hold import Hold, Owner
+from authdeck.storage.among import Among
 from authdeck.storage.database import WriteConnection
 from authdeck.storage.tables import accounts, holds
 
@@ -115,7 +116,7 @@ def release(connection: WriteConnection, keys: Sequence[int], *, by: str, at: da
 
 _RELEASE: Final = (
     update(holds)
-    .where(holds.c.key.in_(bindparam("holds_wanted", expanding=True)), holds.c.released_at.is_(None))
+    .where(Among(holds.c.key, "holds_wanted"), holds.c.released_at.is_(None))
     .values(
         released_at=bindparam("at", type_=holds.c.released_at.type),
         released_by=bindparam("by", type_=holds.c.released_by.type),

@@ -7,6 +7,7 @@ from typing import Any, Final
 from sqlalchemy import Update, bindparam, select, update
 
 from authdeck.candidate import LIVE, OPEN, Resolution, Standing, Status
+from authdeck.storage.among import Among
 from authdeck.storage.database import WriteConnection
 from authdeck.storage.tables import candidates
 
@@ -85,7 +86,7 @@ _ASKED_ANEW: Final = select(_OTHER.c.key).where(
 _UNDONE: Final = (
     update(candidates)
     .where(
-        candidates.c.account.in_(bindparam("accounts_wanted", expanding=True)),
+        Among(candidates.c.account, "accounts_wanted"),
         candidates.c.batch == bindparam("batch_undone"),
         candidates.c.status == Status.DONE,
         ~_ASKED_ANEW.exists(),

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import and_, bindparam, select
+from sqlalchemy import and_, select
 
 from authdeck.seen_headers import SeenAnswer, from_json, merged, to_json
+from authdeck.storage.among import Among
 from authdeck.storage.database import WriteConnection
 from authdeck.storage.tables import accounts, seen_headers
 from authdeck.storage.writing.accounts import claim
@@ -26,7 +27,7 @@ def store(connection: WriteConnection, seen: Mapping[str, Sequence[SeenAnswer]],
         connection.execute(_STORE[connection.dialect], rows)
 
 
-_IS_THERE: Final = and_(accounts.c.auth_index.in_(bindparam("wanted", expanding=True)), accounts.c.purged_at.is_(None))
+_IS_THERE: Final = and_(Among(accounts.c.auth_index), accounts.c.purged_at.is_(None))
 _KNOWN: Final = (
     select(accounts.c.key, accounts.c.auth_index, seen_headers.c.answers)
     .outerjoin(seen_headers, seen_headers.c.account == accounts.c.key)
