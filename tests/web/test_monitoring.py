@@ -1,5 +1,6 @@
 """Monitoring's page: the address is its state, every figure has its words, and an empty one says what to check."""
 
+import html
 import re
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,14 @@ def add(house: House, minutes: float = 1.0, **fields: Any) -> str:
 def main(text: str) -> str:
     """Without the navigation, which leads everywhere."""
     return text[text.index("<main") : text.index("</main>")]
+
+
+def rows(text: str, name: str) -> list[list[str]]:
+    """The cells' words of the first table after what is called so."""
+    table = text[text.index(f'id="{name}"') :]
+    body = table[table.index("<tbody>") : table.index("</tbody>")]
+    cells = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in re.findall(r"<tr>.*?</tr>", body, re.DOTALL)]
+    return [[html.unescape(re.sub(r"<[^>]+>", "", cell)).strip() for cell in row] for row in cells]
 
 
 @pytest.mark.parametrize("range_", ["1h", "24h", "7d", "30d", "nonsense"])
@@ -90,6 +99,45 @@ async def test_a_gap_is_drawn_with_its_cause(ann: Visitor, house: House) -> None
     text = (await ann.get("/monitoring")).text
     assert 'rect class="hole"' in text
     assert "12 requests are missing. The store did not take them." in text
+
+
+async def test_requests_that_are_there_but_left_out_are_not_called_missing(ann: Visitor, house: House) -> None:
+    now_ms = to_micros(house.desk.now()) // 1000
+    house.monitoring.write_now(lambda c: mark_gap(c, now_ms - 7_200_000, now_ms - 3_600_000, "not_counted", 12))
+    text = (await ann.get("/monitoring")).text
+    assert "12 requests are in no cause and no filtered figure." in text
+    assert "are missing" not in text
+
+
+async def test_every_chart_has_its_numbers(ann: Visitor, house: House) -> None:
+    index = house.index(ANN)
+    for latency, first in ((1000, 400), (2000, 500), (3000, 600)):
+        add(house, project="p-7", auth_index=index, latency_ms=latency, ttfb_ms=first, tokens=Tokens(100, 20, 0, 0))
+    refused = Failure(FailureKind.UPSTREAM, "overloaded", "Overloaded")
+    add(house, project="p-7", model="haiku", latency_ms=90_000, status=529, failure=refused, tokens=Tokens())
+    text = main((await ann.get("/monitoring?range=24h&project=p-7")).text)
+    assert [row[1:5] for row in rows(text, "numbers-requests") if row[1:3] != ["0", "0"]] == [["3", "1", "300", "60"]]
+    (times,) = [row[1:] for row in rows(text, "numbers-durations") if row[1] != "–"]
+    assert (times[0], times[2]) == ("2.0 s", "0.5 s")
+    assert rows(text, "chart-models") == [["opus", "", "300", "60", "100%"], ["haiku", "", "0", "0", "–"]]
+    assert rows(text, "chart-accounts") == [["codex-an•••@example.com-plus.json", "", "3", "100%"]]
+
+
+async def test_a_request_says_when_what_was_tried_and_how_it_was_read(ann: Visitor, house: House) -> None:
+    index, other = house.index(ANN), next(index for name, index in house.indexes.items() if name != ANN)
+    tried = [Attempt(other, 429, "quota", 250.0), Attempt(index, 529, "upstream", 1250.0)]
+    refused = Failure(FailureKind.UPSTREAM, "overloaded", "Overloaded, try later")
+    shown = add(house, auth_index=index, attempts=tried, failure=refused, status=529, latency_ms=1900, ttfb_ms=1600)
+    text = main((await ann.get(f"/monitoring/{shown}")).text)
+    assert rows(text, "main") == [
+        ["1", other, "429", "A limit was reached.", "0.2 s"],
+        ["2", index, "529", "The provider failed to answer.", "1.2 s"],
+    ]
+    assert f'href="/auth-files/{other}"' in text
+    assert "It took 1.9 s; tries: 2." in text
+    assert "<dt>First byte</dt><dd>1.6 s</dd><dt>Duration</dt><dd>1.9 s</dd>" in text
+    assert ">upstream:overloaded</code>" in text
+    assert "<code>Overloaded, try later</code>" in text
 
 
 async def test_causes_lead_to_their_requests_and_the_next_step(ann: Visitor) -> None:

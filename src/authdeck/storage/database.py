@@ -193,15 +193,26 @@ class Database:
             await asyncio.wait(set(self._urgent), timeout=SECONDS_OF_PATIENCE)
 
     def read_now(self, work: Callable[[ReadConnection], T]) -> T:
-        with storage_errors(self._folder), self._reading.connect() as connection, connection.begin():
+        with self._failures(), self._reading.connect() as connection, connection.begin():
             return work(ReadConnection(connection))
 
     def write_now(self, work: Callable[[WriteConnection], T]) -> T:
-        with storage_errors(self._folder), self._write_lock, self._writing.connect() as connection, connection.begin():
+        with self._failures(), self._write_lock, self._writing.connect() as connection, connection.begin():
             writing = WriteConnection(connection)
             result = work(writing)
             _store(writing)
             return result
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        """The driver's, as codes. No connection to a damaged file is used again: its cache may hide the damage."""
+        try:
+            with storage_errors(self._folder):
+                yield
+        except DeckError as error:
+            if error.code == "storage_damaged" and self.is_sqlite:
+                self._engine.dispose()
+            raise
 
     def write_often(self, work: Callable[[WriteConnection], T]) -> T:
         """``write_now`` for the one thread that writes all the time, without changes to publish.
@@ -238,10 +249,15 @@ class Database:
             kept.connection.close()
 
     def checkpoint(self) -> None:
-        """Move what the write-ahead log holds into the database file, as far as no reader stands in the way."""
+        """Move what the write-ahead log holds into the database file, as far as no reader stands in the way.
+
+        Looks into the file then: one who only writes may not need to for hours, and would lose what a damaged file took.
+        """
         if self.is_sqlite:
-            with storage_errors(), self._engine.connect() as connection:
-                connection.execution_options(begin="").exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
+            with self._failures(), self._engine.connect() as connection:
+                plain = connection.execution_options(begin="")
+                plain.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)")
+                plain.exec_driver_sql("SELECT count(*) FROM sqlite_schema").all()
 
     @property
     def file(self) -> Path:

@@ -131,7 +131,8 @@ def _gap(gap: Gap, now: datetime, prefs: Preferences) -> str:
     ends = {"from": _moment(gap.from_ms, now, prefs), "until": _moment(gap.until_ms, now, prefs), "why": why}
     if gap.count is None:
         return wording.sentence("gap_uncounted", ends, prefs.locale)
-    return wording.sentence("gap_counted", {**ends, "count": wording.count(gap.count, prefs.locale)}, prefs.locale)
+    code = "gap_left_out" if gap.why == "not_counted" else "gap_counted"
+    return wording.sentence(code, {**ends, "count": wording.count(gap.count, prefs.locale)}, prefs.locale)
 
 
 def _cause(cause: Cause, locale: str) -> ShownCause:

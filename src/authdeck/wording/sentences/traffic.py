@@ -41,10 +41,12 @@ SENTENCES: dict[str, str] = {
     "gap.store_failed": "The store did not take them.",
     "gap.damaged": "The file was damaged and set aside.",
     "gap.not_closed": "authdeck stopped in the midst of it.",
-    "gap.not_counted": (
-        "They are too many to count one by one: causes and filtered figures leave them out until their hour is summed up."
-    ),
+    "gap.not_counted": "Causes and filtered figures leave requests out that are too many to count before their hour is summed up.",
     "gap_counted": "{from} to {until}: {count} requests are missing. {why}",
+    "gap_left_out": (
+        "{from} to {until}: {count} requests are in no cause and no filtered figure. They are too many to count one by one"
+        " before their hour is summed up."
+    ),
     "gap_uncounted": "{from} to {until}: requests may be missing. {why}",
     "cache.hit": "from a cache",
     "cache.none": "no cache",
