@@ -251,7 +251,7 @@ class Database:
     def checkpoint(self) -> None:
         """Move what the write-ahead log holds into the database file, as far as no reader stands in the way.
 
-        Looks into the file then: one who only writes may not need to for hours, and would lose what a damaged file took.
+        Looks into the file then: who only writes may not need to for hours, and would lose what a damaged file took.
         """
         if self.is_sqlite:
             with self._failures(), self._engine.connect() as connection:
