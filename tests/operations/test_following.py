@@ -1,9 +1,11 @@
 """Memory follows the database: here at once, in another process by the change feed. Damage is a visible state."""
 
 import asyncio
+import threading
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from sqlalchemy import update
 
 from authdeck.clock import Clock
@@ -21,7 +23,9 @@ from authdeck.providers import PROVIDERS
 from authdeck.search import AccountSearch
 from authdeck.settings import Settings
 from authdeck.storage import tables
+from authdeck.storage.database import WriteConnection
 from authdeck.storage.reading import accounts
+from authdeck.storage.writing.changes import note
 from fakes.auth_files import codex, take_in
 from fakes.people import ANN
 
@@ -75,6 +79,28 @@ async def test_one_that_knew_some_finds_out_who_went_meanwhile(desk: Desk, clock
     await mirror.load()
     assert [entry.account.settings.note for entry in other.directory.entries()] == ["left"]
     assert other.directory.named("ann.json") == []
+
+
+async def test_who_is_cancelled_in_the_midst_of_a_change_leaves_it_in_force(desk: Desk) -> None:
+    index = str((await take_in(desk, ("ann.json", codex()))).items[0].auth_index)
+    begun, go_on = threading.Event(), threading.Event()
+
+    def work(c: WriteConnection) -> None:
+        begun.set()
+        assert go_on.wait(10)
+        c.execute(update(tables.accounts).values(note="left"))
+        note(c, "account", index, boot=desk.boot, at=desk.now())
+
+    writing = asyncio.create_task(desk.write(work))
+    await asyncio.to_thread(begun.wait, 10)
+    writing.cancel()
+    await asyncio.sleep(0)
+    go_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+    entry = desk.directory.get(index)
+    assert entry is not None
+    assert entry.account.settings.note == "left"
 
 
 async def test_use_is_written_down_in_one_go(desk: Desk) -> None:

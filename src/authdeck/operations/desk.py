@@ -1,5 +1,6 @@
 """The desk: everything an operation works with, wired once in ``server.py``."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,6 +12,7 @@ from authdeck.directory import Directory
 from authdeck.operations.changes import ChangeFeed
 from authdeck.settings import Settings
 from authdeck.storage.database import Change, Database, ReadConnection, WriteConnection
+from authdeck.tasks import to_its_end
 from authdeck.upstream.calls import Calls
 from authdeck.vault.vault import Vault
 
@@ -46,10 +48,13 @@ class Desk:
         return await self.database.read(work)
 
     async def write(self, work: Callable[[WriteConnection], T], *, patient: bool = False) -> T:
-        """Commit ``work``; what it changed is in force in this process before this returns.
+        """Commit ``work``; what it changed is in force in this process before this returns, cancelled or not.
 
         ``patient``: a part of something long, which lets the writes that wait already go first.
         """
+        return await to_its_end(asyncio.get_running_loop().create_task(self._write(work, patient=patient)))
+
+    async def _write(self, work: Callable[[WriteConnection], T], *, patient: bool) -> T:
         changes: list[Change] = []
 
         def working(connection: WriteConnection) -> T:
