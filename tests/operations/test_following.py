@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
+from authdeck import tasks
 from authdeck.clock import Clock
 from authdeck.directory import Directory
 from authdeck.event import Failure, FailureKind, RequestEvent
@@ -91,7 +92,7 @@ async def test_who_is_cancelled_in_the_midst_of_a_change_leaves_it_in_force(desk
         c.execute(update(tables.accounts).values(note="left"))
         note(c, "account", index, boot=desk.boot, at=desk.now())
 
-    writing = asyncio.create_task(desk.write(work))
+    writing = tasks.start(desk.write(work), name="a change")
     await asyncio.to_thread(begun.wait, 10)
     writing.cancel()
     await asyncio.sleep(0)

@@ -29,7 +29,7 @@ from authdeck.storage.tables import (
     watermarks,
 )
 
-_GONE = (
+GONE: Final = (
     aliases, holds, watermarks, evidence, quota_windows, quota_history, quota_answers, quota_notes, seen_headers,
     account_state, candidates, inspection_results, refresh_journal, fingerprints, revisions,
 )  # fmt: skip
@@ -69,7 +69,7 @@ _EMPTY: Final[Mapping[str, Any]] = {
 
 def purge(connection: WriteConnection, account_keys: Sequence[int], *, at: datetime) -> None:
     """Leave tombstones: the rows with auth_index, provider and dates, and nothing else. The audit stays."""
-    for table in _GONE:
+    for table in GONE:
         connection.execute(delete(table).where(table.c.account.in_(account_keys)))
     connection.execute(update(logins).where(logins.c.account.in_(account_keys)).values(account=None, sealed=None))
     emptied = update(batch_items).where(batch_items.c.account.in_(account_keys))
