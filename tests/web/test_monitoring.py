@@ -146,6 +146,14 @@ async def test_causes_lead_to_their_requests_and_the_next_step(ann: Visitor) -> 
     assert 'href="/quota"' in text
 
 
+async def test_refused_sign_ins_lead_to_a_new_one(ann: Visitor, house: House) -> None:
+    index = house.index(ANN)
+    add(house, auth_index=index, failure=Failure(FailureKind.AUTH, "token_revoked", "Signed out"), status=401)
+    assert '<a href="/oauth-login">Sign in again</a>' in main((await ann.get("/monitoring?failure=auth")).text)
+    text = main((await ann.get(f"/monitoring?failure=auth&account={index}")).text)
+    assert f'<a href="/oauth-login?account={index}">Sign in again</a>' in text
+
+
 async def test_lists_and_shares_of_the_newest_requests_say_so(ann: Visitor, house: House) -> None:
     """Figures of a filter are of all; which accounts they are of is looked up among so many of the newest."""
     now_ms, refusal = to_micros(house.desk.now()) // 1000, Failure(FailureKind.QUOTA, "usage_limit_reached")

@@ -19,7 +19,7 @@ _CLOCK_UP_TO: Final = 3 * DAY
 _BAD: Final = ("bad", "bad")
 NEXT_STEPS: Final = {
     FailureKind.QUOTA: "/quota",
-    FailureKind.AUTH: "/queue",
+    FailureKind.AUTH: "/oauth-login",
     FailureKind.TERMS: "/settings/terms",
     FailureKind.NO_ACCOUNT: "/auth-files",
 }

@@ -88,16 +88,16 @@ def _next_step(room: Room, event: RequestEvent, alike: int) -> tuple[str, str] |
     if event.failure is None:
         return None
     kind = event.failure.kind
-    if kind is FailureKind.AUTH and event.auth_index and room.pages.leads_to("/oauth-login"):
-        return "login", f"/oauth-login?account={event.auth_index}"
+    step = NEXT_STEPS.get(kind, "")
+    if kind is FailureKind.AUTH and event.auth_index and room.pages.leads_to(step):
+        return "auth", address(step, {"account": event.auth_index})
     if alike >= REPEATED and room.pages.leads_to(QUEUE):
         return "queue", address(QUEUE, {"account": event.auth_index})
-    step = NEXT_STEPS.get(kind, "")
     if kind is FailureKind.NO_ACCOUNT:
         return "accounts", f"{step}?problem=true"
     if not step or not room.pages.leads_to(step):
         return None
-    return kind.value, address(step, {"account": event.auth_index}) if step == QUEUE else step
+    return kind.value, step
 
 
 def _name(room: Room, auth_index: str, *, hidden: bool) -> str:
