@@ -7,6 +7,7 @@ from sqlalchemy import func, select
 
 from authdeck import tasks
 from authdeck.event import Failure, FailureKind
+from authdeck.operations.follow_requests import beginning, follow
 from authdeck.operations.keep_requests import Keeper
 from authdeck.operations.record import Recorder
 from authdeck.settings import Monitoring
@@ -97,3 +98,20 @@ async def test_an_hour_settles_after_its_grace(monitoring: Database, clock: SetC
     assert await keeper(monitoring, clock).settle() == 0
     clock.move(minutes=2)
     assert await keeper(monitoring, clock).settle() == hours
+
+
+async def test_who_follows_is_told_of_all_while_the_oldest_go(monitoring: Database, clock: SetClock) -> None:
+    old = [event(-10 * DAY - place / 60) for place in range(6_000)]
+    monitoring.write_now(lambda c: store(c, old, {}))
+    following = follow(monitoring, RequestSearch(), await beginning(monitoring, ""), clock, every=0.001)
+    pruning = tasks.start(keeper(monitoring, clock, keep_days=3).prune(), name="prune")
+    came, told = [], []
+    while not pruning.done() or len(told) < len(came):
+        if not pruning.done():
+            came.append(event(len(came) / 600))
+            await monitoring.write(lambda c: store(c, came[-1:], {}))
+        told += [row.event for row in await anext(following)]
+    await following.aclose()
+    assert await pruning == 6_000
+    assert len(came) > 1
+    assert told == came
