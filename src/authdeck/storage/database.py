@@ -436,7 +436,8 @@ def _postgresql(url: URL, schema: str | None) -> Engine:
     def with_numbers(cursor: Any, statement: str, parameters: Any, context: Any) -> bool:
         numbered: bool = context.execution_options.get(_NUMBERED, False)
         if numbered:
-            RawCursor(cursor.connection).execute(statement.encode(), parameters)
+            with RawCursor(cursor.connection) as raw:
+                raw.execute(statement.encode(), parameters)
         return numbered
 
     return engine
