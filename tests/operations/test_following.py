@@ -84,7 +84,12 @@ async def test_one_that_knew_some_finds_out_who_went_meanwhile(desk: Desk, clock
 
 async def test_who_is_cancelled_in_the_midst_of_a_change_leaves_it_in_force(desk: Desk) -> None:
     index = str((await take_in(desk, ("ann.json", codex()))).items[0].auth_index)
-    begun, go_on = threading.Event(), threading.Event()
+    begun, go_on, published = threading.Event(), threading.Event(), asyncio.Event()
+
+    async def told(_index: str) -> None:
+        published.set()
+
+    desk.feed.subscribe("account", told)  # told last
 
     def work(c: WriteConnection) -> None:
         begun.set()
@@ -99,6 +104,7 @@ async def test_who_is_cancelled_in_the_midst_of_a_change_leaves_it_in_force(desk
     go_on.set()
     with pytest.raises(asyncio.CancelledError):
         await writing
+    await asyncio.wait_for(published.wait(), 10)
     entry = desk.directory.get(index)
     assert entry is not None
     assert entry.account.settings.note == "left"

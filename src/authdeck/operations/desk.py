@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
+from authdeck import tasks
 from authdeck.catalogue import SHIPPED, Catalogue
 from authdeck.clock import Clock
 from authdeck.directory import Directory
 from authdeck.operations.changes import ChangeFeed
 from authdeck.settings import Settings
 from authdeck.storage.database import Change, Database, ReadConnection, WriteConnection
-from authdeck.tasks import to_its_end
 from authdeck.upstream.calls import Calls
 from authdeck.vault.vault import Vault
 
@@ -48,13 +48,10 @@ class Desk:
         return await self.database.read(work)
 
     async def write(self, work: Callable[[WriteConnection], T], *, patient: bool = False) -> T:
-        """Commit ``work``; what it changed is in force in this process before this returns, cancelled or not.
+        """Commit ``work``; what it changed is in force here before this returns, or soon where it is cancelled.
 
         ``patient``: a part of something long, which lets the writes that wait already go first.
         """
-        return await to_its_end(asyncio.get_running_loop().create_task(self._write(work, patient=patient)))
-
-    async def _write(self, work: Callable[[WriteConnection], T], *, patient: bool) -> T:
         changes: list[Change] = []
 
         def working(connection: WriteConnection) -> T:
@@ -62,6 +59,17 @@ class Desk:
             changes.extend(connection.changes)
             return result
 
-        result = await self.database.write(working, patient=patient)
-        await self.feed.publish(changes)
+        writing = asyncio.get_running_loop().create_task(self.database.write(working, patient=patient))
+        try:
+            result = await tasks.to_its_end(writing)
+            await self.feed.publish(changes)
+        except asyncio.CancelledError:
+            if _is_done(writing):
+                tasks.start(self.feed.publish(changes), name="put a change in force")
+            raise
         return result
+
+
+def _is_done(writing: "asyncio.Task[T]") -> bool:
+    """Committed, whoever waits for it or not."""
+    return writing.done() and not writing.cancelled() and writing.exception() is None

@@ -22,6 +22,10 @@ class Among(FunctionElement[bool]):
     def __init__(self, column: ColumnElement[Any], name: str = "wanted") -> None:
         super().__init__(column, bindparam(name))
 
+    def self_group(self, against: Any = None) -> Any:  # noqa: ARG002 - SQLAlchemy's signature
+        """A condition by itself: SQLAlchemy would compare it with 1 on SQLite, and no index could be used."""
+        return self
+
 
 @compiles(Among)
 def _written_out(element: Among, compiler: SQLCompiler, **options: Any) -> str:

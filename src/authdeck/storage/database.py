@@ -237,9 +237,10 @@ class Database:
         if self._kept is not None and self._kept.pool is not self._engine.pool:
             self._let_go()
         if self._kept is None:
+            pool = self._engine.pool  # before: where it is replaced meanwhile, this connection is an old one
             connection = self._engine.connect().execution_options(begin="")
             driver: Any = connection.connection.dbapi_connection
-            self._kept = _Kept(connection, driver.cursor(), self._engine.pool)
+            self._kept = _Kept(connection, driver.cursor(), pool)
         return self._kept
 
     def _let_go(self) -> None:
