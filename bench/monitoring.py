@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -50,6 +51,7 @@ PAGES = (
     "/monitoring?range=30d&failure=quota&view=model",
     "/monitoring?range=30d&prefix=team-3&view=model",
     "/api/v1/requests/summary",
+    f"/api/v1/requests/groups?by=model&since={SystemClock().now() - timedelta(days=30):%Y-%m-%dT%H:%M:%SZ}",
 )
 
 
