@@ -318,19 +318,26 @@ def same(name: str, one: Any, other: Any) -> bool:
 def undoing(before: State, after: State, now: State) -> tuple[dict[str, Any], dict[str, Any]]:
     """What to set so that a row is as it was, and what was changed since and is left alone.
 
-    A name is set back where it still has the value that was given to it. One that has its former value already is
-    neither.
+    A name is set back where it still has the value that was given to it; a hold where it still is the very one. One
+    that has its former value already is neither.
     """
     wanted, differs = {}, {}
     for name, given in after.items():
         current, former = now.get(name), before.get(name)
         if same(name, current, former):
             continue
-        if same(name, current, given):
+        if _still(name, given, current):
             wanted[name] = former
         else:
             differs[name] = difference(name, given, current)
     return wanted, differs
+
+
+def _still(name: str, given: Any, current: Any) -> bool:
+    """Whether what was given is what is there. A hold that somebody placed since is theirs, however alike it is."""
+    if name.startswith(HOLD) and given and current:
+        return same(name, given, current) and all(given[part] == current[part] for part in ("since", "actor"))
+    return same(name, given, current)
 
 
 def difference(name: str, expected: Any, found: Any) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Many accounts at once, and batches over them, on a desk of a test."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -30,6 +31,21 @@ async def no_refresh(auth_index: str) -> None:
     raise DeckError("refresh_not_possible", status=503, auth_index=auth_index)
 
 
+class Held:
+    """Calls that a provider answers only when it is told to. ``reached``: the first has arrived."""
+
+    def __init__(self, answer: Any = None) -> None:
+        self.answer = answer
+        self.asked: list[str] = []
+        self.reached, self.may_answer = asyncio.Event(), asyncio.Event()
+
+    async def __call__(self, auth_index: str, **_how: Any) -> Any:
+        self.asked.append(auth_index)
+        self.reached.set()
+        await self.may_answer.wait()
+        return self.answer
+
+
 class Bulk:
     """Ann's batches on a desk. ``runner`` may be replaced by one whose refreshes do something."""
 
@@ -57,6 +73,17 @@ class Bulk:
 
     async def stored(self, batch: StoredBatch) -> StoredBatch:
         return await self.desk.read(lambda c: reading.one(c, batch.id))
+
+    async def cut_off(self, batch_id: str) -> None:
+        """What is under way of it ends right here, as if its process had died; no row is settled."""
+        task = self.runner._tasks[batch_id]
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    async def started(self) -> None:
+        """As in a process that starts: when all that it went on with is over."""
+        await self.runner.start()
+        await asyncio.gather(*self.runner._tasks.values())
 
     async def ended(self, batch: StoredBatch) -> StoredBatch:
         """When what goes on in the background is over."""

@@ -227,6 +227,38 @@ async def test_undoing_a_disable_leaves_another_persons(desk: Desk, bulk: Bulk) 
     assert open_codes(desk, bob) == []
 
 
+@pytest.mark.parametrize("reason", ["", "batch"])
+async def test_undoing_a_disable_leaves_one_that_looks_the_same(
+    desk: Desk, bulk: Bulk, clock: SetClock, reason: str
+) -> None:
+    """Enabled and disabled again since, by another person and by the same: that is no longer the batch's hold."""
+    ann, bob, eve = await crowd(desk, 3)
+    batch = await bulk.change([ann, bob, eve], disable={"reason": reason})
+    clock.move(minutes=1)
+    for index, who in ((ann, BOB), (bob, ANN)):
+        await disable.enable(desk, index, who)
+        await disable.disable(desk, index, who, reason)
+    preview, _ = await bulk.undo(batch, preview=True)
+    for undone in (await bulk.batches.apply(preview.id, ANN), (await bulk.undo(batch))[0]):
+        items = await bulk.items(undone)
+        assert [item.outcome for item in items[:2]] == ["skipped", "skipped"]
+        assert [(item.reason or {})["code"] for item in items[:2]] == ["changed_since", "changed_since"]
+        assert set(items[0].differs or ()) == {"hold.operator.disabled"}
+    assert [open_codes(desk, one) for one in (ann, bob, eve)] == [[("operator", "disabled", reason)]] * 2 + [[]]
+
+
+async def test_a_disable_done_again_can_be_undone_again(desk: Desk, bulk: Bulk, clock: SetClock) -> None:
+    (ann,) = await crowd(desk, 1)
+    batch = await bulk.change([ann], disable=True)
+    clock.move(minutes=1)
+    undone, _ = await bulk.undo(batch)
+    clock.move(minutes=1)
+    redone, _ = await bulk.undo(undone)
+    assert open_codes(desk, ann) == [("operator", "disabled", "")]
+    _, (item,) = await bulk.undo(redone)
+    assert (item.outcome, open_codes(desk, ann)) == ("done", [])
+
+
 async def test_a_disable_that_ran_out_is_placed_anew(desk: Desk, bulk: Bulk, clock: SetClock) -> None:
     (ann,) = await crowd(desk, 1)
     await disable.disable(desk, ann, ANN, "short", desk.now() + timedelta(minutes=5))
@@ -328,7 +360,8 @@ async def test_cancelled_between_rows_and_undone(desk: Desk, bulk: Bulk) -> None
     await bulk.ended(batch)
     done = sum(account(desk, one).settings.priority == 2 for one in indexes)
     assert done < len(indexes)
-    assert dict((await bulk.stored(batch)).counts).get("done", 0) == done
+    stopped = await bulk.stored(batch)
+    assert (stopped.counts.get("done", 0), stopped.left) == (done, len(indexes) - done)
     undone, _ = await bulk.undo(cancelled)
     await bulk.ended(undone)
     assert {account(desk, one).settings.priority for one in indexes} == {0}

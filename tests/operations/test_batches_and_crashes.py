@@ -33,6 +33,7 @@ PEOPLE = 7
 CHUNK = 2
 crashes = st.one_of(st.none(), st.integers(0, 6))
 values = st.integers(-3, 3)
+NAMED = {"priority", "weight", "note", "prefix", "trashed"}
 people = st.lists(st.integers(0, PEOPLE - 1), min_size=1, unique=True)
 
 
@@ -116,17 +117,23 @@ class Bulks(RuleBasedStateMachine):
     @rule(one=st.integers(0, PEOPLE - 1), value=values)
     def edit(self, one: int, value: int) -> None:
         index = self.indexes[one]
-        before = self.version(index)
-        self.do(edit_accounts.edit(self.desk, index, ANN, {"priority": value}, version=None), None)
+        before, former = self.version(index), self.values()
+        done = self.do(edit_accounts.edit(self.desk, index, ANN, {"priority": value}, version=None), None)
         self.edits[index] += self.version(index) - before
+        if done is not None:
+            former[index]["priority"] = value
+        assert self.values() == former
 
     @precondition(lambda self: self.batch_ids())
     @rule(data=st.data(), crash=crashes, preview=st.booleans())
     def undo(self, data: st.DataObject, crash: int | None, preview: bool) -> None:
         batch_id = data.draw(st.sampled_from(self.batch_ids()))
+        wanted = self.taken_back(batch_id)
         made = self.do(self.through(self.bulk.batches.undo(batch_id, ANN, preview=preview)), crash)
         if made is not None and preview:
-            self.do(self.through(self.bulk.batches.apply(made.id, ANN)), crash)
+            made = self.do(self.through(self.bulk.batches.apply(made.id, ANN)), crash)
+        if made is not None:
+            assert self.values() == wanted
 
     @rule(crash=crashes)
     def start_again(self, crash: int | None) -> None:
@@ -143,6 +150,33 @@ class Bulks(RuleBasedStateMachine):
     def release_leases(self) -> None:
         """A home's only process voids the leases of those before it."""
         self.database.write_now(lambda c: c.execute(tables.leases.delete()))
+
+    # ---- what an undo leaves ----
+
+    def taken_back(self, batch_id: str) -> dict[str, dict[str, Any]]:
+        """The values when the batch is undone, told by its rows: what is as it was left goes back, nothing else."""
+        wanted, items = self.values(), tables.batch_items.c
+        asked = (
+            select(tables.accounts.c.auth_index, items.before, items.after)
+            .join(tables.accounts, tables.accounts.c.key == items.account)
+            .where(items.batch == batch_id, items.outcome == "done")
+        )
+        for index, before, after in self.database.read_now(lambda c: c.execute(asked).all()):
+            now = wanted[index]
+            if now["trashed"] and "trashed" not in after:
+                continue
+            for name in NAMED & after.keys():
+                now[name] = before[name] if now[name] == after[name] else now[name]
+        return wanted
+
+    def values(self) -> dict[str, dict[str, Any]]:
+        account = tables.accounts.c
+        asked = select(
+            account.auth_index, account.priority, account.weight, account.note, account.prefix,
+            account.trashed_at.is_not(None).label("trashed"),
+        )  # fmt: skip
+        rows = self.database.read_now(lambda c: c.execute(asked).all())
+        return {row.auth_index: {name: getattr(row, name) for name in NAMED} for row in rows}
 
     # ---- what must hold ----
 

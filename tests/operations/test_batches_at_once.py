@@ -120,6 +120,33 @@ async def test_edits_batches_and_undos_at_once_leave_rows_whole(desk: Desk, othe
     assert await versions(desk) == {index: 1 + edits[index] + done.get(index, 0) for index in indexes}
 
 
+async def test_an_undo_takes_no_edit_back_that_was_made_meanwhile(desk: Desk, other: Desk) -> None:
+    """Before the undo comes to a row or after: what the person wrote is what stands, and the rest is as before."""
+    indexes = await crowd(desk, PEOPLE)
+    batch = await Bulk(desk).change(indexes, priority=5, note="batch", weight=7)
+    early = dict.fromkeys(indexes[::10], "early")
+    for index, note in early.items():
+        await edit_accounts.edit(other, index, BOB, {"note": note}, version=None)
+    written = dict(early)
+
+    async def edit(where: Desk, mine: list[str]) -> None:
+        for number, index in enumerate(mine):
+            await edit_accounts.edit(where, index, BOB, {"note": f"Bob's {number}"}, version=None)
+            written[index] = f"Bob's {number}"
+
+    undone, _ = await asyncio.gather(
+        Bulk(other, chunk=3).undo(batch),
+        asyncio.gather(edit(desk, indexes[5::10]), edit(other, indexes[-2::-10])),
+    )
+    assert undone[0].counts == {"done": PEOPLE}
+    asked = select(*(tables.accounts.c[name] for name in ("auth_index", "note", "priority", "weight")))
+    found = {row.auth_index: row[1:] for row in await desk.read(lambda c: c.execute(asked).all())}
+    assert found == {index: (written.get(index, ""), 0, 1) for index in indexes}
+    left = {item.auth_index: set(item.differs or ()) for item in undone[1] if item.differs}
+    assert set(early) <= set(left) <= set(written)
+    assert set(map(frozenset, left.values())) == {frozenset({"note"})}
+
+
 async def test_the_same_key_at_once_is_one_batch(desk: Desk, other: Desk) -> None:
     indexes = await crowd(desk, 5)
     made = await asyncio.gather(*(Bulk(one).change(indexes, key="k", weight=3) for one in (desk, other, desk, other)))

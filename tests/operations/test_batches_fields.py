@@ -6,7 +6,8 @@ from typing import Any, Final
 
 import pytest
 
-from authdeck.operations import edit_accounts, seals
+from authdeck.change import value_of
+from authdeck.operations import disable, edit_accounts, seals
 from authdeck.operations.desk import Desk
 from authdeck.storage.reading import revisions
 from fakes.crowd import Bulk, crowd
@@ -71,6 +72,42 @@ async def test_set_cleared_left_alone_and_undone(desk: Desk, field: str, given: 
     assert await settings(desk, second) == {**NOTHING, field: bob}
     await bulk.undo(redone)
     assert [await settings(desk, one) for one in (first, second)] == [HELD, NOTHING]
+
+
+@pytest.mark.parametrize(
+    ("change", "name", "given"),
+    [
+        ({"project_id": " team-new "}, "project_id", "team-new"),
+        ({"project_id": None}, "project_id", None),
+        ({"weight": 7}, "weight", 7),
+        ({"weight": 0}, "weight", 0),
+        ({"weight": None}, "weight", None),
+        ({"lock": True}, "locked", True),
+        ({"unlock": True}, "locked", False),
+    ],
+)
+async def test_set_and_undone_beside_others(desk: Desk, change: dict[str, Any], name: str, given: Any) -> None:
+    """Ann's account has a project and a weight and is locked, Bob's has and is nothing of it."""
+    bulk, (first, second) = Bulk(desk), await crowd(desk, 2)
+    bare = values(desk, second)
+    await edit_accounts.edit(desk, first, ANN, {"project_id": "team-old", "weight": 3}, version=None)
+    await disable.set_lock(desk, first, ANN, locked=True)
+    former = {"project_id": "team-old", "weight": 3, "locked": True}
+    assert (values(desk, first), bare["locked"]) == (former, False)
+
+    given = bare[name] if given is None else given
+    batch = await bulk.change([first, second], note="of the batch", **change)
+    assert [values(desk, one) for one in (first, second)] == [{**former, name: given}, {**bare, name: given}]
+    undone, _ = await bulk.undo(batch)
+    assert [values(desk, one) for one in (first, second)] == [former, bare]
+    await bulk.undo(undone)
+    assert [values(desk, one) for one in (first, second)] == [{**former, name: given}, {**bare, name: given}]
+
+
+def values(desk: Desk, index: str) -> dict[str, Any]:
+    entry = desk.directory.get(index)
+    assert entry is not None
+    return {name: value_of(entry.account, name) for name in ("project_id", "weight", "locked")}
 
 
 async def test_what_a_batch_does_not_name_is_left_alone(desk: Desk) -> None:

@@ -10,10 +10,12 @@ from authdeck.operations import edit_accounts
 from authdeck.operations.desk import Desk
 from authdeck.storage.database import WriteConnection
 from authdeck.storage.reading import batches as reading
+from authdeck.storage.reading.batches import StoredBatch, packed
 from authdeck.storage.writing import batches as writing
+from authdeck.storage.writing.batches import NewBatch
 from fakes.auth_files import take_in
-from fakes.crowd import Bulk, crowd
-from fakes.people import ANN
+from fakes.crowd import Bulk, Held, crowd
+from fakes.people import ANN, BOB
 
 
 class Provider:
@@ -73,26 +75,94 @@ async def test_a_call_that_a_crash_cut_off_is_not_made_again(desk: Desk) -> None
     indexes = await crowd(desk, 6)
     ours = Bulk(desk, Provider().refresh)
     preview = await ours.change(indexes, preview=True, refresh=True)
-    reached, never = asyncio.Event(), asyncio.Event()
-
-    async def hanging(_auth_index: str) -> None:
-        reached.set()
-        await never.wait()
-
-    dying = Bulk(desk, hanging)
+    held = Held()
+    dying = Bulk(desk, held)
     applied = asyncio.ensure_future(dying.batches.apply(preview.id, ANN))  # noqa: TID251 - it is cut off below
-    await reached.wait()
+    await held.reached.wait()
     (batch_id,) = dying.runner._tasks
-    task = dying.runner._tasks[batch_id]
-    task.cancel()
     applied.cancel()
-    await asyncio.gather(task, applied, return_exceptions=True)
+    await dying.cut_off(batch_id)
+    await asyncio.gather(applied, return_exceptions=True)
     provider = Provider()
     resumed = Bulk(desk, provider.refresh)
     await resumed.runner.carry_on(batch_id)
     batch = await desk.read(lambda c: reading.one(c, batch_id))
     assert (batch.status, provider.asked) == ("completed", indexes[4:])
     assert dict(batch.counts) == {"failed": 4, "done": 2}
+
+
+async def begun(desk: Desk, held: Held, indexes: list[str]) -> tuple[Bulk, asyncio.Future[StoredBatch], str]:
+    """A batch whose first calls are under way, the call that waits for it, and its id."""
+    ours = Bulk(desk, held)
+    waiting = asyncio.ensure_future(ours.change(indexes, refresh=True))  # noqa: TID251 - ends with the batch
+    await held.reached.wait()
+    (batch_id,) = ours.runner._tasks
+    return ours, waiting, batch_id
+
+
+async def test_cancelled_it_asks_for_no_further_one_and_says_what_became_of_those_under_way(desk: Desk) -> None:
+    indexes, held = await crowd(desk, 6), Held()
+    ours, waiting, batch_id = await begun(desk, held, indexes)
+    assert (await ours.batches.cancel(batch_id, BOB)).status == "cancelled"
+    held.may_answer.set()
+    batch = await waiting
+    assert (batch.status, dict(batch.counts), batch.left) == ("cancelled", {"done": 4}, 2)
+    assert held.asked == indexes[:4]
+
+
+async def test_cancelled_and_then_dead_its_last_calls_are_settled_at_the_next_start(desk: Desk) -> None:
+    indexes, held = await crowd(desk, 6), Held()
+    ours, waiting, batch_id = await begun(desk, held, indexes)
+    await ours.batches.cancel(batch_id, BOB)
+    waiting.cancel()
+    await ours.cut_off(batch_id)
+    await asyncio.gather(waiting, return_exceptions=True)
+    assert dict((await desk.read(lambda c: reading.one(c, batch_id))).counts) == {"begun": 4}
+    provider = Provider()
+    resumed = Bulk(desk, provider.refresh)
+    await resumed.started()
+    batch = await desk.read(lambda c: reading.one(c, batch_id))
+    assert (batch.status, dict(batch.counts), batch.left) == ("cancelled", {"failed": 4}, 2)
+    assert {(item.outcome, (item.reason or {})["code"]) for item in await resumed.items(batch)} == {
+        ("failed", "batch_interrupted")
+    }
+    assert provider.asked == []
+    assert await desk.read(reading.unsettled) == []
+
+
+async def test_a_failure_of_our_own_leaves_no_row_begun(desk: Desk) -> None:
+    indexes, asked = await crowd(desk, 6), []
+
+    async def broken_once(auth_index: str) -> None:
+        asked.append(auth_index)
+        if len(asked) == 1:
+            raise RuntimeError
+
+    batch = await Bulk(desk, broken_once).change(indexes, refresh=True)
+    assert (batch.status, dict(batch.counts)) == ("completed", {"failed": 4, "done": 2})
+    assert asked == [indexes[0], *indexes[4:]]
+
+
+async def test_a_revoked_family_is_remembered_however_many_rows_failed_before(desk: Desk) -> None:
+    """More rows than one look holds, and the process that learnt of it is gone."""
+    indexes, before = await crowd(desk, 2), 1_100
+    provider, id_ = Provider(), "f" * 32
+    rows = packed([indexes[0]] * before + indexes)
+    new = NewBatch(id_, "change", "ann", {}, {"refresh": True}, desk.now(), accounts=rows, total=before + 2)
+    nothing = {"account": None, "subject": "x", "before": None, "after": None, "sealed": None, "outcome": "failed"}
+    reasons = [{"code": "refresh_failed", "params": {"provider": "codex", "reason": "timeout"}}] * (before - 1)
+    reasons.append({"code": "refresh_refused", "params": {"provider": "codex", "reason": "refresh_token_reused"}})
+
+    def so_far(connection: WriteConnection) -> None:
+        writing.add(connection, new)
+        items = [{"row": row, "reason": reason, **nothing} for row, reason in enumerate(reasons)]
+        writing.add_items(connection, id_, items, cursor=before)
+
+    await desk.write(so_far)
+    await Bulk(desk, provider.refresh).started()
+    batch = await desk.read(lambda c: reading.one(c, id_))
+    assert (batch.status, dict(batch.counts)) == ("completed", {"failed": before, "skipped": 2})
+    assert provider.asked == []
 
 
 async def test_a_row_that_was_begun_is_settled_once(desk: Desk) -> None:

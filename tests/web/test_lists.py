@@ -123,6 +123,8 @@ async def test_a_long_one_is_seen_from_everywhere_and_stopped(ann: Any, house: H
     await ann.post(f"/batches/{id_}/cancel")
     page = (await ann.get(f"/batches/{id_}")).text
     assert "Stopped by a person" in page
+    assert "4,272 rows were not done." in page
+    assert "4,272 rows were not done." in (await ann.get("/batches")).text
     assert f'action="/batches/{id_}/undo"' in page
     assert "is changing" not in (await ann.get("/auth-files")).text
 

@@ -112,8 +112,8 @@ class BatchItemShape(Shape):
 class BatchShape(Shape):
     """``status``: running, completed, cancelled, interrupted, failed; of a preview previewing, previewed, applied.
 
-    ``kind``: change, undo, import, merge, inspection. ``counts``: ``total`` and ``left`` rows (``null`` where
-    nobody knows), and rows by outcome.
+    ``kind``: change, undo, import, merge, inspection. ``counts``: ``total`` rows, ``left`` ones that were not
+    done (not yet, or never where it was cut short; ``null`` where nobody knows), and rows by outcome.
     """
 
     id: str
@@ -291,10 +291,8 @@ def batch_fields(batch: StoredBatch) -> dict[str, Any]:
 
 
 def _counts(batch: StoredBatch) -> dict[str, int | None]:
-    total, done = batch.total, sum(batch.counts.values())
-    left = None if total is None else max(0, total - done) if batch.is_running else 0
-    plain = dict.fromkeys(("done", "unchanged", "skipped", "failed"), 0) if total is not None else {}
-    return {"total": total, "left": left, **plain, **batch.counts}
+    plain = dict.fromkeys(("done", "unchanged", "skipped", "failed"), 0) if batch.total is not None else {}
+    return {"total": batch.total, "left": batch.left, **plain, **batch.counts}
 
 
 def _item(eyes: Eyes, item: StoredItem) -> BatchItemShape:

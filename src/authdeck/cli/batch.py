@@ -106,7 +106,8 @@ def change(
 ) -> None:
     """Change accounts named, or all that match. What is not named stays.
 
-    Secrets never stand on the command line: --secrets-from reads them. Ends with 1 when a row was skipped or failed.
+    Secrets never stand on the command line: --secrets-from reads them. Ends with 1 when a row was skipped or failed, or
+    was not done because somebody stopped it.
     """
     to = batch_export.asked(export, output, hand_over=hand_over, recipients=recipient, force=force, preview=preview)
     flags = {
@@ -151,7 +152,7 @@ def list_(
 
 @app.command("show")
 def show_(batch: Id, json: AsJson = False) -> None:
-    """Show what became of a batch, row by row. Ends with 1 when a row was skipped or failed."""
+    """Show what became of a batch, row by row. Ends with 1 when a row was skipped or failed, or was not done."""
     with management() as api:
         found = _whole(api, batch)
     tell(found, json=json)
@@ -251,14 +252,17 @@ def _lines(path: str | None) -> list[str]:
 def finished(api: Management, batch: dict[str, Any], *, quiet: bool, what: str = "Changing") -> dict[str, Any]:
     """The batch with all its rows, when it is over; a bar on the way while a person watches."""
     counts = batch["counts"]
-    if counts["left"]:
+    if batch["status"] in _RUNNING and counts["left"] is not None:
         with progress(what, counts["total"], quiet=quiet) as advance:
             advance(counts["total"] - counts["left"])
-            while batch["status"] in {"running", "previewing"}:
+            while batch["status"] in _RUNNING:
                 api.pause(PAUSE)
                 before, batch = batch, api.get(f"/batches/{batch['id']}", {"page_size": 1})
                 advance(before["counts"]["left"] - batch["counts"]["left"])
     return _whole(api, batch["id"])
+
+
+_RUNNING: Final = frozenset({"running", "previewing"})
 
 
 def _whole(api: Management, batch_id: str) -> dict[str, Any]:
@@ -270,14 +274,15 @@ def _whole(api: Management, batch_id: str) -> dict[str, Any]:
 
 
 def tell(batch: dict[str, Any], *, json: bool, is_written: bool = False) -> None:
-    """Its rows and counts. Ends with 1 when a row was skipped or failed. ``is_written``: an export's file is."""
+    """Its rows and counts. Ends with 1 when a row was skipped or failed, or never done. ``is_written``: a file is."""
     _tell(batch, json=json, is_written=is_written)
-    if batch["status"] in {"failed", "interrupted"} or not _is_clean(batch["counts"]):
+    if batch["status"] in {"failed", "interrupted"} or not _is_clean(batch):
         raise typer.Exit(1)
 
 
-def _is_clean(counts: dict[str, int]) -> bool:
-    return not any(counts.get(outcome) for outcome in ("skipped", "failed", "rejected", "conflict"))
+def _is_clean(batch: dict[str, Any]) -> bool:
+    ended = () if batch["status"] in _RUNNING else ("left",)
+    return not any(batch["counts"].get(outcome) for outcome in ("skipped", "failed", "rejected", "conflict", *ended))
 
 
 def _tell(batch: dict[str, Any], *, json: bool, is_written: bool = False) -> None:
@@ -325,4 +330,5 @@ def _value(value: Any) -> str:
 
 def _counted(counts: dict[str, int | None]) -> str:
     told = [f"{count} {outcome}" for outcome, count in counts.items() if count and outcome not in {"total", "left"}]
+    told += [f"{counts['left']} not done"] if counts["left"] else []
     return ", ".join(told) or "nothing"

@@ -53,10 +53,10 @@ def list_(
 
 
 def _ask(api: Management, selection: dict[str, Any], *, renew: bool, quiet: bool) -> dict[str, int]:
-    """Ask for all of them, and wait; how many rows ended how."""
+    """Ask for all of them, and wait; how many rows ended how, and how many are left where somebody stopped it."""
     batch = api.post("/quota/queries", json={"selection": selection, "refresh": renew})
     counts = finished(api, batch, quiet=quiet, what="Asking")["counts"]
-    return {name: count for name, count in counts.items() if name not in {"total", "left"} and count}
+    return {name: count for name, count in counts.items() if name != "total" and count}
 
 
 @app.command("show")

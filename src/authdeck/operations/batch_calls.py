@@ -27,9 +27,8 @@ from authdeck.operations.export import Wish
 from authdeck.operations.export_forms import ExportRow, Form
 from authdeck.storage.database import WriteConnection
 from authdeck.storage.reading import batches as reading
-from authdeck.storage.reading.batches import StoredItem
+from authdeck.storage.reading.batches import BEGUN
 from authdeck.storage.writing import batches as writing
-from authdeck.storage.writing.batches import BEGUN
 
 Refresh = Callable[[str], Awaitable[object]]
 """Exchanges an account's refresh token now. Raises ``DeckError``."""
@@ -70,18 +69,17 @@ class Calling:
         return await (self._exported(job, fence) if job.change.export else self._refreshed(job, fence))
 
     async def settle_interrupted(self, job: Job) -> None:
-        """Rows that another process had begun: nobody knows what became of their calls."""
+        """Rows that another process had begun: nobody knows what became of their calls. What it learnt stays known."""
 
-        def work(connection: WriteConnection) -> list[StoredItem]:
-            begun = reading.items(connection, job.batch.id, limit=QUERIES * 4, outcome=BEGUN)
+        def work(connection: WriteConnection) -> None:
+            begun = reading.items(connection, job.batch.id, limit=len(job.indexes), outcome=BEGUN)
             settled = [_settled(item.row, RowOutcome.FAILED, DeckError("batch_interrupted")) for item in begun]
             writing.settle_items(connection, job.batch.id, settled)
-            return reading.items(connection, job.batch.id, limit=1_000, outcome=RowOutcome.FAILED.value)
 
-        for item in await self._desk.write(work):
-            params = (item.reason or {}).get("params", {})
-            if params.get("reason") in FAMILY:
-                self._revoked[job.batch.id].add(params.get("provider", ""))
+        await self._desk.write(work)
+        for told in await self._desk.read(partial(reading.reasons_with, batch_id=job.batch.id, words=FAMILY)):
+            if told["params"].get("reason") in FAMILY:
+                self._revoked[job.batch.id].add(told["params"].get("provider", ""))
 
     # ---- refreshing and asking ----
 

@@ -52,8 +52,12 @@ class BatchRunner:
         await self.resume()
 
     async def resume(self) -> None:
-        """Take over batches that nobody carries on."""
-        for batch_id in await self._desk.read(reading.running):
+        """Take over batches that nobody carries on, and those that ended with calls under way."""
+
+        def work(connection: ReadConnection) -> list[str]:
+            return [*reading.running(connection), *reading.unsettled(connection)]
+
+        for batch_id in await self._desk.read(work):
             self.carry_on(batch_id)
 
     def carry_on(self, batch_id: str, fence: int | None = None) -> asyncio.Task[bool]:
@@ -101,16 +105,17 @@ class BatchRunner:
 
     async def _through(self, job: Job, fence: int) -> None:
         """Chunk after chunk. One that fails is tried again: another process may have been in its way."""
-        failures = 0
-        if job.change.asks_elsewhere:
-            await self._calling.settle_interrupted(job)
+        failures, is_settled = 0, not job.change.asks_elsewhere
         while not self._closing:
             try:
+                if not is_settled:
+                    await self._calling.settle_interrupted(job)
+                    is_settled = True
                 if not await self._chunk(job, fence):
                     return
                 failures = 0
             except Exception as error:
-                failures += 1
+                failures, is_settled = failures + 1, not job.change.asks_elsewhere
                 _log.exception("chunk failed", batch=job.batch.id, failures=failures)
                 if failures == TRIES:
                     if isinstance(error, DeckError):

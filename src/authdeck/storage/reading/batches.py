@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Row, and_, bindparam, or_, select
+from sqlalchemy import Row, Text, and_, bindparam, cast, or_, select
 
 from authdeck.clock import from_micros, to_micros
 from authdeck.errors import DeckError, NotFound
@@ -14,6 +14,9 @@ from authdeck.storage.tables import accounts, batch_items, batches
 
 RUNNING: Final = ("running", "previewing")
 """Statuses of a batch that somebody has to carry on."""
+
+BEGUN: Final = "begun"
+"""The outcome of a row whose call is under way."""
 
 _INDEX: Final = 8  # bytes of an auth_index
 _SHOWN: Final = [
@@ -55,6 +58,11 @@ class StoredBatch:
     @property
     def is_preview(self) -> bool:
         return self.expires_at is not None
+
+    @property
+    def left(self) -> int | None:
+        """Rows that were not done: not yet, or never where it has ended; ``None`` where nobody knows."""
+        return None if self.total is None else max(0, self.total - sum(self.counts.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +209,23 @@ def running(connection: ReadConnection) -> list[str]:
     """Batches that somebody has to carry on, oldest first."""
     asked = select(batches.c.id).where(batches.c.status.in_(RUNNING), batches.c.accounts.is_not(None))
     return list(connection.execute(asked.order_by(batches.c.created_at)).scalars())
+
+
+def unsettled(connection: ReadConnection) -> list[str]:
+    """Batches that were cut short while rows of theirs had calls under way, which nobody has settled yet."""
+    asked = select(batches.c.id).where(
+        batches.c.status.in_(("cancelled", "failed")), cast(batches.c.counts, Text).contains(f'"{BEGUN}"')
+    )
+    return list(connection.execute(asked.order_by(batches.c.created_at)).scalars())
+
+
+def reasons_with(connection: ReadConnection, batch_id: str, words: Iterable[str]) -> list[Mapping[str, Any]]:
+    """The reasons, by row, in which one of these words stands somewhere."""
+    told = cast(batch_items.c.reason, Text)
+    asked = select(batch_items.c.reason).where(
+        batch_items.c.batch == batch_id, or_(*(told.contains(f'"{word}"') for word in words))
+    )
+    return list(connection.execute(asked.order_by(batch_items.c.row)).scalars())
 
 
 def ended_previews(connection: ReadConnection, before: datetime) -> list[str]:

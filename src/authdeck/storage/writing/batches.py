@@ -11,7 +11,7 @@ from sqlalchemy import and_, bindparam, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from authdeck.storage.database import WriteConnection
-from authdeck.storage.reading.batches import packed
+from authdeck.storage.reading.batches import BEGUN, packed
 from authdeck.storage.tables import batch_items, batches, leases
 
 _ITEMS: Final = """
@@ -150,10 +150,6 @@ def settle_items(connection: WriteConnection, batch_id: str, items: Sequence[Map
     counts.update(str(item["outcome"]) for item in items)
     left = {outcome: count for outcome, count in counts.items() if count > 0}
     connection.execute(update(batches).where(batches.c.id == batch_id).values(counts=left))
-
-
-BEGUN: Final = "begun"
-"""The outcome of a row whose call is under way."""
 
 
 def end(connection: WriteConnection, batch_id: str, *, status: str, at: datetime) -> None:
