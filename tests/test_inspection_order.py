@@ -10,6 +10,7 @@ from authdeck.inspection_order import (
     Selection,
     read_policy,
     read_selection,
+    stored_selection,
     write_policy,
     write_selection,
 )
@@ -41,6 +42,31 @@ def test_nothing_asked_is_every_account_and_recorded_only() -> None:
 def test_what_is_written_is_read_again(given: dict[str, object]) -> None:
     selection = read_selection(given)
     assert read_selection(write_selection(selection)) == selection
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        ({"provider": None}, "selection_filter_empty"),
+        ({"search": None, "sample": 5}, "selection_filter_empty"),
+        ({"state": "all"}, "selection_unclear"),
+        ({"page_size": 50}, "selection_no_filter"),
+    ],
+)
+def test_filters_that_leave_nobody_out_are_refused(given: dict[str, object], code: str) -> None:
+    with pytest.raises(DeckError) as refused:
+        read_selection(given)
+    assert refused.value.code == code
+
+
+def test_every_account_may_be_said_too() -> None:
+    assert read_selection({"search": ""}) == read_selection({})
+    assert read_selection({"auth_indexes": ["a"], "search": None}).names == ("a",)
+
+
+def test_the_order_of_a_list_that_was_stored_once_is_let_be() -> None:
+    stored = {"provider": "codex", "sort": "-name", "page_size": "10"}
+    assert read_selection(stored_selection(stored)) == Selection(search=AccountSearch(provider=Provider.CODEX))
 
 
 def test_names_are_asked_once() -> None:

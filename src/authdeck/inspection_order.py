@@ -6,7 +6,8 @@ from enum import StrEnum
 from typing import Any, Final
 
 from authdeck.errors import DeckError
-from authdeck.search import AccountSearch, from_query, to_query
+from authdeck.search import AccountSearch, to_query
+from authdeck.selection import NOT_FILTERS, chosen
 
 MOST_NAMES: Final = 50_000
 LONGEST_NAME: Final = 512
@@ -79,16 +80,15 @@ _WHOLE: Final = frozenset({"workers", "retries"})
 def read_selection(given: Mapping[str, Any]) -> Selection:
     """``{auth_indexes}``, or the filters of the list; ``{}`` is every account. ``sample`` beside either of them.
 
-    Raises ``inspection_invalid``, ``selection_unclear`` and what ``search.from_query`` raises.
+    Raises ``inspection_invalid`` and what ``selection.chosen`` raises.
     """
     filters = {name: value for name, value in given.items() if name not in {"auth_indexes", "sample"}}
-    filters = {name: value for name, value in filters.items() if value is not None}
     names, sample = given.get("auth_indexes"), given.get("sample")
     if sample is not None:
         sample = int(_number("sample", sample, 1, MOST_NAMES))
     if names is None:
-        return Selection(search=from_query(filters), sample=sample)
-    if filters:
+        return Selection(search=chosen(filters) if filters else AccountSearch(), sample=sample)
+    if any(value is not None for value in filters.values()):
         raise DeckError("selection_unclear", status=422)
     if not isinstance(names, Sequence) or isinstance(names, str) or not 0 < len(names) <= MOST_NAMES:
         raise _wrong("auth_indexes")
@@ -103,6 +103,11 @@ def write_selection(selection: Selection) -> dict[str, Any]:
     if selection.search is None:
         return {"auth_indexes": list(selection.names), **sample}
     return {**to_query(selection.search), **sample}
+
+
+def stored_selection(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """What was written, without the order of a list: it was taken once, and chose nobody."""
+    return {name: value for name, value in stored.items() if name not in NOT_FILTERS}
 
 
 def _may(given: Any) -> frozenset[May]:

@@ -77,7 +77,7 @@ def from_query(query: Mapping[str, Any], *, lenient: bool = False) -> AccountSea
     found: dict[str, Any] = {}
     for name, value in query.items():
         try:
-            found |= _read(_SPELLINGS.get(name, name), value)
+            found |= _read(SPELLINGS.get(name, name), value)
         except DeckError:
             if not lenient:
                 raise
@@ -195,7 +195,7 @@ def _written(value: Any) -> str:
 
 _YES: Final = frozenset({"1", "true", "yes", "on"})
 _NO: Final = frozenset({"0", "false", "no", "off"})
-_SPELLINGS: Final = {"q": "search", "text": "search"}
+SPELLINGS: Final = {"q": "search", "text": "search"}
 _FIELDS: Final = {"search": "text"}
 _CHOSEN: Final = frozenset({"provider", "kind", "codex_status", "plan", "locked"})
 """Filters with a short list of values; ``all`` could be nobody's own word there."""

@@ -54,6 +54,54 @@ async def test_filters_of_the_list_select(desk: Desk, ann: AsyncClient) -> None:
     assert (answer.status_code, answer.json()["error"]["code"]) == (422, "filter_unknown")
 
 
+@pytest.mark.parametrize(
+    ("selection", "code"),
+    [
+        ({"provider": None}, "selection_filter_empty"),
+        ({"provider": ""}, "selection_filter_empty"),
+        ({"search": None}, "selection_filter_empty"),
+        ({"search": None, "provider": "codex"}, "selection_filter_empty"),
+        ({"search": "ann", "plan": ""}, "selection_filter_empty"),
+        ({"state": ["all"]}, "selection_unclear"),
+        ({"problem": "false"}, "selection_unclear"),
+        ({"sort": "name"}, "selection_no_filter"),
+        ({"page_size": 50}, "selection_no_filter"),
+        ({"cursor": "abc"}, "selection_no_filter"),
+        ({"search": "", "sort": "name"}, "selection_no_filter"),
+        ({"trash": True}, "selection_unclear"),
+        ({"trash": True, "search": None}, "selection_unclear"),
+        ({"trash": True, "search": " "}, "selection_unclear"),
+    ],
+)
+async def test_everybody_is_meant_only_on_purpose(
+    desk: Desk, ann: AsyncClient, selection: dict[str, Any], code: str
+) -> None:
+    (index,) = await crowd(desk, 1)
+    for path, body in (
+        ("/batches", {"selection": selection, "change": {"delete": True}}),
+        ("/quota/queries", {"selection": selection}),
+    ):
+        refused = (await ann.post(path, json=body)).json()["error"]
+        assert refused["code"] == code
+        assert ('Every account is {"search": ""}.' in refused["message"].replace("every", "Every")) == (
+            code != "selection_no_filter"
+        )
+    assert (await ann.get(f"/accounts/{index}")).status_code == 200
+
+
+@pytest.mark.parametrize("selection", [{"search": ""}, {"search": "", "provider": "all"}, {"search": "*"}])
+async def test_everybody_is_said_by_an_empty_search(desk: Desk, ann: AsyncClient, selection: dict[str, Any]) -> None:
+    await crowd(desk, 3)
+    assert (await post(ann, {"priority": 3}, selection)).json()["counts"]["total"] == 3
+
+
+async def test_names_are_taken_beside_filters_that_are_not_given(desk: Desk, ann: AsyncClient) -> None:
+    """As clients send them that write down every field."""
+    (index, _) = await crowd(desk, 2)
+    named = {"auth_indexes": [index], "search": None, "trash": False}
+    assert (await post(ann, {"priority": 3}, named)).json()["counts"]["total"] == 1
+
+
 async def test_secrets_are_shown_masked(desk: Desk, ann: AsyncClient) -> None:
     await crowd(desk, 1)
     answer = await post(ann, {"headers": {"X-Team": "t_FAKE"}, "proxy_url": "http://u:pw_FAKE@10.0.0.1:8"})

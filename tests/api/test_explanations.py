@@ -35,6 +35,14 @@ async def test_one_account_by_name_and_accounts_by_search(ann: AsyncClient, desk
     assert (await ann.post("/routing/explanation", json=searched)).json()["total"] == 1
 
 
+async def test_one_account_is_no_search_for_its_name(ann: AsyncClient, desk: Desk, index: str) -> None:
+    note = codex("bob@example.com", "acc-fake-2", "user-fake-2", note=f"was {index}, then ann.json")
+    await take_in(desk, ("bob.json", note))
+    for name in (index, "ann.json"):
+        found = (await ann.post("/routing/explanation", json={"route": "responses", "auth_index": name})).json()
+        assert ([item["auth_index"] for item in found["items"]], found["total"], found["next"]) == ([index], 1, None)
+
+
 async def test_a_client_key_that_may_not_ask_this(ann: AsyncClient, index: str) -> None:
     made = await ann.post("/client-keys", json={"name": "night", "scope": {"models": ["gpt-4*"]}})
     body = {"route": "responses", "model": "gpt-5", "client_key": made.json()["name"], "auth_index": index}

@@ -58,6 +58,32 @@ async def test_a_preview_lists_what_is_lost_in_words(ann: AsyncClient) -> None:
     assert "FAKE" not in answer.text
 
 
+@pytest.mark.parametrize(
+    ("asked", "code"),
+    [
+        ({"search": {}}, "selection_unclear"),
+        ({"search": {"provider": None}}, "selection_filter_empty"),
+        ({"search": {"search": "ann", "prefix": ""}}, "selection_filter_empty"),
+        ({"search": {"state": ["all"]}}, "selection_unclear"),
+        ({"search": {"problem": False}}, "selection_unclear"),
+        ({"search": {"provider": "codex"}, "auth_indexes": ["ann.json"]}, "selection_unclear"),
+        ({}, "export_empty"),
+    ],
+)
+async def test_everybody_is_meant_only_on_purpose(ann: AsyncClient, asked: dict[str, Any], code: str) -> None:
+    await take_in(ann)
+    for query in ({}, {"preview": True}):
+        answer = await ann.post("/exports", json={"format": "cliproxyapi", **asked}, params=query)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (422, code)
+
+
+@pytest.mark.parametrize("search", [{"search": ""}, {"text": ""}, {"plan": "plus"}])
+async def test_everybody_or_some_go_out_by_a_search(ann: AsyncClient, search: dict[str, Any]) -> None:
+    await take_in(ann)
+    answer = await ann.post("/exports", json={"format": "cliproxyapi", "search": search})
+    assert (answer.status_code, answer.content) == (200, codex())
+
+
 async def test_an_archive_goes_out_and_comes_in(ann: AsyncClient) -> None:
     await take_in(ann)
     passphrase = "a FAKE passphrase"

@@ -84,6 +84,10 @@ async def test_who_may(as_: As, desk: Desk, key_file: tuple[str, bytes]) -> None
         ({"provider": "nobody"}, "filter_invalid"),
         ({"auth_indexes": ["nobody"]}, "account_not_found"),
         ({"auth_indexes": ["a"], "search": "b"}, "selection_unclear"),
+        ({"provider": None}, "selection_filter_empty"),
+        ({"kind": ""}, "selection_filter_empty"),
+        ({"state": ["all"]}, "selection_unclear"),
+        ({"page_size": 50, "sample": 1}, "selection_no_filter"),
     ],
 )
 async def test_what_is_refused(ann: AsyncClient, body: dict[str, Any], code: str) -> None:

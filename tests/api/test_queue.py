@@ -94,10 +94,25 @@ async def test_a_moment_without_a_zone_or_in_the_past_is_refused(ann: AsyncClien
         assert (answer.status_code, answer.json()["error"]["code"]) == (422, code)
 
 
+async def test_all_open_rows_are_said_by_an_empty_search(ann: AsyncClient, desk: Desk) -> None:
+    found = await people(desk, "ann", "bob")
+    keys = [await ask(desk, found["ann"]), await ask(desk, found["bob"])]
+    ignored = await ann.post("/candidates/ignore", json={"ids": keys[:1]})
+    assert ignored.json()["counts"]["done"] == 1
+    closed = await ann.post("/candidates/resolve", json={"filters": {"search": ""}})
+    assert [row["outcome"] for row in closed.json()["items"]] == ["done"]
+
+
 async def test_rows_are_named_one_way(ann: AsyncClient) -> None:
     for body in ({}, {"ids": [1], "filters": {}}):
         answer = await ann.post("/candidates/resolve", json=body)
         assert (answer.status_code, answer.json()["error"]["code"]) == (422, "queue_selection_unclear")
+    for filters in ({}, {"provider": None}, {"reason": ""}, {"search": " "}, {"search": "", "status": []}):
+        answer = await ann.post("/candidates/resolve", json={"filters": filters})
+        code = "selection_filter_empty" if filters else "queue_selection_unclear"
+        assert (answer.status_code, answer.json()["error"]["code"]) == (422, code)
+    answer = await ann.post("/candidates/resolve", json={"ids": [], "filters": {}})
+    assert answer.json()["error"]["code"] == "queue_selection_unclear"
     assert (await ann.get("/candidates/404")).json()["error"]["code"] == "candidate_not_found"
 
 

@@ -76,7 +76,8 @@ def test_an_empty_queue_says_so_and_refuses_plainly(alone: Shell, folder: Path) 
     assert "No incident." in alone.ok("queue", "incidents").out
     refused = alone.run("queue", "resolve", "404")
     assert (refused.code, "queue_selection_empty" in refused.err) == (1, True)
-    assert alone.run("queue", "ignore").code == 2
+    for words in ((), ("7", "--all"), ("7", "--reason", "x"), ("--provider", ""), ("--all", "--provider", "")):
+        assert alone.run("queue", "ignore", *words).code == 2
     assert "incident_not_found" in alone.run("queue", "close-incident", "7").err
     assert "queue_selection_empty" in alone.run("queue", "act", "disable", "--all").err
 
@@ -115,6 +116,8 @@ def test_rows_are_answered_shown_and_the_answer_is_undone(alone: Shell, folder: 
     assert alone.ok("batch", "undo", done["id"], "--json").json["counts"]["done"] == 1
     rows = alone.ok("queue", "list", "--json", *live).json["items"]
     assert {row["id"]: row["status"] for row in rows} == {ann: "ignored", bob: "pending"}
+    assert alone.ok("queue", "reopen", "--search", "bob", "--preview", "--json").json["counts"]["done"] == 0
+    assert alone.ok("queue", "reopen", "--search", "ann", "--preview", "--json").json["counts"]["done"] == 1
     assert alone.ok("queue", "reopen", str(ann), "--json").json["counts"]["done"] == 1
     acted = alone.ok("queue", "act", "disable", "--all", "--yes", "--note", "seen to", "--json").json
     assert acted["counts"]["done"] == 2

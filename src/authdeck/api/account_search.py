@@ -44,7 +44,7 @@ def _field(name: str) -> Any:
 
 
 class Filters(BaseModel):
-    """Which accounts are meant. All that is given has to apply; empty values and ``all`` ask nothing."""
+    """Which accounts are meant. All that is given has to apply; ``all`` asks nothing, nor do a list's empty values."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -16,7 +16,8 @@ from authdeck.errors import DeckError
 from authdeck.gate.handing_out import handed_out
 from authdeck.gate.routes import needs
 from authdeck.operations.batches import AT_ONCE, Asked
-from authdeck.search import AccountSearch, from_query
+from authdeck.search import AccountSearch
+from authdeck.selection import chosen
 from authdeck.storage.reading import batches as reading
 from authdeck.storage.reading.batches import StoredBatch, StoredItem
 
@@ -39,7 +40,9 @@ Cursor = Annotated[str | None, Query(max_length=64)]
 class Selection(BaseModel):
     """``auth_indexes`` (other names too; trashed accounts by their auth_index), or a search and filters of the list.
 
-    ``{"search": ""}`` is every account. With ``"trash": true`` the search is that of ``GET /trash``.
+    ``{"search": ""}`` is every account, on purpose; otherwise at least one filter has to keep some out. Empty filters
+    are refused, and so are ``sort``, ``page_size`` and ``cursor``, which choose nobody. With ``"trash": true`` the
+    search is that of ``GET /trash``, ``""`` all that lies there.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -244,18 +247,20 @@ def selected(selection: Selection) -> tuple[list[str], AccountSearch | None, dic
     filters = dict(selection.model_extra or {})
     if selection.search is not None:
         filters["search"] = selection.search
-    if selection.trash or (selection.auth_indexes is None) == (not filters):
+    if selection.trash or (selection.auth_indexes is not None and filters):
         raise DeckError("selection_unclear", status=422)
     if selection.auth_indexes is not None:
         return selection.auth_indexes, None, {"auth_indexes": len(selection.auth_indexes)}
-    return [], from_query(filters), filters
+    if "search" in selection.model_fields_set:
+        filters["search"] = selection.search
+    return [], chosen(filters), filters
 
 
 def in_trash(selection: Selection) -> tuple[str, dict[str, Any]]:
     """The words to find in the trash, and how to tell it. Filters of the list say nothing there."""
-    if selection.auth_indexes is not None or selection.model_extra:
+    words = selection.search
+    if words is None or (words and not words.strip()) or selection.auth_indexes is not None or selection.model_extra:
         raise DeckError("selection_unclear", status=422)
-    words = selection.search or ""
     return words, {"trash": True, "search": words}
 
 

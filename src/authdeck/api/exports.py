@@ -1,5 +1,6 @@
 """``/exports``: auth files out. Preview first: it lists what the form can't carry. Answers are never to be stored."""
 
+from dataclasses import replace
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request
@@ -11,12 +12,14 @@ from authdeck.api.account_search import Filters
 from authdeck.api.limits import MAX_NAMES, Limited
 from authdeck.api.parts import ActorHere, DeskHere, EyesHere
 from authdeck.api.shapes import Because, Eyes, Shape
+from authdeck.errors import DeckError
 from authdeck.gate.handing_out import handed_out
 from authdeck.gate.routes import needs
 from authdeck.operations.export import Wish, export, preview
 from authdeck.operations.export_forms import ExportRow, Form
 from authdeck.search import LONGEST_TEXT
 from authdeck.secret import Secret
+from authdeck.selection import chosen
 
 router = APIRouter(prefix="/exports", tags=["exports"], route_class=Limited)
 
@@ -24,7 +27,10 @@ _UNSTORED: Final = {"Cache-Control": "no-store"}
 
 
 class ExportSearch(Filters):
-    """All accounts that match. ``text`` is another word for ``search``."""
+    """All accounts that match. ``text`` is another word for ``search``; ``{"search": ""}`` is every account.
+
+    Otherwise at least one filter has to keep some out; none may be empty.
+    """
 
     text: str | None = Field(None, max_length=LONGEST_TEXT)
 
@@ -120,7 +126,9 @@ async def exports(
 
 
 def _wish(asked: ExportWish) -> Wish:
-    search = asked.search.asked(sort="name") if asked.search is not None else None
+    search = None if asked.search is None else replace(chosen(asked.search.model_dump(exclude_unset=True)), sort="name")
+    if search is not None and asked.auth_indexes:
+        raise DeckError("selection_unclear", status=422)
     passphrase = Secret(asked.passphrase.get_secret_value()) if asked.passphrase else None
     return Wish(asked.format, asked.auth_indexes, search, asked.partial, asked.hand_over, asked.recipients, passphrase)
 

@@ -51,6 +51,7 @@ class PolicyAsked(BaseModel):
 class InspectionAsked(BaseModel):
     """About ``auth_indexes`` (other names too), or what ``search`` and the list's filters find; nothing: every account.
 
+    Filters given have to keep some accounts out, as those of ``POST /batches``; ``{"search": ""}`` is every account.
     ``sample`` draws so many of them. ``dry_run``: it does nothing by itself, and says what it would have done.
     """
 
@@ -141,7 +142,7 @@ class FollowUpAsked(BaseModel):
 @needs(Role.OPERATOR)
 async def begin(asked: InspectionAsked, parts: PartsHere, actor: ActorHere, key: Key = None) -> InspectionShape:
     """Begin a run. It goes on in the background: ask ``GET /inspections/{id}``, or follow its events."""
-    given = asked.model_dump(exclude={"policy", "dry_run"}, exclude_none=True)
+    given = asked.model_dump(exclude={"policy", "dry_run"}, exclude_unset=True)
     policy = asked.policy.model_dump(exclude_none=True)
     order = Order(read_selection(given), read_policy(policy))
     return shape(await parts.inspecting.runs.begin(order, actor, dry_run=asked.dry_run, key=key))

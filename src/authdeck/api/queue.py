@@ -21,6 +21,7 @@ from authdeck.gate.routes import needs
 from authdeck.operations import queue
 from authdeck.operations.login_now import offered
 from authdeck.operations.queue import Chosen
+from authdeck.selection import refuse_empty
 from authdeck.storage.reading import queue as reading
 from authdeck.storage.reading.queue import LONGEST_TEXT, QueueRow, QueueSearch, Sort
 
@@ -103,7 +104,7 @@ class IncidentShape(Shape):
 
 
 class Rows(BaseModel):
-    """``ids``, or ``filters`` for all rows that they find."""
+    """``ids``, or ``filters`` for all rows that they find: ``{"search": ""}`` is all open ones. None may be empty."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -112,9 +113,11 @@ class Rows(BaseModel):
 
     @property
     def chosen(self) -> Chosen:
-        """Raises ``queue_selection_unclear``."""
-        if (self.ids is None) == (self.filters is None):
+        """Raises ``queue_selection_unclear`` and ``selection_filter_empty``."""
+        given = {} if self.filters is None else self.filters.model_dump(exclude_unset=True)
+        if (self.ids is None) == (self.filters is None) or not (given or self.filters is None):
             raise DeckError("queue_selection_unclear", status=422)
+        refuse_empty(given)
         return Chosen(search=self.filters.asked()) if self.filters is not None else Chosen(self.ids or ())
 
 

@@ -13,7 +13,6 @@ from authdeck.gate.routes import needs
 from authdeck.operations.entries import by_name
 from authdeck.operations.explain_routing import Explanation, Question, explain_routing
 from authdeck.routing import Route
-from authdeck.search import AccountSearch
 
 router = APIRouter(prefix="/routing", tags=["routing"], route_class=Limited)
 
@@ -66,10 +65,8 @@ class ExplanationShape(Shape):
 async def explanation(asked: RoutingQuestion, parts: PartsHere, eyes: EyesHere) -> ExplanationShape:
     """Whether each account would be used for such a request, and all reasons if not. Picks and sends nothing."""
     question = Question(asked.route, asked.path, asked.model, asked.prefix, asked.client_key)
-    search = asked.accounts.asked()
-    if asked.auth_index is not None:
-        search = AccountSearch(text=by_name(parts.desk, asked.auth_index).account.auth_index)
-    return _shape(eyes, await explain_routing(parts.desk, parts.pool, question, search))
+    about = asked.accounts.asked() if asked.auth_index is None else by_name(parts.desk, asked.auth_index)
+    return _shape(eyes, await explain_routing(parts.desk, parts.pool, question, about))
 
 
 def _shape(eyes: Eyes, made: Explanation) -> ExplanationShape:
@@ -80,8 +77,8 @@ def _shape(eyes: Eyes, made: Explanation) -> ExplanationShape:
         prefix=made.ask.prefix,
         refused=refused,
         items=[_item(eyes, each) for each in made.items],
-        next=made.found.next,
-        total=made.found.total,
+        next=made.next,
+        total=made.total,
     )
 
 

@@ -51,6 +51,7 @@ def with_filters(without: tuple[str, ...] = ()) -> Callable[[Callable[..., None]
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         @wraps(command)
         def with_all(**given: Any) -> None:
+            refuse_empty(**{name: given[name] for name in names if name != "search"})
             locked, everything = given.get("locked"), given.get("search") == ""
             asked = with_locked(chosen(**{name: given.pop(name) for name in names}), locked)
             command(**given, asked={"search": "", **asked} if everything else asked)
@@ -73,6 +74,14 @@ def with_filters(without: tuple[str, ...] = ()) -> Callable[[Callable[..., None]
 def chosen(**given: Any) -> dict[str, Any]:
     """What was given, as the API takes it in an address or a body; flags that were not given ask nothing."""
     return {name: value for name, value in given.items() if value not in (None, "", []) and value is not False}
+
+
+def refuse_empty(**given: Any) -> None:
+    """Of a filter given as "" nothing is left: where a variable is empty, more would be meant than anybody wants."""
+    for name, value in given.items():
+        values = value if isinstance(value, list) else [value]
+        if any(isinstance(each, str) and not each.strip() for each in values):
+            raise typer.BadParameter(f"--{name.replace('_', '-')} is empty.")
 
 
 def with_locked(asked: dict[str, Any], locked: bool | None) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from authdeck.cli import batch_export, outlet, show
+from authdeck.cli import account_filters, batch_export, outlet, show
 from authdeck.cli.management import Management, management, segment
 from authdeck.cli.outlet import Force, Output
 from authdeck.cli.progress import progress
@@ -201,6 +201,7 @@ def cancel(batch: Id, json: AsJson = False) -> None:
 
 def _selection(names: list[str], search: str | None, where: list[str] | None) -> dict[str, Any]:
     filters = _pairs(where, "--where")
+    account_filters.refuse_empty(**{f"where {name}": value for name, value in filters.items()})
     if search is not None:
         filters["search"] = search
     if bool(names) == bool(filters):

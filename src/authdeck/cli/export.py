@@ -48,6 +48,8 @@ def export(
     """
     if not names and not asked:
         raise typer.BadParameter("Name accounts, or choose them with --search, --provider or another filter.")
+    if names and asked:
+        raise typer.BadParameter("Name accounts, or choose them with filters; not both.")
     if output is None and not preview:
         raise typer.BadParameter("Name the file to write with --output, or look first with --preview.")
     path = None if output is None or preview else outlet.target(output, force=force)

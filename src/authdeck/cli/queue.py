@@ -45,7 +45,7 @@ def list_(
     json: AsJson = False,
 ) -> None:
     """List rows of the queue."""
-    asked = _filters(status, search, action, provider, reason)
+    asked = filters.chosen(status=status, search=search, action=action, provider=provider, reason=reason)
     with management() as api:
         found = api.pages("/candidates", {**asked, "sort": sort}, limit)
     if json:
@@ -118,12 +118,21 @@ def resolve(
 
 @app.command()
 def reopen(
-    ids: Annotated[list[int], typer.Argument(help="Rows, by id.", show_default=False)],
+    ids: Ids = None,
+    every: All = False,
+    status: Annotated[list[str] | None, typer.Option(help="ignored or failed. Both otherwise.")] = None,
+    search: filters.Search = None,
+    action: Action = None,
+    provider: filters.Provider = None,
+    reason: Reason = None,
     preview: Preview = False,
     json: AsJson = False,
 ) -> None:
     """Make ignored and failed rows pending again."""
-    _answer("reopen", {"ids": ids}, preview=preview, json=json)
+    rows = _rows(ids, _filters(status, search, action, provider, reason), every=every)
+    if "filters" in rows:
+        rows["filters"] = {"status": ["ignored", "failed"], **rows["filters"]}
+    _answer("reopen", rows, preview=preview, json=json)
 
 
 @app.command()
@@ -190,12 +199,13 @@ def _answer(what: str, rows: dict[str, Any], *, preview: bool, json: bool) -> No
 def _filters(
     status: list[str] | None, search: str | None, action: str | None, provider: str | None, reason: str | None
 ) -> dict[str, Any]:
-    return filters.chosen(status=status, search=search, action=action, provider=provider, reason=reason)
+    """Those of an act: an empty one would mean more rows than anybody wants."""
+    given = {"status": status, "search": search, "action": action, "provider": provider, "reason": reason}
+    filters.refuse_empty(**given)
+    return filters.chosen(**given)
 
 
 def _rows(ids: list[int] | None, found: dict[str, Any], *, every: bool) -> dict[str, Any]:
-    if ids:
-        return {"ids": ids}
-    if not (every or found):
-        raise typer.BadParameter("Name rows by id, by filters, or say --all.")
-    return {"filters": found}
+    if bool(ids) == bool(every or found):
+        raise typer.BadParameter("Name rows by id, or choose them by filters or with --all; not both.")
+    return {"ids": ids} if ids else {"filters": found or {"search": ""}}

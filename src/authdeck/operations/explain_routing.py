@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from authdeck import explanation
-from authdeck.directory import Found
 from authdeck.entry import Entry
 from authdeck.errors import DeckError, NotFound
 from authdeck.explanation import Explained
@@ -36,25 +35,37 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """``refused`` is the code and detail of why the client key may not ask this at all. ``found`` is the page."""
+    """``refused`` is the code and detail of why the client key may not ask this at all.
+
+    ``total`` accounts match; ``next`` is the cursor of those that follow ``items``.
+    """
 
     ask: Ask
     refused: tuple[str, str] | None
     items: list[Explained]
-    found: Found
+    total: int
+    next: str | None
 
 
-async def explain_routing(desk: Desk, pool: Pool, question: Question, search: AccountSearch) -> Explanation:
-    """For each account of the page whether the request would use it, in which tier, and all reasons if not.
+async def explain_routing(desk: Desk, pool: Pool, question: Question, about: AccountSearch | Entry) -> Explanation:
+    """For one account, or each of the page, whether the request would use it, in which tier, and all reasons if not.
 
     Raises ``NotFound('route_unknown')``, ``NotFound('client_key_not_found')``, ``DeckError('route_needed')`` and what
     ``find_accounts`` raises.
     """
     ask, scope = _ask(pool, question), await _scope(desk, question.client_key)
-    found = await find_accounts(desk, search)
+    entries, total, following = await _about(desk, about)
+    items = _explained(desk, pool, replace(ask, providers=scope.providers), entries)
+    return Explanation(ask, _refused(scope, ask), items, total, following)
+
+
+async def _about(desk: Desk, about: AccountSearch | Entry) -> tuple[Sequence[Entry], int, str | None]:
+    """The accounts, how many there are in all, and where it goes on."""
+    if isinstance(about, Entry):
+        return [about], 1, None
+    found = await find_accounts(desk, about)
     await asyncio.sleep(0)
-    items = _explained(desk, pool, replace(ask, providers=scope.providers), found.items)
-    return Explanation(ask, _refused(scope, ask), items, found)
+    return found.items, found.total, found.next
 
 
 def explain_account(desk: Desk, pool: Pool, entry: Entry, question: Question | None = None) -> list[Reason]:

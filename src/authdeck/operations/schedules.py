@@ -11,7 +11,14 @@ from authdeck import timing
 from authdeck.access import AUTOMATION, Actor
 from authdeck.acts import Act
 from authdeck.errors import Conflict, DeckError
-from authdeck.inspection_order import Order, read_policy, read_selection, write_policy, write_selection
+from authdeck.inspection_order import (
+    Order,
+    read_policy,
+    read_selection,
+    stored_selection,
+    write_policy,
+    write_selection,
+)
 from authdeck.operations.desk import Desk
 from authdeck.operations.inspection_runner import InspectionRunner
 from authdeck.operations.inspections import Inspections
@@ -74,7 +81,7 @@ class Schedules:
         def work(connection: WriteConnection) -> None:
             known = reading.one(connection, key)
             before: dict[str, Any] = {name: getattr(known, name) for name in _FIELDS}
-            columns = self._checked({**before, **given})
+            columns = self._checked({**before, "selection": stored_selection(known.selection), **given})
             if columns["timing"] != before["timing"] or columns["enabled"] != before["enabled"]:
                 columns["next_at"] = _next(columns, desk.now())
             writing.change(connection, key, columns)
@@ -104,7 +111,7 @@ class Schedules:
                 await self._desk.write(partial(self._move_on, schedule))
 
     async def _begin(self, schedule: StoredSchedule) -> None:
-        order = Order(read_selection(schedule.selection), read_policy(schedule.policy))
+        order = Order(read_selection(stored_selection(schedule.selection)), read_policy(schedule.policy))
         new = await self._inspections.prepared(order, AUTOMATION, schedule=schedule)
         if await self._desk.write(partial(self._store, schedule, new)):
             self._runner.carry_on(new.id)

@@ -67,7 +67,7 @@ SENTENCES: dict[str, str] = {
     "did_close_incident": "The incident is closed.",
     "ignored_until_past": "That moment is past. Name one that is still to come.",
     "queue_selection_empty": "No row is meant. Select at least one that is still there.",
-    "queue_selection_unclear": "Name rows by ids, or by filters: one of the two.",
+    "queue_selection_unclear": 'Name rows by ids, or by filters: one of the two. All open ones are {{"search": ""}}.',
     "candidate_not_found": "The queue has no row {id}.",
     "incident_not_found": "There is no incident {id}.",
     "recovered": "Nothing stands against it any more.",
