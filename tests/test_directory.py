@@ -11,14 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from authdeck import codex_status, problem
+from authdeck import codex_status
 from authdeck.account import Account, AccountSettings, Kind, Provider
 from authdeck.candidate import Candidate
 from authdeck.directory import Directory, Found
 from authdeck.entry import Entry
 from authdeck.errors import DeckError
 from authdeck.evidence import Action, Source
-from authdeck.health import RISK, Health, is_enabled
+from authdeck.health import RISK, Health
 from authdeck.hold import Hold, Owner
 from authdeck.quota import QuotaWindow
 from authdeck.search import SORTS, AccountSearch, CodexStatus, plan_name
@@ -390,9 +390,9 @@ def _of_facet(name: str, each: Entry, now: datetime) -> set[str]:
         "kind": lambda: [account.kind.value],
         "state": lambda: [_state(each, now).value],
         "only": lambda: [
-            *(["problem"] if problem.is_problem(each, now) else []),
-            *(["healthy"] if problem.is_healthy(each, _state(each, now), now) else []),
-            *([] if is_enabled(each.holds, now) else ["disabled"]),
+            *(["problem"] if _is_problem(each, now) else []),
+            *(["healthy"] if _state(each, now) in {"available", "low"} and not _is_problem(each, now) else []),
+            *(["disabled"] if _holders(each, now) & {"operator", "inspection"} else []),
         ],
         "codex_status": lambda: codex_status.of(each, now),
         "plan": lambda: [plan_name(account.plan)],
@@ -401,6 +401,27 @@ def _of_facet(name: str, each: Entry, now: datetime) -> set[str]:
         "locked": lambda: [str(account.locked).lower()],
     }
     return {str(value) for value in plain[name]() if value is not None}
+
+
+def _holders(each: Entry, now: datetime, *, whole: bool = True) -> set[str]:
+    """Who holds it, of all the account or at least of a model."""
+    current = [hold for hold in each.holds if hold.until is None or hold.until > now]
+    return {hold.owner.value for hold in current if hold.scope is None or not whole}
+
+
+def _is_problem(each: Entry, now: datetime) -> bool:
+    """By the sentence as people read it."""
+    needs_a_person = each.account.unreadable is not None or len(each.candidates) > 0
+    if needs_a_person or "credential" in _holders(each, now, whole=False):
+        return True
+    holders = _holders(each, now)
+    full = [
+        window
+        for window in each.windows
+        if window.scope is None and window.used_percent == 100 and (window.resets_at is None or window.resets_at > now)
+    ]
+    is_wanted = not holders & {"operator", "inspection"}
+    return is_wanted and bool(full or holders & {"cooldown", "incident"})
 
 
 def _wanted(name: str, search: AccountSearch) -> set[str]:

@@ -6,13 +6,18 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from authdeck import explanation, health
+from authdeck import explanation, problem
 from authdeck.account import Account, AccountSettings, Kind, ModelAlias, Provider, RefreshBy
+from authdeck.candidate import Candidate
+from authdeck.directory import Directory
 from authdeck.entry import Entry
+from authdeck.evidence import Action, Source
 from authdeck.explanation import Explained
+from authdeck.health import Health
 from authdeck.hold import Hold, Owner
 from authdeck.pool import Pool
 from authdeck.providers import PROVIDERS
+from authdeck.quota import QuotaWindow
 from authdeck.routing import DEFAULT, Ask, Policy, Route, Strategy
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -24,12 +29,20 @@ def account(number: int, provider: Provider = Provider.CODEX, kind: Kind = Kind.
     return Account(number, f"{number:016x}", provider, kind, f"{number}.json", chosen, created_at=NOON)
 
 
-def explained(pool: Pool, ask: Ask, entries: list[Entry], now: datetime = NOON) -> list[Explained]:
-    known = []
+def explained(
+    pool: Pool, ask: Ask, entries: list[Entry], now: datetime = NOON, policy: Policy = DEFAULT
+) -> list[Explained]:
+    known = directory_of(entries, policy)
+    return explanation.explain(pool, ask, now, [(entry, known.reasons(entry, now)) for entry in entries])
+
+
+def directory_of(entries: list[Entry], policy: Policy = DEFAULT) -> Directory:
+    """The list as it stands beside a pool of that policy."""
+    directory = Directory(by_weight=policy.strategy is Strategy.WEIGHTED)
+    directory.acknowledge(ACKNOWLEDGED)
     for entry in entries:
-        acknowledged = entry.account.provider in ACKNOWLEDGED
-        known.append((entry, health.reasons(entry.account, entry.holds, now, terms_acknowledged=acknowledged)))
-    return explanation.explain(pool, ask, now, known)
+        directory.apply(entry)
+    return directory
 
 
 def pool_of(entries: list[Entry], policy: Policy = DEFAULT) -> Pool:
@@ -94,8 +107,35 @@ def test_a_pause_of_this_process_and_a_token_of_anothers() -> None:
 
 def test_whose_weight_is_nothing() -> None:
     entry = Entry(account(1, weight=0))
-    (found,) = explained(pool_of([entry], Policy(Strategy.WEIGHTED)), Ask(Route.RESPONSES), [entry])
+    policy = Policy(Strategy.WEIGHTED)
+    (found,) = explained(pool_of([entry], policy), Ask(Route.RESPONSES), [entry], policy=policy)
     assert codes(found) == [("route", "weight_zero")]
+
+
+def test_a_limit_that_is_only_shown_as_full_is_told_of_an_account_that_is_used() -> None:
+    entry = Entry(account(1), (), (QuotaWindow("weekly", 100.0, NOON, Source.HEADER),))
+    pool, ask = pool_of([entry]), Ask(Route.RESPONSES)
+    (found,) = explained(pool, ask, [entry])
+    assert (found.used, found.turn, codes(found)) == (True, 1, [("quota", "limit_shown_full")])
+    assert pool.pick(ask, NOON.timestamp()) == entry.account
+    directory = directory_of([entry])
+    assert explanation.general(pool, entry, directory.reasons(entry, NOON), NOON) == list(found.reasons)
+    assert problem.is_problem(entry, NOON)
+    assert directory.health(entry, NOON) is Health.EXHAUSTED
+
+
+def test_a_cooldown_that_the_next_request_may_try_does_not_stop_it() -> None:
+    rests = Hold(
+        Owner.COOLDOWN, "usage_limit_reached", NOON, NOON + timedelta(hours=9), detail={"try_at": NOON.isoformat()}
+    )
+    entry = Entry(account(1), (rests,))
+    pool, ask = pool_of([entry]), Ask(Route.RESPONSES)
+    (found,) = explained(pool, ask, [entry])
+    assert (found.used, codes(found)) == (True, [("cooldown", "usage_limit_reached")])
+    assert explanation.general(pool, entry, directory_of([entry]).reasons(entry, NOON), NOON) == list(found.reasons)
+    assert pool.pick(ask, NOON.timestamp()) == entry.account
+    (found,) = explained(pool, ask, [entry])
+    assert (found.used, [each.code for each in found.reasons]) == (False, ["usage_limit_reached", "half_open"])
 
 
 def test_it_picks_nothing() -> None:
@@ -120,6 +160,18 @@ _holds = st.builds(
     st.sampled_from([None, "gpt-5", "other"]),
 )
 
+_windows = st.builds(
+    QuotaWindow,
+    st.sampled_from(["five_hour", "weekly", "spark"]),
+    st.sampled_from([None, 50.0, 100.0]),
+    st.just(NOON - timedelta(minutes=5)),
+    st.just(Source.HEADER),
+    scope=st.sampled_from([None, None, "gpt-5"]),
+    resets_at=st.sampled_from([None, NOON, NOON + timedelta(hours=1)]),
+    counts=st.sampled_from([True, True, False]),
+)
+_asked = Candidate("refused", Action.REVIEW, NOON, NOON, 1)
+
 
 @st.composite
 def entries(draw: st.DrawFn) -> list[Entry]:
@@ -141,7 +193,12 @@ def entries(draw: st.DrawFn) -> list[Entry]:
         ends = draw(st.sampled_from([None, NOON, NOON + timedelta(hours=1)]))
         unreadable = draw(st.sampled_from([None, None, "key_missing"]))
         made.append(
-            Entry(replace(one, expires_at=ends, unreadable=unreadable), tuple(draw(st.lists(_holds, max_size=1))))
+            Entry(
+                replace(one, expires_at=ends, unreadable=unreadable),
+                tuple(draw(st.lists(_holds, max_size=1))),
+                tuple(draw(st.lists(_windows, max_size=2))),
+                draw(st.sampled_from([(), (_asked,)])),
+            )
         )
     return made
 
@@ -163,7 +220,25 @@ def test_what_is_explained_is_what_is_picked(given_: list[Entry], data: st.DataO
         providers=data.draw(st.sampled_from([None, frozenset({"codex"})])),
     )
     everyone = frozenset(each.account.auth_index for each in given_)
-    for each in explained(pool, ask, given_):
+    for each in explained(pool, ask, given_, policy=policy):
         alone = replace(ask, tried=everyone - {each.entry.account.auth_index})
         picked = pool.pick(alone, NOON.timestamp())
         assert each.used == isinstance(picked, Account), codes(each)
+
+
+@given(entries())
+def test_list_reasons_state_and_problem_never_contradict_each_other(given_: list[Entry]) -> None:
+    """A problem has a reason or a question in the queue, a limit's state is told, and what stops it keeps it away."""
+    pool, directory, now = pool_of(given_), directory_of(given_), NOON.timestamp()
+    for entry in given_:
+        index, listed = entry.account.auth_index, directory.reasons(entry, NOON)
+        assert explanation.general(pool, entry, listed, NOON) == listed
+        stops = any(each.stops and each.scope is None for each in listed)
+        assert pool.may_serve(index, None, now) is not stops
+        if problem.is_problem(entry, NOON):
+            assert listed or entry.candidates
+        if directory.health(entry, NOON) is Health.EXHAUSTED:
+            assert problem.is_problem(entry, NOON)
+            assert any(each.owner in {"quota", "cooldown"} for each in listed)
+        if not (listed or entry.candidates):
+            assert not problem.is_problem(entry, NOON)

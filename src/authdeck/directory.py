@@ -43,10 +43,12 @@ class Directory:
     """All live accounts as this process knows them. Not for several threads: used on the event loop only.
 
     ``apply`` and ``remove`` only note what changed; the next question takes it in. ``steps`` does so ahead of time, a
-    little at a time: whoever shares the thread with others goes through it before asking.
+    little at a time: whoever shares the thread with others goes through it before asking. ``by_weight``: accounts are
+    picked by their weights.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, by_weight: bool = False) -> None:
+        self._by_weight: Final = by_weight
         self._entries: dict[str, Entry] = {}
         self._terms: frozenset[Provider] = frozenset()
         self._names = Names()
@@ -114,8 +116,9 @@ class Directory:
         return health.of(entry.account, entry.holds, now, entry.windows)
 
     def reasons(self, entry: Entry, now: datetime) -> list[Reason]:
+        """All that can be known beside the pool: not its pauses, nor whose try of a cooldown it is."""
         acknowledged = entry.account.provider in self._terms
-        return health.reasons(entry.account, entry.holds, now, terms_acknowledged=acknowledged)
+        return health.reasons(entry, now, terms_acknowledged=acknowledged, by_weight=self._by_weight)
 
     def find(self, search: AccountSearch, now: datetime) -> Found:
         """The page asked for. Raises ``DeckError('cursor_invalid')``."""

@@ -1,10 +1,9 @@
 """Why a request would or would not go to an account: every reason, in the words used everywhere. Pure."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from authdeck.account import RefreshBy
 from authdeck.entry import Entry
 from authdeck.hold import Reason
 from authdeck.models import Support
@@ -15,7 +14,7 @@ from authdeck.standing import Standing
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """How an account stands to a request. ``reasons`` are empty where it would be used.
+    """How an account stands to a request. It would be used where none of the ``reasons`` stops it.
 
     ``tier`` is the place of its priority among those that serve the request, 1 the first; ``turn`` its place among
     those ready in its tier, where it is one of the next.
@@ -28,7 +27,7 @@ class Explained:
 
     @property
     def used(self) -> bool:
-        return not self.reasons
+        return not any(reason.stops for reason in self.reasons)
 
 
 def explain(pool: Pool, ask: Ask, now: datetime, known: Iterable[tuple[Entry, list[Reason]]]) -> list[Explained]:
@@ -37,10 +36,12 @@ def explain(pool: Pool, ask: Ask, now: datetime, known: Iterable[tuple[Entry, li
     found = []
     for entry, general in known:
         standing = pool.standing(entry.account.auth_index, ask, now.timestamp())
-        reasons = (*_of_request(entry, standing, ask), *_current(general, standing, ask), *_of_moment(entry, standing))
+        concerning = (reason for reason in general if reason.scope is None or reason.scope == ask.model)
+        reasons = (*_of_request(entry, standing, ask), *_at_the_moment(concerning, standing))
         tier = turns.tiers.get(entry.account.settings.priority) if standing.serves else None
-        turn = turns.next.get(entry.account.auth_index) if not reasons else None
-        found.append(Explained(entry, tier, turn, reasons))
+        explained = Explained(entry, tier, None, reasons)
+        turn = turns.next.get(entry.account.auth_index) if explained.used else None
+        found.append(replace(explained, turn=turn))
     return found
 
 
@@ -53,7 +54,7 @@ def general(pool: Pool, entry: Entry, known: list[Reason], now: datetime) -> lis
             Reason("route", "no_route_yet", "later_version", params={"provider": entry.account.provider.value}),
         ]
     standing = pool.standing(entry.account.auth_index, Ask(min(routes)), now.timestamp())
-    return [*known, *_of_moment(entry, standing)]
+    return list(_at_the_moment(known, standing))
 
 
 def _of_request(entry: Entry, standing: Standing, ask: Ask) -> Iterable[Reason]:
@@ -87,20 +88,14 @@ def _is_reached(standing: Standing, ask: Ask) -> bool:
     return ask.route in standing.routes and ask.prefix in standing.prefixes
 
 
-def _current(general: Iterable[Reason], standing: Standing, ask: Ask) -> Iterable[Reason]:
-    """Those of the account and of this model. A cooldown that the next request may try is none any more."""
+def _at_the_moment(known: Iterable[Reason], standing: Standing) -> Iterable[Reason]:
+    """What is known of the account, and what this process alone knows: short pauses, and that the next request may try.
+
+    A cooldown that the next request may try stops it no more.
+    """
     tried = {(hold.code, hold.scope, hold.since) for hold in standing.tries}
-    for reason in general:
-        concerns = reason.scope is None or reason.scope == ask.model
-        if concerns and (reason.code, reason.scope, reason.since) not in tried:
-            yield reason
-
-
-def _of_moment(entry: Entry, standing: Standing) -> Iterable[Reason]:
-    """What only this process knows, and a token that ran out and is another program's to refresh."""
+    for reason in known:
+        may_be_tried = (reason.code, reason.scope, reason.since) in tried
+        yield replace(reason, stops=False) if may_be_tried else reason
     for block in standing.pauses:
         yield Reason("cooldown", block.code, "wait", until=datetime.fromtimestamp(block.ends, UTC))
-    if standing.is_left_out:
-        yield Reason("route", "weight_zero", "change_weight")
-    if standing.is_stale and entry.account.refresh_by is RefreshBy.OTHER:
-        yield Reason("token", "token_expired", "refresh_elsewhere", since=entry.account.expires_at)

@@ -9,7 +9,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from authdeck.account import Account
+from authdeck import freshness
+from authdeck.account import Account, RefreshBy
+from authdeck.entry import Entry
+from authdeck.evidence import Signal
 from authdeck.hold import ENABLED_UNLESS, Hold, Owner, Reason
 from authdeck.quota import QuotaWindow, fullest
 
@@ -83,11 +86,15 @@ def state(account: Account, holds: Iterable[Hold], now: datetime, windows: Seque
     return State(Health.UNKNOWN, "no_success" if account.last_request_at else "no_evidence", account.last_request_at)
 
 
+def _is_of_quota(hold: Hold) -> bool:
+    return hold.owner is Owner.COOLDOWN and hold.detail.get("signal") == Signal.QUOTA
+
+
 _BY_HOLD: Final[tuple[tuple[Health, Callable[[Hold], bool]], ...]] = (
     (Health.DISABLED, lambda hold: hold.owner in ENABLED_UNLESS),
     (Health.NEEDS_REAUTH, lambda hold: hold.owner is Owner.CREDENTIAL and hold.code not in REVIEW_CODES),
     (Health.NEEDS_REVIEW, lambda hold: hold.owner is Owner.CREDENTIAL),
-    (Health.EXHAUSTED, lambda hold: hold.owner is Owner.COOLDOWN and hold.detail.get("signal") == "quota"),
+    (Health.EXHAUSTED, _is_of_quota),
     (Health.COOLING, lambda hold: hold.owner is Owner.COOLDOWN),
 )
 
@@ -116,16 +123,39 @@ def is_enabled(holds: Iterable[Hold], now: datetime) -> bool:
     return not any(hold.owner in ENABLED_UNLESS and hold.scope is None and hold.applies(now) for hold in holds)
 
 
-def reasons(account: Account, holds: Iterable[Hold], now: datetime, *, terms_acknowledged: bool) -> list[Reason]:
-    """All reasons why the account is not used now, each with what clears it. Empty: it serves."""
-    found = [_of_hold(hold) for hold in holds if hold.applies(now)]
+def reasons(entry: Entry, now: datetime, *, terms_acknowledged: bool, by_weight: bool = False) -> list[Reason]:
+    """All reasons that speak against the account now, each with what clears it. It serves unless one of them stops it.
+
+    ``by_weight``: accounts are picked by their weights.
+    """
+    account = entry.account
+    found = [_of_hold(hold) for hold in entry.holds if hold.applies(now)]
+    if (full := _shown_full(entry, now)) is not None:
+        found.append(full)
     if account.unreadable:
         found.append(Reason("vault", account.unreadable, "restore_master_key"))
     if account.needs_terms and not terms_acknowledged:
         found.append(
             Reason("terms", "terms_not_acknowledged", "acknowledge_terms", params={"provider": account.provider.value})
         )
+    if account.refresh_by is RefreshBy.OTHER and account.expires_at and account.expires_at - freshness.EXPIRED <= now:
+        found.append(Reason("token", "token_expired", "refresh_elsewhere", since=account.expires_at))
+    if by_weight and account.settings.weight == 0:
+        found.append(Reason("route", "weight_zero", "change_weight"))
     return found
+
+
+def _shown_full(entry: Entry, now: datetime) -> Reason | None:
+    """A limit that figures show as full and no answer has confirmed: stated, but the provider decides."""
+    if not entry.windows or any(_is_of_quota(hold) for hold in entry.holds if hold.scope is None and hold.applies(now)):
+        return None
+    full = fullest(entry.windows, now)
+    if full is None:
+        return None
+    params = {"window": full.window, "source": full.source.value}
+    return Reason(
+        "quota", "limit_shown_full", "newer_figures", full.observed_at, full.resets_at, params=params, stops=False
+    )
 
 
 def _of_hold(hold: Hold) -> Reason:

@@ -55,8 +55,9 @@ class Hold:
 class Reason:
     """Why an account is not used, in the shape the outside sees.
 
-    ``owner`` is a hold's owner, or ``terms``, ``model``, ``prefix``, ``upstream``, ``vault``, ``token`` or ``route``.
-    ``clear`` is the code of what ends it.
+    ``owner`` is a hold's owner, or ``terms``, ``model``, ``prefix``, ``upstream``, ``vault``, ``token``, ``route`` or
+    ``quota``. ``clear`` is the code of what ends it. What ``stops`` nothing speaks against the account, which is asked
+    all the same.
     """
 
     owner: str
@@ -68,3 +69,4 @@ class Reason:
     evidence: int | None = None
     try_at: datetime | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
+    stops: bool = True

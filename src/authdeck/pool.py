@@ -171,8 +171,6 @@ class Pool:
         return Standing(
             serves=serves,
             is_ready=serves and member.opens_at(ask.model) <= now,
-            is_left_out=member.is_left_out,
-            is_stale=member.is_stale(now),
             routes=self._routes(member.account),
             prefixes=self._policy.prefixes(member.account),
             model=models.explain(member.account, ask.model, self._catalogue) if ask.model is not None else None,

@@ -2,7 +2,8 @@
 
 A problem is a current reason that needs a person (a sign-in, a review, a refused refresh, an open candidate, an auth
 file that can't be opened), or that blocks serving though the operator wants the account served (a cooldown, a used-up
-quota, an incident). ``wording`` has the same sentence as ``problem.definition``.
+quota, an incident). A limit that is only shown as full counts as used up, though the account is asked until the
+provider refuses. ``wording`` has the same sentences as ``problem.definition``.
 """
 
 from datetime import datetime

@@ -113,7 +113,7 @@ class Built:
             self._database,
             vault,
             ChangeFeed(),
-            Directory(),
+            Directory(by_weight=_policy(settings).strategy is Strategy.WEIGHTED),
             Calls(self._sessions),
             catalogues.of_home(settings),
         )

@@ -61,8 +61,6 @@ class Standing:
 
     serves: bool
     is_ready: bool
-    is_left_out: bool
-    is_stale: bool
     routes: frozenset[Route]
     prefixes: frozenset[str | None]
     model: Explained | None

@@ -79,6 +79,14 @@ async def test_a_person_releases_it(ann: AsyncClient, as_: As, index: str) -> No
         answer = await as_(BOB).delete(path)
         assert answer.status_code == 200
     assert "cooldown" not in {reason["owner"] for reason in answer.json()["reasons"]}
+    await ann.put("/terms/codex/acknowledgement", json={})
+    (listed,) = (await ann.get("/accounts", params={"problem": "true", "codex_status": "five_hour_limited"})).json()[
+        "items"
+    ]
+    (explained,) = (await ann.post("/routing/explanation", json={"route": "responses"})).json()["items"]
+    assert (listed["health"], explained["used"]) == ("exhausted", True)
+    assert listed["reasons"] == explained["reasons"] == (await ann.get(f"/accounts/{index}/reasons")).json()["items"]
+    assert [(reason["code"], reason["stops"]) for reason in listed["reasons"]] == [("limit_shown_full", False)]
     (entry,) = [row for row in (await ann.get("/audit")).json()["items"] if row["what"] == "account:hold:released"]
     assert entry["after"] == {"owner": "cooldown", "code": "usage_limit_reached"}
     assert (await as_(VERA).post(f"{path}/restoration")).status_code == 403

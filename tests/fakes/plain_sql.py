@@ -8,10 +8,13 @@ from sqlalchemy import ColumnElement, Exists, and_, case, exists, func, literal,
 
 from authdeck.search import AccountSearch, CodexStatus
 from authdeck.storage.database import ReadConnection
-from authdeck.storage.tables import account_state, accounts, candidates, holds, quota_windows
+from authdeck.storage.tables import account_state, accounts, aliases, candidates, holds, quota_windows
 
-REVIEWED: Final = ("validation_required", "permission_denied", "account_deactivated")
-"""Of the codes that ask for a review, those that tests place."""
+REVIEWED: Final = (
+    "validation_required", "permission_denied", "credential_permission_denied", "not_entitled", "usage_not_included",
+    "account_deactivated", "workspace_deactivated", "restored_unverified", "upstream_not_approved",
+)  # fmt: skip
+"""The codes that ask for a review."""
 
 STATES: Final = (
     "unreadable", "needs_reauth", "needs_review", "exhausted", "cooling", "low", "unknown", "available", "disabled",
@@ -51,20 +54,39 @@ def facets(connection: ReadConnection, search: AccountSearch, now: datetime) -> 
         "plan": func.coalesce(_a.plan, "unknown"),
         "prefix": _a.prefix,
         "project": _a.project_id,
+        "locked": case((_a.locked, "true"), else_="false"),
     }
     found = {}
     for name, value in values.items():
         each = select(value.label("value")).where(_matching(search, now, but=name)).subquery()
         counted = select(each.c.value, func.count()).where(each.c.value.is_not(None)).group_by(each.c.value)
         found[name] = {row[0]: row[1] for row in connection.execute(counted)}
-    among = _matching(search, now, but="codex_status")
-    counts = {
-        status.value: connection.execute(
-            select(func.count()).select_from(accounts).where(among, _waits(status, now))
-        ).scalar_one()
-        for status in CodexStatus
+    several = {
+        "codex_status": {status.value: _waits(status, now) for status in CodexStatus},
+        "only": {
+            "problem": _problem(now),
+            "healthy": _healthy(now),
+            "disabled": _is_disabled(now),
+        },
     }
-    return {**found, "codex_status": {status: count for status, count in counts.items() if count}}
+    for name, conditions in several.items():
+        counts = {
+            value: connection.execute(
+                select(func.count()).select_from(accounts).where(_beside(search, now, name, value), condition)
+            ).scalar_one()
+            for value, condition in conditions.items()
+        }
+        found[name] = {value: count for value, count in counts.items() if count}
+    return found
+
+
+def _beside(search: AccountSearch, now: datetime, name: str, value: str) -> ColumnElement[bool]:
+    """What the other filters leave. Problem and disabled may be asked for together: each keeps the other's filter."""
+    rest = _matching(search, now, but=name)
+    if name != "only" or value == "healthy":
+        return rest
+    kept = [(search.problem, _problem(now)), (search.disabled, _is_disabled(now))]
+    return and_(rest, *(condition for is_asked, condition in kept if is_asked))
 
 
 def derived(connection: ReadConnection, now: datetime) -> list[tuple[tuple[str, bool], tuple[str, bool]]]:
@@ -138,6 +160,10 @@ def _problem(now: datetime) -> ColumnElement[bool]:
     )
 
 
+def _healthy(now: datetime) -> ColumnElement[bool]:
+    return and_(health(now).in_(("available", "low")), not_(_problem(now)))
+
+
 def _waits(status: CodexStatus, now: datetime) -> ColumnElement[bool]:
     waits: ColumnElement[bool]
     if status is CodexStatus.REAUTH:
@@ -184,13 +210,17 @@ def _matching(search: AccountSearch, now: datetime, but: str = "") -> ColumnElem
         "prefix": _a.prefix == search.prefix if search.prefix else None,
         "project": _a.project_id == search.project if search.project else None,
         "locked": None if search.locked is None else _a.locked.is_(search.locked),
-        "problem": _problem(now) if search.problem else None,
-        "disabled": _is_disabled(now) if search.disabled else None,
-        "healthy": and_(health(now).in_(("available", "low")), not_(_problem(now))) if search.healthy else None,
+        "only": _only(search, now),
         "text": _says(search.text, now) if search.text else None,
     }
     given = [condition for name, condition in asked.items() if condition is not None and name != but]
     return and_(_a.trashed_at.is_(None), *given)
+
+
+def _only(search: AccountSearch, now: datetime) -> ColumnElement[bool] | None:
+    asked = ((search.problem, _problem), (search.healthy, _healthy), (search.disabled, _is_disabled))
+    found = [condition(now) for is_asked, condition in asked if is_asked]
+    return and_(*found) if found else None
 
 
 def _says(text: str, now: datetime) -> ColumnElement[bool]:
@@ -201,4 +231,5 @@ def _says(text: str, now: datetime) -> ColumnElement[bool]:
     )  # fmt: skip
     code = or_(*(each.like(pattern) for each in (holds.c.code, func.replace(holds.c.code, "_", " "))))
     is_held = _held(now, code, whole=False)
-    return or_(is_held, *(func.lower(func.coalesce(each, "")).like(pattern) for each in texts))
+    is_called = exists().where(aliases.c.account == _a.key, func.lower(aliases.c.value).like(pattern))
+    return or_(is_held, is_called, *(func.lower(func.coalesce(each, "")).like(pattern) for each in texts))

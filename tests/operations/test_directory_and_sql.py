@@ -1,5 +1,7 @@
 """Lists from memory say what the database would: after any changes, whatever is asked, on SQLite and on PostgreSQL.
 
+A second process that follows the change feed says the same.
+
 ``AUTHDECK_PROOF_ROUNDS`` asks for more rounds of changes than a run of all tests has time for; each asks 20 questions.
 ``AUTHDECK_PROOF_SEED`` draws others.
 """
@@ -8,13 +10,16 @@ import json
 import os
 import random
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import update
+from sqlalchemy import delete, insert, update
 
 from authdeck.account import Kind, Provider
-from authdeck.evidence import Source
+from authdeck.candidate import Status
+from authdeck.directory import Directory, Found
+from authdeck.evidence import Action, Source
 from authdeck.health import Health
 from authdeck.hold import Hold, Owner
 from authdeck.operations.desk import Desk
@@ -23,9 +28,11 @@ from authdeck.operations.records import changed
 from authdeck.quota import Presence, QuotaWindow
 from authdeck.search import SORTS, AccountSearch, CodexStatus
 from authdeck.storage.database import WriteConnection
-from authdeck.storage.tables import accounts
+from authdeck.storage.tables import accounts, candidates
+from authdeck.storage.writing import accounts as writing
 from authdeck.storage.writing import evidence, holds
 from fakes import plain_sql
+from fakes.another_process import following
 from fakes.auth_files import take_in
 from fakes.clock import SetClock
 from fakes.crowd import Bulk, crowd
@@ -36,9 +43,10 @@ PEOPLE: Final = 40
 OTHERS: Final = 12
 QUESTIONS: Final = 20
 PREFIXES: Final = ("night", "day", None)
+LABELS: Final = ("Night shift", "值班", "")
 NOTES: Final = ("Team pool", "夜间任务", "on loan", "")
 CODES: Final[Mapping[Owner, Sequence[str]]] = {
-    Owner.CREDENTIAL: ("refresh_refused", *plain_sql.REVIEWED[:1]),
+    Owner.CREDENTIAL: ("refresh_refused", *plain_sql.REVIEWED),
     Owner.COOLDOWN: ("usage_limit_reached", "slow"),
     Owner.INSPECTION: ("quota_exhausted",),
     Owner.OPERATOR: ("disabled",),
@@ -49,6 +57,7 @@ CODES: Final[Mapping[Owner, Sequence[str]]] = {
 async def test_the_directory_answers_as_plain_sql_does(desk: Desk, clock: SetClock) -> None:
     chance, bulk = random.Random(SEED), Bulk(desk, chunk=7)
     indexes = [*await crowd(desk, PEOPLE - OTHERS), *await others(desk)]
+    elsewhere, follower = await following(desk, clock)
     for _ in range(ROUNDS):
         some = chance.sample(indexes, chance.randrange(1, PEOPLE))
         batch = await bulk.change(some, **change(chance))
@@ -59,19 +68,32 @@ async def test_the_directory_answers_as_plain_sql_does(desk: Desk, clock: SetClo
             await settle_all(desk, indexes)
             for stored, expected in await desk.read(lambda c: plain_sql.derived(c, desk.now())):
                 assert stored == expected
+        await follower.poll()
         for _ in range(QUESTIONS):
-            await compare(desk, question(chance))
+            await compare(desk, elsewhere.directory, question(chance, desk.directory))
         clock.move(hours=chance.choice([0, 1, 5]))  # some of what was seen ends by itself
 
 
-async def compare(desk: Desk, search: AccountSearch) -> None:
+async def compare(desk: Desk, elsewhere: Directory, search: AccountSearch) -> None:
     now = desk.now()
-    found, expected = desk.directory.find(search, now), await desk.read(lambda c: plain_sql.answer(c, search, now))
-    assert desk.directory.matching(search, now) == expected, search
-    assert found.total == len(expected)
-    assert [entry.account.auth_index for entry in found.items] == expected[: search.page_size]
-    for name, counts in (await desk.read(lambda c: plain_sql.facets(c, search, now))).items():
-        assert found.facets[name] == counts, (name, search)
+    expected = await desk.read(lambda c: plain_sql.answer(c, search, now))
+    facets = await desk.read(lambda c: plain_sql.facets(c, search, now))
+    for directory in (desk.directory, elsewhere):
+        assert directory.matching(search, now) == expected, search
+        found, shown = pages(directory, search, now)
+        assert found.total == len(expected)
+        assert shown == [expected[at : at + search.page_size] for at in range(0, len(expected) or 1, search.page_size)]
+        assert found.facets == facets, search
+
+
+def pages(directory: Directory, search: AccountSearch, now: datetime) -> tuple[Found, list[list[str]]]:
+    """The first page, and who stands on each, by the cursor of the one before."""
+    first = found = directory.find(search, now)
+    shown = [[entry.account.auth_index for entry in found.items]]
+    while found.next:
+        found = directory.find(replace(search, cursor=found.next), now)
+        shown.append([entry.account.auth_index for entry in found.items])
+    return first, shown
 
 
 async def others(desk: Desk) -> list[str]:
@@ -118,7 +140,8 @@ def happening(desk: Desk, chance: random.Random, indexes: Sequence[str]) -> Call
             key = entry.account.key
             for_it = {"plan": chance.choice(["free", "plus", "pro", "enterprise", None])}
             asked, answered = (chance.choice([None, now, now - timedelta(hours=chance.randrange(30))]) for _ in "12")
-            seen = {**for_it, "last_request_at": asked, "last_success_at": answered}
+            told = {"label": chance.choice(LABELS), "unreadable": chance.choice(["key_missing", *[None] * 7])}
+            seen = {**for_it, **told, "last_request_at": asked, "last_success_at": answered}
             connection.execute(update(accounts).where(accounts.c.key == key).values(seen))
             if chance.random() < 0.4:
                 owner = chance.choice(list(Owner))
@@ -127,9 +150,23 @@ def happening(desk: Desk, chance: random.Random, indexes: Sequence[str]) -> Call
                 holds.place(connection, key, hold(chance, now))
             if chance.random() < 0.5:
                 evidence.replace_windows(connection, {key: [window(chance, now)]})
+            if chance.random() < 0.2:
+                ask(connection, key, chance, now)
+            if chance.random() < 0.2:
+                former = f"Former-{chance.randrange(20)}.json"
+                writing.add_alias(connection, key, "file_name", former, source="test", since=now)
             changed(desk, connection, "account", index)
 
     return work
+
+
+def ask(connection: WriteConnection, key: int, chance: random.Random, now: datetime) -> None:
+    """A row of the action queue, open or not."""
+    reason = chance.choice(["refused_once", "unclear"])
+    connection.execute(delete(candidates).where(candidates.c.account == key, candidates.c.reason_code == reason))
+    row = {"reason_code": reason, "suggested_action": chance.choice([Action.REVIEW, Action.REAUTH]).value, "hits": 1}
+    status = chance.choice(list(Status)).value
+    connection.execute(insert(candidates).values(**row, account=key, status=status, first_seen=now, last_seen=now))
 
 
 def hold(chance: random.Random, now: datetime) -> Hold:
@@ -154,8 +191,9 @@ def window(chance: random.Random, now: datetime) -> QuotaWindow:
     )
 
 
-def question(chance: random.Random) -> AccountSearch:
+def question(chance: random.Random, directory: Directory) -> AccountSearch:
     words = ["team", "夜", "P1", "loan", "p3*json", "KIMI", "n*ght", "Needs re", "refresh_ref", "usage limit", "nobody"]
+    words += called(chance, directory)
     wanted: dict[str, Any] = {
         "text": chance.choice(words),
         "provider": chance.choice([Provider.CODEX, Provider.KIMI, Provider.GEMINI]),
@@ -172,3 +210,21 @@ def question(chance: random.Random) -> AccountSearch:
     }
     chosen = {name: wanted[name] for name in chance.sample(sorted(wanted), chance.randrange(3))}
     return AccountSearch(sort=chance.choice(["", "-"]) + chance.choice(SORTS), page_size=7, **chosen)
+
+
+def called(chance: random.Random, directory: Directory) -> Sequence[str]:
+    """Parts of what some account is known by, one of each kind, in either case, some with a ``*`` in them."""
+    found = []
+    for name in ("organization", "subject", "email", "auth_index", "label"):
+        known = [text for entry in directory.entries() if (text := getattr(entry.account, name))]
+        found.append(part(chance, chance.choice(known or ["nobody"])))
+    former = [alias for entry in directory.entries() for alias in entry.account.aliases]
+    return [*found, part(chance, chance.choice(former or ["nobody"]))]
+
+
+def part(chance: random.Random, text: str) -> str:
+    begin = chance.randrange(max(1, len(text) - 3))
+    some = text[begin : begin + chance.randrange(3, 12)]
+    if chance.random() < 0.3:
+        some = f"{some[:2]}*{some[-1:]}"
+    return some.upper() if chance.random() < 0.3 else some

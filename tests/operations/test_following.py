@@ -3,43 +3,31 @@
 import asyncio
 import threading
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import update
 
 from authdeck import tasks
 from authdeck.clock import Clock
-from authdeck.directory import Directory
 from authdeck.event import Failure, FailureKind, RequestEvent
 from authdeck.health import Health
 from authdeck.operations import disable, edit_accounts, trash, unreadable
-from authdeck.operations.changes import ChangeFeed
 from authdeck.operations.desk import Desk
-from authdeck.operations.entries import Mirror
 from authdeck.operations.follow import Follower
 from authdeck.operations.uses import Uses
-from authdeck.pool import Pool
-from authdeck.providers import PROVIDERS
 from authdeck.search import AccountSearch
-from authdeck.settings import Settings
 from authdeck.storage import tables
 from authdeck.storage.database import WriteConnection
 from authdeck.storage.reading import accounts
 from authdeck.storage.writing.changes import note
+from fakes.another_process import another_process
 from fakes.auth_files import codex, take_in
 from fakes.people import ANN
 
 
-def another_process(desk: Desk, clock: Clock, home: Path) -> tuple[Desk, Mirror]:
-    """A second desk on the same database, as a second process would have it."""
-    other = Desk(Settings(home=home), clock, "c" * 32, desk.database, desk.vault, ChangeFeed(), Directory(), desk.calls)
-    return other, Mirror(other, Pool(lambda account: PROVIDERS[account.provider].routes(account.kind)))
-
-
-async def test_another_process_sees_a_change_at_its_next_look(desk: Desk, clock: Clock, tmp_path: Path) -> None:
+async def test_another_process_sees_a_change_at_its_next_look(desk: Desk, clock: Clock) -> None:
     index = str((await take_in(desk, ("ann.json", codex()))).items[0].auth_index)
-    other, mirror = another_process(desk, clock, tmp_path)
+    other, mirror = another_process(desk, clock)
     follower = Follower(other, mirror.load)
     await follower.start()
     await mirror.load()
@@ -53,9 +41,9 @@ async def test_another_process_sees_a_change_at_its_next_look(desk: Desk, clock:
     assert [hold.note for hold in entry.holds] == ["moving"]
 
 
-async def test_a_process_that_slept_too_long_loads_everything(desk: Desk, clock: Clock, tmp_path: Path) -> None:
+async def test_a_process_that_slept_too_long_loads_everything(desk: Desk, clock: Clock) -> None:
     await take_in(desk, ("ann.json", codex()))
-    other, mirror = another_process(desk, clock, tmp_path)
+    other, mirror = another_process(desk, clock)
     follower = Follower(other, mirror.load)
     await follower.start()
     for number in range(2, 5):
@@ -68,10 +56,10 @@ async def test_a_process_that_slept_too_long_loads_everything(desk: Desk, clock:
     assert len(other.directory) == 5
 
 
-async def test_one_that_knew_some_finds_out_who_went_meanwhile(desk: Desk, clock: Clock, tmp_path: Path) -> None:
+async def test_one_that_knew_some_finds_out_who_went_meanwhile(desk: Desk, clock: Clock) -> None:
     ann, bob = ("ann.json", codex()), ("bob.json", codex(organization="acc-fake-2", email="bob@example.com"))
     index = str((await take_in(desk, ann, bob)).items[0].auth_index)
-    other, mirror = another_process(desk, clock, tmp_path)
+    other, mirror = another_process(desk, clock)
     follower = Follower(other, mirror.load)
     await follower.start()
     await mirror.load()
@@ -128,11 +116,9 @@ async def test_use_is_written_down_in_one_go(desk: Desk) -> None:
     assert desk.directory.health(entry, desk.now()) is Health.AVAILABLE
 
 
-async def test_another_process_sees_uses_too_and_an_older_one_takes_nothing_back(
-    desk: Desk, clock: Clock, tmp_path: Path
-) -> None:
+async def test_another_process_sees_uses_too_and_an_older_one_takes_nothing_back(desk: Desk, clock: Clock) -> None:
     index = str((await take_in(desk, ("ann.json", codex()))).items[0].auth_index)
-    other, mirror = another_process(desk, clock, tmp_path)
+    other, mirror = another_process(desk, clock)
     follower = Follower(other, mirror.load)
     await follower.start()
     await mirror.load()
@@ -148,8 +134,8 @@ async def test_another_process_sees_uses_too_and_an_older_one_takes_nothing_back
         assert found.account.last_request_at == found.account.last_success_at == desk.now()
 
 
-async def test_two_processes_answer_alike_after_any_changes(desk: Desk, clock: Clock, tmp_path: Path) -> None:
-    other, mirror = another_process(desk, clock, tmp_path)
+async def test_two_processes_answer_alike_after_any_changes(desk: Desk, clock: Clock) -> None:
+    other, mirror = another_process(desk, clock)
     followers = [Follower(desk, mirror.load), Follower(other, mirror.load)]
     for each in followers:
         await each.start()

@@ -1,6 +1,7 @@
 """An account's page without a browser: its tabs, its forms, and what they refuse."""
 
 import re
+from datetime import timedelta
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,14 @@ from typing import Any
 import pytest
 
 from authdeck.access import Role
+from authdeck.evidence import Source
 from authdeck.operations import admin_keys, disable, operators, trash
 from authdeck.operations.documents import redacted_document
-from authdeck.storage.reading import audit
+from authdeck.operations.records import changed
+from authdeck.quota import QuotaWindow
+from authdeck.storage.database import WriteConnection
+from authdeck.storage.reading import accounts, audit
+from authdeck.storage.writing import evidence
 from fakes.clock import SetClock
 from fakes.house import House, build
 from fakes.people import VERA
@@ -50,6 +56,23 @@ async def test_the_drawer_gets_its_inside(ann: Any, house: House, tab: str) -> N
 
 async def test_an_unknown_tab_is_the_overview(ann: Any, house: House) -> None:
     assert "It serves" in (await ann.get(f"/auth-files/{house.index(ANN)}?tab=zebra")).text
+
+
+async def test_a_limit_that_is_only_shown_as_full_stands_in_the_list_and_on_the_page(ann: Any, house: House) -> None:
+    index, now = house.index(ANN), house.desk.now()
+    full = QuotaWindow("five_hour", 100.0, now, Source.HEADER, resets_at=now + timedelta(hours=1))
+
+    def work(connection: WriteConnection) -> None:
+        evidence.replace_windows(connection, {accounts.by_index(connection, index).key: [full]})
+        changed(house.desk, connection, "account", index)
+
+    await house.desk.write(work)
+    told = "The 5 hours limit is shown as full. The account is asked all the same"
+    page = unescape((await ann.get(f"/auth-files/{index}")).text)
+    assert "It serves, though something speaks against it" in page
+    assert "Not used" not in page
+    assert told in page
+    assert told in unescape((await ann.get("/auth-files?problem=true")).text)
 
 
 # Settings

@@ -59,6 +59,8 @@ class ErrorShape(Shape):
 class ReasonShape(Shape):
     """Why an account is not used. ``clear`` is the code of what ends it, ``clear_sentence`` says so in words.
 
+    Where ``stops`` is false the reason speaks against the account, which is asked all the same.
+
     ``evidence`` is the id of what was observed, where something was; ``source`` who observed it, ``window`` the full
     quota window, ``try_at`` from when on one request is let through to see.
     """
@@ -75,6 +77,7 @@ class ReasonShape(Shape):
     try_at: Time | None
     clear: str
     clear_sentence: str
+    stops: bool
 
 
 class ModelAliasShape(Shape):
@@ -283,6 +286,7 @@ class Eyes:
             try_at=reason.try_at,
             clear=reason.clear,
             clear_sentence=wording.sentence(f"clear.{reason.clear}", reason.params, self.locale),
+            stops=reason.stops,
         )
 
     def reasons(self, entry: Entry) -> list[ReasonShape]:

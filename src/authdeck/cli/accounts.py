@@ -8,6 +8,7 @@ from authdeck.cli import account_filters as filters
 from authdeck.cli import seen_headers, show
 from authdeck.cli.login import SIGN_IN, hint_at_sign_in
 from authdeck.cli.management import management, segment
+from authdeck.cli.reasons import tell_reasons
 from authdeck.cli.show import AsJson
 
 app = typer.Typer(name="accounts", help="Find and change accounts.", no_args_is_help=True)
@@ -85,7 +86,7 @@ def why(
     elif not found["items"]:
         typer.echo("Nothing stands in the way: it serves.")
     else:
-        _tell_reasons(found["items"])
+        tell_reasons(found["items"])
         if account is not None:
             hint_at_sign_in(account, found["items"])
 
@@ -416,12 +417,6 @@ def _describe(account: dict[str, Any]) -> None:
         ]
     )
     if account["reasons"]:
-        typer.echo("\nNot used because:")
-    _tell_reasons(account["reasons"])
+        typer.echo()
+        tell_reasons(account["reasons"])
     hint_at_sign_in(account, account["reasons"])
-
-
-def _tell_reasons(reasons: list[dict[str, Any]]) -> None:
-    for reason in reasons:
-        ends = f" Until {show.moment(reason['until'])}." if reason["until"] else ""
-        typer.echo(f"  {reason['owner']}: {reason['sentence']}{ends} {reason['clear_sentence']}")

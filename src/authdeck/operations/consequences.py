@@ -58,7 +58,7 @@ async def of(desk: Desk, auth_indexes: Collection[str]) -> Consequences:
 
 def serves(desk: Desk, entry: Entry, now: datetime) -> bool:
     """Whether nothing speaks against the account as a whole; a pause of one model does not count."""
-    return all(reason.scope is not None for reason in desk.directory.reasons(entry, now))
+    return not any(reason.stops and reason.scope is None for reason in desk.directory.reasons(entry, now))
 
 
 def _places(entry: Entry) -> Iterator[tuple[str, str]]:

@@ -29,10 +29,11 @@ TONES: Final = {
 GLYPHS: Final = {**TONES, "unreadable": "bad"}
 OWNER_TONES: Final = {
     "operator": "disabled", "inspection": "review", "credential": "reauth", "cooldown": "cooling",
-    "incident": "exhausted", "terms": "low", "vault": "reauth",
+    "incident": "exhausted", "quota": "exhausted", "terms": "low", "vault": "reauth",
 }  # fmt: skip
 _ORDER: Final = {
-    owner: at for at, owner in enumerate(("vault", "operator", "inspection", "credential", "cooldown", "terms"))
+    owner: at
+    for at, owner in enumerate(("vault", "operator", "inspection", "credential", "quota", "cooldown", "terms"))
 }
 """The reason that makes the health comes first, so that the line under the state explains the state."""
 GROUPS: Final[Mapping[str, tuple[Health, ...]]] = {
@@ -101,6 +102,11 @@ class AccountRow:
         return sign_in_at(self.account)
 
     @property
+    def stops(self) -> bool:
+        """Whether any of its reasons keeps it from being used."""
+        return any(each.reason.stops for each in self.reasons)
+
+    @property
     def needs_sign_in(self) -> bool:
         """Whether that is among what ends its reasons."""
         return any(each.reason.clear == "sign_in_again" for each in self.reasons)
@@ -153,6 +159,8 @@ def shown(reason: Reason, locale: str) -> ShownReason:
     params = {**reason.params}
     if "provider" in params:
         params["provider"] = NAMES.get(str(params["provider"]), params["provider"])
+    if "window" in params:
+        params["window"] = window_name(str(params["window"]), locale)
     return ShownReason(
         reason,
         wording.sentence(reason.code, params, locale),

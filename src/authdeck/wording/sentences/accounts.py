@@ -35,7 +35,7 @@ SENTENCES: dict[str, str] = {
     "field_invalid:header_value": "The value of the header {header} can't begin with $ or hold a line break.",
     "field_invalid:refresh_by": "{field} is authdeck or other.",
     "sort_unknown": "There is no order {sort}. Use one of {known}, with - before it to turn it round.",
-    "problem.definition": "A problem is a current reason that needs a person (a sign-in, a review, a refused refresh, an open candidate, an unreadable auth file), or that blocks serving though the operator wants the account served (a cooldown, a used-up quota, an incident).",
+    "problem.definition": "A problem is a current reason that needs a person (a sign-in, a review, a refused refresh, an open candidate, an unreadable auth file), or that blocks serving though the operator wants the account served (a cooldown, a used-up quota, an incident). A limit that is only shown as full counts as used up, though the account is asked until the provider refuses.",
     "filter_unknown": "There is no filter {field}. Use one of {known}.",
     "filter_invalid": "The filter {field} takes {known}, not {value}.",
     "cursor_invalid": "The cursor is not one that a list gave out. Begin again without it.",
