@@ -1,4 +1,5 @@
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -196,10 +197,13 @@ def test_it_picks_exactly_when_something_is_ready(strategy: Strategy, actions: I
                 for index, (priority, is_held) in known.items()
                 if not is_held and all(blocks.get((index, scope), 0) <= now for scope in {None, model})
             }
+            is_more = made.has_more(Ask(Route.CHAT, model), now)
             found = made.pick(Ask(Route.CHAT, model), now)
             if isinstance(found, Shortage):
                 assert not ready
+                assert is_more == bool(found.resting)
             else:
+                assert is_more
                 assert ready[found.auth_index] == max(ready.values())
 
 
@@ -332,6 +336,29 @@ def test_an_old_cooldown_lets_one_request_through() -> None:
     assert picked(made, 1, now=six - 1) == ["-"]
     assert picked(made, 3, now=six) == ["ann", "-", "-"]
     assert picked(made, 1, now=six + 3600) == ["-"]
+
+
+def test_asking_whether_there_are_more_picks_nothing() -> None:
+    """No turn passes, no conversation moves, and a cooling account's one try is left to a request."""
+    until = NOON + timedelta(minutes=30)
+    half_past, talk = NOW + 1800, Ask(Route.CHAT, "m", session="talk")
+    made = pool(entry("ann", cooling(until, until)))
+    assert [made.has_more(ASK, half_past - 1), made.has_more(ASK, half_past)] == [False, True]
+    assert picked(made, 2, now=half_past) == ["ann", "-"]
+    made = pool(entry("ann"), entry("bob"), entry("eve"))
+    assert picked(made, 1, talk) == ["ann"]
+    assert made.has_more(replace(talk, tried=frozenset({"ann"})), NOW)
+    assert picked(made, 1, talk) == ["ann"]
+    assert made.has_more(ASK, NOW)
+    assert picked(made, 2) == ["bob", "eve"]
+
+
+def test_an_account_that_only_rests_after_a_fault_is_one_more() -> None:
+    made = pool(entry("ann"))
+    made.block("ann", None, NOW + 10, "server_error", NOW)
+    assert made.has_more(ASK, NOW)
+    assert not made.has_more(Ask(Route.CHAT, "m", tried=frozenset({"ann"})), NOW)
+    assert not made.has_more(Ask(Route.CHAT, "m", "team"), NOW)
 
 
 def test_a_cooldown_that_is_ended_takes_the_short_pause_along() -> None:

@@ -208,6 +208,9 @@ class Line:
             {member.auth_index: place for tier in upcoming for place, member in enumerate(tier, 1)},
         )
 
+    def has_ready(self, ask: Ask, now: float) -> bool:
+        return any(each.has_ready(ask, now) for each in self._order)
+
     def pick(self, ask: Ask, now: float, stale: deque[Account]) -> Member | None:
         for each in self._order:
             if (member := each.pick(ask, now, stale)) is not None:

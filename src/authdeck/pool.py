@@ -148,6 +148,18 @@ class Pool:
             self._begin_trial(member, ask.model, now)
         return member.account
 
+    def has_more(self, ask: Ask, now: float) -> bool:
+        """Whether ``pick`` would find one, or one that only rests after a fault of the provider's. Picks nothing.
+
+        Looks at accounts until one is ready, so it is for after failures.
+        """
+        lane = self._lanes.get((ask.route, ask.prefix))
+        if lane is None:
+            return False
+        if lane.line(ask).has_ready(ask, now):
+            return True
+        return any(account.auth_index not in ask.tried for account in lane.shortage(ask, now).resting)
+
     def get(self, auth_index: str) -> Account | None:
         member = self._members.get(auth_index)
         return member.account if member else None

@@ -5,7 +5,7 @@ moment into a heap by that moment, accounts whose token ran out behind all other
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush, heapreplace
 from itertools import chain, count, islice
@@ -78,12 +78,13 @@ class Tier(Generic[One]):
         due = [member for opens, _, member in self._waiting if opens <= now]
         fresh = (member for member in chain(self._ready.waiting(), due) if not member.is_stale(now))
         stale = (member for member in chain(self._ready.waiting(), due, self._stale.waiting()) if member.is_stale(now))
-        ready = (
-            member
-            for member in chain(fresh, stale)
-            if member.alive and member.auth_index not in ask.tried and member.opens_at(ask.model) <= now
-        )
-        return list(islice(ready, limit))
+        return list(islice((member for member in chain(fresh, stale) if _is_ready(member, ask, now)), limit))
+
+    def has_ready(self, ask: Ask, now: float) -> bool:
+        """Whether ``pick`` would find one. Nothing moves."""
+        is_any_due = bool(self._waiting) and self._waiting[0][0] <= now
+        due = (member for opens, _, member in self._waiting if opens <= now) if is_any_due else ()
+        return any(_is_ready(member, ask, now) for member in chain(self._ready, self._stale, due))
 
     def _first(self, queue: "_Queue[One]", ask: Ask, now: float, stale: deque[Account] | None) -> One | None:
         """The queue's head, once what can't serve is out of the way. Who was tried before comes back in at once."""
@@ -110,13 +111,18 @@ class Tier(Generic[One]):
         return member
 
 
+def _is_ready(member: Contender, ask: Ask, now: float) -> bool:
+    return member.alive and member.auth_index not in ask.tried and member.opens_at(ask.model) <= now
+
+
 class _Queue(Protocol[One]):
     """``head`` is who is next, ``drop`` takes it out, ``turn`` says that it was picked.
 
-    ``sweep`` drops the dead. ``waiting`` are all of them, as they would come.
+    ``sweep`` drops the dead. ``waiting`` are all of them, as they would come; iterated, they come in no order.
     """
 
     def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[One]: ...
     def put(self, member: One) -> None: ...
     def head(self) -> One | None: ...
     def drop(self) -> None: ...
@@ -133,6 +139,9 @@ class _Ring(Generic[One]):
 
     def __len__(self) -> int:
         return len(self._members)
+
+    def __iter__(self) -> Iterator[One]:
+        return iter(self._members)
 
     def put(self, member: One) -> None:
         self._members.append(member)
@@ -163,6 +172,9 @@ class _Ranked(Generic[One]):
     def __len__(self) -> int:
         return len(self._members)
 
+    def __iter__(self) -> Iterator[One]:
+        return (member for _, _, member in self._members)
+
     def put(self, member: One) -> None:
         heappush(self._members, (self._rank(member), next(_SEQUENCE), member))
 
@@ -192,6 +204,9 @@ class _LongestUnlimited(Generic[One]):
 
     def __len__(self) -> int:
         return len(self._never) + len(self._limited)
+
+    def __iter__(self) -> Iterator[One]:
+        return chain(self._never, self._limited)
 
     def put(self, member: One) -> None:
         (self._limited if member.limited_at else self._never).put(member)
@@ -231,6 +246,9 @@ class _ByWeight(Generic[One]):
 
     def __len__(self) -> int:
         return sum(len(share.slots) for share in self._rings.values())
+
+    def __iter__(self) -> Iterator[One]:
+        return (slot.member for share in self._rings.values() for slot in share.slots)
 
     def put(self, member: One) -> None:
         """Who comes in, or comes back, starts where the others are: nobody makes up for time away."""

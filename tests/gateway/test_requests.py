@@ -228,3 +228,31 @@ async def test_the_clients_trace_and_the_accounts_project_are_recorded(house: Ho
         await answer.read()
     [event] = await house.events()
     assert (event.trace, event.project) == (trace, "p-7")
+
+
+@pytest.mark.parametrize("path", ["/v1/responses", "/v1/whatever", "/v1//x", "/p/none", "/v1beta/models/m:explode"])
+async def test_without_a_key_nothing_is_recorded_whatever_is_asked_for(house: House, path: str) -> None:
+    async with house.client.post(house.url + path, json={}) as answer:
+        assert answer.status == 401
+    assert house.gateway.counts.unknown_keys == 1
+    assert await house.events() == []
+
+
+async def test_paths_that_callers_make_up_are_one_name_in_monitoring(house: House) -> None:
+    for method, path in (("POST", "/v1/odd-1"), ("POST", "/v1/odd-2"), ("GET", "/v1beta/models/odd-3:generateContent")):
+        async with house.client.request(method, house.url + path, headers={"x-api-key": house.key}) as answer:
+            assert answer.status in (404, 405)
+    found = await house.events()
+    assert {event.endpoint for event in found} == {"(no route)"}
+    assert {event.client_key for event in found} == {"ann's laptop"}
+    assert "/v1/odd-1" in {event.failure.summary for event in found if event.failure}
+
+
+async def test_a_websocket_without_a_key_is_refused_and_counted(house: House) -> None:
+    upgrade = {
+        "connection": "Upgrade", "upgrade": "websocket", "sec-websocket-version": "13",
+        "sec-websocket-key": "x" * 22 + "==",
+    }  # fmt: skip
+    async with house.client.get(f"{house.url}/v1/whatever", headers=upgrade) as answer:
+        assert answer.status == 401
+    assert house.gateway.counts.unknown_keys == 1

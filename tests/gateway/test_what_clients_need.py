@@ -11,7 +11,7 @@
 5.  A turn and a session stay on their account: ``test_a_conversation_stays_and_its_names_are_passed_on`` and
     ``test_a_turns_state_comes_back`` here, ``test_conversations``.
 6.  Anthropic's two versions and key headers: ``test_both_ways_to_speak_to_anthropic`` here.
-7.  A long Retry-After freezes clients: ``test_how_long_to_wait_…`` here,
+7.  A long Retry-After freezes clients: ``test_how_long_to_wait_…`` and ``test_one_accounts_limits_…`` here,
     ``test_failures.test_when_all_are_full_the_client_learns_until_when``.
 8.  ``/v1/models`` is three APIs: ``test_models_are_three_apis`` here.
 9.  An upstream break breaks off at the client:
@@ -30,6 +30,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 import aiohttp
@@ -174,12 +175,61 @@ async def test_how_long_to_wait_is_bounded_and_said_only_when_no_account_is_left
         assert (answer.headers["retry-after"], answer.headers.get("x-should-retry")) == (told, retry)
 
 
-async def test_how_long_to_wait_is_not_said_where_another_account_is_left(house: House) -> None:
-    await codex(house, "ann", "bob", "eve", "mia")
-    house.simulator.fail(status=429, headers={"retry-after": "30"}, times=3)
+GENERATE = "/v1beta/models/gemini-3-flash:generateContent"
+RETRY_INFO = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": "3600s"}
+TELLING: dict[str, tuple[str, dict[str, Any], dict[str, str], dict[str, Any]]] = {
+    "codex": (
+        "/v1/responses", RESPONSES,
+        {"retry-after": "3600", "x-codex-primary-used-percent": "100", "x-codex-primary-reset-at": "1795471200"},
+        {"type": "usage_limit_reached", "resets_at": 1795471200, "resets_in_seconds": 3600},
+    ),
+    "claude": (
+        "/v1/messages", MESSAGES,
+        {"anthropic-ratelimit-unified-status": "rejected", "anthropic-ratelimit-unified-reset": "1795471200"},
+        {"type": "rate_limit_error", "message": "resets at 1795471200"},
+    ),
+    "gemini": (
+        GENERATE, {"contents": []}, {},
+        {"code": 429, "status": "RESOURCE_EXHAUSTED", "message": "3600s", "details": [RETRY_INFO]},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("house", [{"AUTHDECK_GATEWAY__MAX_ATTEMPTS": "1"}], indirect=True)
+@pytest.mark.parametrize("provider", TELLING)
+async def test_one_accounts_limits_are_not_told_where_another_account_is_left(house: House, provider: str) -> None:
+    path, body, headers, error = TELLING[provider]
+    await house.take_in(*(house.simulator.account(provider, f"{name}@example.com") for name in ("ann", "bob")))
+    await house.acknowledge()
+    limit = json.dumps({"error": error}).encode()
+    house.simulator.fail(status=429, headers={"content-type": "application/json", **headers}, body=limit, times=2)
+    async with house.post(path, body) as first:
+        told, text = first.headers, await first.text()
+    async with house.post(path, body) as second:
+        assert (first.status, second.status) == (429, 429)
+        assert await second.read() == limit  # nobody is left: the account's own words
+    assert told["retry-after"] == "1"
+    assert not set(told) & (headers.keys() - {"retry-after"})
+    assert "attempts_used_up" in text
+    assert "3600" not in text
+    assert "1795471200" not in text
+    [_, event] = await house.events()
+    assert event.failure is not None
+    assert (event.status, event.failure.kind) == (429, FailureKind.QUOTA)  # Monitoring knows what it was
+
+
+@pytest.mark.parametrize("house", [{"AUTHDECK_GATEWAY__MAX_ATTEMPTS": "1"}], indirect=True)
+async def test_a_sign_in_that_waits_is_not_the_clients_where_another_is_left(house: House) -> None:
+    gone = timedelta(minutes=-5)
+    people = [house.simulator.account("codex", f"{name}@example.com", expires_in=gone) for name in ("ann", "bob")]
+    await house.take_in(*people)
+    await house.acknowledge()
+    house.simulator.fail(path="/oauth/token", status=503, headers={"retry-after": "90"})
     async with house.post("/v1/responses", RESPONSES) as answer:
-        assert answer.status == 429
-        assert "retry-after" not in answer.headers
+        assert (answer.status, (await answer.json())["error"]["code"]) == (503, "attempts_used_up")
+        assert answer.headers["retry-after"] == "1"
+    async with house.post("/v1/responses", RESPONSES) as answer:
+        assert answer.status == 200
 
 
 # ---- providers that answer in odd ways ----

@@ -26,6 +26,7 @@ from authdeck.pool import Pool
 from authdeck.protocols import anthropic_messages, gemini_generate, openai_responses
 from authdeck.protocols.routes import ProtocolModule, Recognised, language, recognise, recognise_websocket
 from authdeck.routing import Route
+from authdeck.scrub import scrub
 from authdeck.settings import Settings
 from authdeck.upstream.sockets import Sockets
 from authdeck.upstream.streams import Streams
@@ -109,8 +110,9 @@ class Gateway:
         raw, query = scope["headers"], scope["query_string"].decode("latin-1")
         self.counts.requests += 1
         try:
+            key, passed = self._known(raw, query)
             call = self._recognise_websocket(scope)
-            _, passed = self._admitted(raw, query)
+            self._rates.take(key)
         except DeckError as error:
             await _refuse_upgrade(error, send)
             return
@@ -118,7 +120,7 @@ class Gateway:
         await client.accept()
         conversation = Conversation(
             self._attempts, self._forwarder, self._pool, self._clock, client, call, raw, passed,
-            admit=lambda: self._admitted(raw, query)[0], idle_timeout=self._idle_timeout,
+            admit=lambda: self._admitted(raw, query), idle_timeout=self._idle_timeout,
         )  # fmt: skip
         self.counts.in_flight += 1
         try:
@@ -156,11 +158,10 @@ class Gateway:
             if request.method == "OPTIONS" and request.header(b"origin") in self._cors:
                 await _answer_preflight(request)
                 return
-            call = recognise(request.method, request.path, request.raw_path, request.header)
-            request.event.endpoint = call.endpoint
-            request.event.trace = client_trace(request.header(b"traceparent"))
             key, query = self._caller(request)
             request.event.client_key = key.name
+            request.event.trace = client_trace(request.header(b"traceparent"))
+            call = self._recognise(request, key)
             if call.route is None:
                 await self._list_models(request, call, key)
             else:
@@ -176,16 +177,31 @@ class Gateway:
             await self._refuse(request, DeckError("internal", status=500, request_id=request.id))
 
     def _caller(self, request: Request) -> tuple[ClientKey, str]:
-        return (CALLER, request.query) if request.errand else self._admitted(request.headers, request.query)
+        return (CALLER, request.query) if request.errand else self._known(request.headers, request.query)
 
-    def _admitted(self, raw: headers.Raw, query: str) -> tuple[ClientKey, str]:
-        """The client's key, and the query without it. Raises ``client_key_invalid``, ``client_key_rate_limited``."""
+    def _admitted(self, raw: headers.Raw, query: str) -> ClientKey:
+        """The client's key. Raises ``client_key_invalid``, ``client_key_rate_limited``."""
+        key, _ = self._known(raw, query)
+        self._rates.take(key)
+        return key
+
+    def _known(self, raw: headers.Raw, query: str) -> tuple[ClientKey, str]:
+        """The client's key, and the query without it. Raises ``client_key_invalid``."""
         query, in_query = _without_key(query)
         for presented in (*_presented(raw), *in_query):
             if (key := self._keys.find(presented)) is not None:
-                self._rates.take(key)
                 return key, query
+        self.counts.unknown_keys += 1
         raise DeckError("client_key_invalid", status=401)
+
+    def _recognise(self, request: Request, key: ClientKey) -> Recognised:
+        """What is asked for. What is nothing we have counts for the key's rate too. Raises as ``recognise`` does."""
+        try:
+            call = recognise(request.method, request.path, request.raw_path, request.header)
+            request.event.endpoint = call.endpoint
+            return call
+        finally:
+            self._rates.take(key)
 
     async def _list_models(self, request: Request, call: Recognised, key: ClientKey) -> None:
         routes = _ROUTES_OF.get(call.protocol, _OPENAI_ROUTES)  # type: ignore[call-overload]
@@ -212,9 +228,8 @@ class Gateway:
         if error.status == 426:  # noqa: PLR2004 - upgrade required: Codex goes on by POST at once
             added.append((b"upgrade", b"HTTP/1.1"))
         if request.event.failure is None:
-            request.fails(Failure(refusals.kind(error), error.code))
+            request.fails(Failure(refusals.kind(error), error.code, scrub(str(error.params.get("path", "")))))
         if error.code == "client_key_invalid":
-            self.counts.unknown_keys += 1
             request.is_recorded = True
         await self._say(request, error.status, body, added)
 

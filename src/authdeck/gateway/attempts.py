@@ -125,13 +125,13 @@ class Attempts:
                 return outcome, picked, False
             last = outcome, picked
         assert last is not None
-        return *last, not isinstance(self._pick(wanted, tried), Shortage)
+        is_more = wanted.only is None and self._pool.has_more(_ask(wanted, tried), self._clock.now().timestamp())
+        return *last, is_more
 
     def _pick(self, wanted: Wanted, tried: set[str]) -> Account | Shortage:
         if wanted.only is not None:
             return Shortage() if wanted.only in tried else self._pool.only(wanted.only)
-        ask = Ask(wanted.route, wanted.model, wanted.prefix, frozenset(tried), wanted.providers, wanted.session)
-        picked = self._pool.pick(ask, self._clock.now().timestamp())
+        picked = self._pool.pick(_ask(wanted, tried), self._clock.now().timestamp())
         while self._pool.stale:
             self._refresher.hint(self._pool.stale.popleft())
         if isinstance(picked, Shortage):
@@ -271,6 +271,10 @@ class Attempts:
             wait = max(1, ceil(shortage.quota_until - self._clock.now().timestamp()))
             return DeckError("no_account_available", status=429, retry_after=wait, reasons=reasons)
         return DeckError("no_account_available", status=503, reasons=reasons)
+
+
+def _ask(wanted: Wanted, tried: set[str]) -> Ask:
+    return Ask(wanted.route, wanted.model, wanted.prefix, frozenset(tried), wanted.providers, wanted.session)
 
 
 async def _whole(stream: Stream | Socket) -> bytes:

@@ -158,17 +158,21 @@ class Forwarder:
     async def _pass_failure(self, request: Request, failed: Failed, account: Account, more: bool) -> None:
         """Pass a provider's refusal on as it is; but one of the account's credential is none of the client's.
 
-        Where other accounts are left, how long this one has to wait is not said: clients would wait that long.
+        Where other accounts are left the answer is ours: the refusal tells of one account's limits, in headers and body,
+        and clients would take them for their own.
         """
         observed = failed.verdict
         request.fails(Failure(observed.kind, observed.code, observed.summary))
         request.event.trace = request.event.trace or provider_trace(failed.headers)
+        if more:
+            status = 429 if observed.kind is FailureKind.QUOTA else 503
+            raise DeckError("attempts_used_up", status=status, retry_after=1, attempts=len(request.event.attempts))
         if failed.error is not None:
             raise failed.error
         assert failed.status is not None
         if observed.kind is FailureKind.AUTH and failed.status in _UNAUTHORIZED:
             raise DeckError("no_account_available", status=503, reasons={observed.code: 1})
-        raw = [pair for pair in headers.with_bounded_wait(failed.headers, more=more) if pair[0] != b"content-length"]
+        raw = [pair for pair in headers.with_bounded_wait(failed.headers) if pair[0] != b"content-length"]
         length = (b"content-length", str(len(failed.body)).encode())
         sent = headers.passed_back(raw, [length, *self._marks(request, account)])
         request.event.status = failed.status

@@ -62,13 +62,10 @@ def passed_back(raw: Raw, added: Iterable[tuple[bytes, bytes]] = ()) -> list[tup
     return kept
 
 
-def with_bounded_wait(raw: Raw, *, more: bool) -> list[tuple[bytes, bytes]]:
-    """A refusal's headers without a wait that no client should keep to.
-
-    None at all where there are ``more`` accounts: the next try may be served at once.
-    """
+def with_bounded_wait(raw: Raw) -> list[tuple[bytes, bytes]]:
+    """A refusal's headers without a wait that no client should keep to."""
     kept = [pair for pair in raw if pair[0] not in _WAITS]
-    waits = [(name, value.strip()) for name, value in raw if name in _WAITS and not more]
+    waits = [(name, value.strip()) for name, value in raw if name in _WAITS]
     bounded = [(name, value) for name, value in waits if value.isdigit() and int(value[:12]) <= _WAITS[name]]
     if len(bounded) < len(waits):
         return [*kept, wait(LONGEST_WAIT), DONT_RETRY]

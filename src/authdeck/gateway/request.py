@@ -20,6 +20,9 @@ Send = Callable[[Message], Awaitable[None]]
 WATCH_AFTER: Final = 0.05
 """Seconds before anybody looks whether the client is still there: an answer that is over by then needs no watch."""
 
+NO_ROUTE: Final = "(no route)"
+"""The endpoint of what we have no route for, in monitoring: one name, whatever callers make up."""
+
 
 class ClientGone(Exception):
     """The client closed the connection before its request was complete."""
@@ -53,7 +56,7 @@ class Request:
         self.errand: Final = errand_of(scope)
         self.began: Final = clock.monotonic()
         at_ms = int(clock.now().timestamp() * 1000)
-        self.event: Final = RequestEvent(new_request_id(at_ms), at_ms, self.path[:200])
+        self.event: Final = RequestEvent(new_request_id(at_ms), at_ms, NO_ROUTE)
         self.id: Final = self.event.id.hex()
         self.waited = 0.0
         self.is_started = self.is_over = self.is_gone = self.is_late = self.is_recorded = False

@@ -12,6 +12,7 @@ SENTENCES: dict[str, str] = {
         "{command}"
     ),
     "no_account_available": "No account can serve this request now. The console lists the reasons of each account.",
+    "attempts_used_up": "{attempts} accounts were tried and none could answer. Others are left: send the request again.",
     "model_not_found": "No account serves the model {model} on this route. GET /v1/models lists what is known.",
     "route_unknown": "The gateway has no route {path}. The documentation lists its routes.",
     "path_refused": "The path {path} is not passed on.",
