@@ -84,18 +84,22 @@ class Refresher:
     async def renewed(self, credential: Credential, patience: float | None = None) -> Credential | None:
         """A newer credential after the provider did not accept this one; ``None`` where there is none to be had."""
         try:
-            newer = await self._lender.credential(credential.auth_index)
-            if newer.revision > credential.revision:
-                return newer
-            if not PROVIDERS[credential.provider].KEEPS_TOKEN:
-                self._mint.forget(credential.auth_index)
-                return await self._mint.usable(newer)
-            if not self.can_refresh(credential):
-                return None
-            return await self._awaited(credential, patience, Cause.REJECTED)
+            return await self.renew(credential, patience)
         except DeckError as error:
             _log.info("not renewed", auth_index=credential.auth_index, code=error.code)
             return None
+
+    async def renew(self, credential: Credential, patience: float | None = None) -> Credential | None:
+        """Likewise, for who wants to know why not. ``None``: it can't be tried. Raises like ``usable``."""
+        newer = await self._lender.credential(credential.auth_index)
+        if newer.revision > credential.revision:
+            return newer
+        if not PROVIDERS[credential.provider].KEEPS_TOKEN:
+            self._mint.forget(credential.auth_index)
+            return await self._mint.usable(newer)
+        if not self.can_refresh(credential):
+            return None
+        return await self._awaited(credential, patience, Cause.REJECTED)
 
     async def refresh(self, auth_index: str) -> Credential:
         """Refresh now, because a person asked: back-off and lost answers do not count. Raises like ``usable``."""
