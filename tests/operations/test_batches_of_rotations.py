@@ -1,5 +1,6 @@
 """Refreshing a selection at a provider whose tokens rotate, as API, CLI and console have it done."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from itertools import pairwise
@@ -143,3 +144,12 @@ async def test_one_client_is_asked_at_the_pace_that_is_set(shop: Shop) -> None:
     assert dict(batch.counts) == {"done": 4}
     codex = [(began, ended) for index, began, ended in asked if index != other]
     assert all(began - ended >= PACE for (_, ended), (began, _) in pairwise(codex))
+
+
+@pytest.mark.parametrize("shop", [PACE], indirect=True)
+async def test_those_asked_for_one_by_one_keep_the_pace_too(shop: Shop) -> None:
+    _, indexes = await moved_in(shop, "ann", "bob", "cy")
+    began = time.monotonic()
+    await asyncio.gather(*map(shop.refresher.refresh, indexes))
+    assert time.monotonic() - began >= 2 * PACE
+    assert len(shop.simulator.seen("/codex-auth/oauth/token")) == 3
