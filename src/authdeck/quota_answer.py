@@ -8,6 +8,7 @@ from typing import Any
 
 from authdeck import fields
 from authdeck.clock import rfc3339
+from authdeck.errors import DeckError
 from authdeck.evidence import Signal, Source
 from authdeck.quota import Presence, QuotaWindow, lasts_otherwise
 from authdeck.verdict import Verdict
@@ -113,7 +114,8 @@ class QuotaAnswer:
     """``status`` is the provider's, where it answered. ``code`` and ``params`` make the sentence that says why not.
 
     ``windows`` are all that are known of the account now, ``signal`` what the answer says of it. ``evidence`` is
-    redacted: status, summary, link. ``verdict`` is what the classifier said of a refusal.
+    redacted: status, summary, link. ``verdict`` is what the classifier said of a refusal. ``not_renewed``: why a token
+    that was rejected could not be exchanged, where that was tried.
     """
 
     auth_index: str
@@ -128,6 +130,7 @@ class QuotaAnswer:
     extras: Extras = field(default_factory=Extras)
     evidence: Mapping[str, Any] = field(default_factory=dict)
     verdict: Verdict | None = None
+    not_renewed: DeckError | None = None
 
 
 def differences(

@@ -36,6 +36,11 @@ class Provider:
             raise DeckError("refresh_refused", status=503, reason=self.refusals[auth_index])
 
 
+@pytest.fixture(autouse=True)
+def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUTHDECK_REFRESH__PACE", "0")
+
+
 async def test_it_works(desk: Desk) -> None:
     indexes = await crowd(desk, 6)
     await edit_accounts.edit(desk, indexes[1], ANN, {"refresh_by": "other"}, version=None)
@@ -87,8 +92,34 @@ async def test_a_call_that_a_crash_cut_off_is_not_made_again(desk: Desk) -> None
     resumed = Bulk(desk, provider.refresh)
     await resumed.runner.carry_on(batch_id)
     batch = await desk.read(lambda c: reading.one(c, batch_id))
-    assert (batch.status, provider.asked) == ("completed", indexes[4:])
-    assert dict(batch.counts) == {"failed": 4, "done": 2}
+    assert (batch.status, provider.asked) == ("completed", indexes[1:])
+    assert dict(batch.counts) == {"failed": 1, "done": 5}
+
+
+async def test_what_was_refused_before_a_crash_counts_after_it(desk: Desk) -> None:
+    indexes = await crowd(desk, 5)
+    reached, never = asyncio.Event(), asyncio.Event()
+
+    async def refusing_then_hanging(auth_index: str) -> None:
+        if auth_index != indexes[0]:
+            reached.set()
+            await never.wait()
+        raise DeckError("refresh_refused", status=503, reason="invalid_grant")
+
+    dying = Bulk(desk, refusing_then_hanging)
+    preview = await dying.change(indexes, preview=True, refresh=True)
+    applied = asyncio.ensure_future(dying.batches.apply(preview.id, ANN))  # noqa: TID251 - it is cut off below
+    await reached.wait()
+    (batch_id,) = dying.runner._tasks
+    task = dying.runner._tasks[batch_id]
+    task.cancel()
+    applied.cancel()
+    await asyncio.gather(task, applied, return_exceptions=True)
+    provider = Provider(dict.fromkeys(indexes, "invalid_grant"))
+    await Bulk(desk, provider.refresh).runner.carry_on(batch_id)
+    batch = await desk.read(lambda c: reading.one(c, batch_id))
+    assert (batch.status, provider.asked) == ("completed", [indexes[2]])
+    assert dict(batch.counts) == {"failed": 3, "skipped": 2}
 
 
 async def begun(desk: Desk, held: Held, indexes: list[str]) -> tuple[Bulk, asyncio.Future[StoredBatch], str]:

@@ -158,8 +158,8 @@ class Forwarder:
     async def _pass_failure(self, request: Request, failed: Failed, account: Account, more: bool) -> None:
         """Pass a provider's refusal on as it is; but one of the account's credential is none of the client's.
 
-        Where other accounts are left the answer is ours: the refusal tells of one account's limits, in headers and body,
-        and clients would take them for their own.
+        Where other accounts are left the answer is ours: the refusal tells of one account's limits, in headers and
+        body, and clients would take them for their own.
         """
         observed = failed.verdict
         request.fails(Failure(observed.kind, observed.code, observed.summary))

@@ -1,8 +1,9 @@
 """Rows that ask for more than the database: refreshing sign-ins, asking for limits, looking into files to export them.
 
 A refresh is written down as begun before its call and settled after it: a row is never refreshed twice, and one whose
-process died says so. Accounts of one provider come one after the other, and when the provider shows that it revoked a
-whole family of sign-ins, no further account of it is asked.
+process died says so. Accounts of one OAuth client come one after the other with a pause between, as ``refresh_lanes``
+says; at the first sign that its provider revoked a whole family of sign-ins, none of them is refreshed any more. An
+account is written down as begun only when that pause is over: a crash costs one of each client.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ from authdeck import tasks
 from authdeck.account import Kind, RefreshBy
 from authdeck.change import ExportOrder, RowOutcome
 from authdeck.errors import DeckError
-from authdeck.operations import batch_queries, export
+from authdeck.operations import batch_queries, export, refresh_lanes
 from authdeck.operations.batch_queries import QUERIES, Query
 from authdeck.operations.batch_rows import Item, Job, reason_of, take
 from authdeck.operations.batch_turn import cursor_if_ours, end_if_through, keep
@@ -25,24 +26,34 @@ from authdeck.operations.change_rows import Plan, Row, Taking, hand_over, plan
 from authdeck.operations.desk import Desk
 from authdeck.operations.export import Wish
 from authdeck.operations.export_forms import ExportRow, Form
+from authdeck.operations.refresh_lanes import Lanes, RefreshLane
 from authdeck.storage.database import WriteConnection
 from authdeck.storage.reading import batches as reading
-from authdeck.storage.reading.batches import BEGUN
+from authdeck.storage.reading.batches import BEGUN, StoredItem
 from authdeck.storage.writing import batches as writing
 
 Refresh = Callable[[str], Awaitable[object]]
 """Exchanges an account's refresh token now. Raises ``DeckError``."""
 
-CALLS: Final = 4
-"""Rows under way together; those of one provider wait for each other."""
-
 LOOKED_INTO: Final = 100
 """Auth files opened for one chunk of an export."""
 
-FAMILY: Final = frozenset({"refresh_token_reused", "refresh_token_invalidated", "token_revoked", "token_invalidated"})
-"""What providers say when not one token but a sign-in with all that came of it is revoked."""
+PAGE: Final = 1_000
 
-_NOT_TRIED: Final = frozenset({"refresh_not_possible", "refresh_is_elsewhere", "account_in_trash", "account_not_found"})
+RESTS: Final = 1.0
+"""Seconds, at most, that a pause goes on before it is looked whether the batch shall still go on."""
+
+_NOT_TRIED: Final = frozenset(
+    {
+        "refresh_not_possible",
+        "refresh_is_elsewhere",
+        "account_in_trash",
+        "account_not_found",
+        "client_secret_missing",
+    }
+)
+"""Nothing was sent for these, and nothing could be."""
+
 _RENEWED_EVERY: Final = 2.0
 
 
@@ -62,14 +73,17 @@ class Calling:
         self._desk: Final = desk
         self._refresh: Final = refresh
         self._query: Final = query
-        self._revoked: dict[str, set[str]] = defaultdict(set)
+        self._lanes: Final[dict[str, Lanes]] = {}
 
     async def chunk(self, job: Job, fence: int) -> bool:
         """The next rows. False: there is nothing more to do here."""
         return await (self._exported(job, fence) if job.change.export else self._refreshed(job, fence))
 
     async def settle_interrupted(self, job: Job) -> None:
-        """Rows that another process had begun: nobody knows what became of their calls. What it learnt stays known."""
+        """Rows that another process had begun: nobody knows what became of their calls.
+
+        What the others came to is what their lanes go on from.
+        """
 
         def work(connection: WriteConnection) -> None:
             begun = reading.items(connection, job.batch.id, limit=len(job.indexes), outcome=BEGUN)
@@ -77,32 +91,54 @@ class Calling:
             writing.settle_items(connection, job.batch.id, settled)
 
         await self._desk.write(work)
-        for told in await self._desk.read(partial(reading.reasons_with, batch_id=job.batch.id, words=FAMILY)):
-            if told["params"].get("reason") in FAMILY:
-                self._revoked[job.batch.id].add(told["params"].get("provider", ""))
+        if not _rotates(job):
+            return
+        lanes, after = self._lanes_anew(job), -1
+        while items := await self._desk.read(partial(reading.items, batch_id=job.batch.id, after=after, limit=PAGE)):
+            for item in items:
+                if item.auth_index is not None:
+                    lanes.of(item.auth_index).saw(_remembered(job, item))
+            after = items[-1].row
+
+    def _lanes_anew(self, job: Job) -> Lanes:
+        lanes = self._lanes[job.batch.id] = Lanes(self._desk)
+        return lanes
 
     # ---- refreshing and asking ----
 
     async def _refreshed(self, job: Job, fence: int) -> bool:
-        begun = await self._desk.write(partial(self._begin, job, fence), patient=True)
-        if begun is None:
+        start = await self._desk.write(lambda c: cursor_if_ours(self._desk, c, job, fence))
+        if start is None:
+            self._lanes.pop(job.batch.id, None)
             return False
+        end = self._end_of_chunk(job, start)
+        if pause := self._pause(job, job.indexes[start:end]):
+            await asyncio.sleep(min(pause, RESTS))
+            return True
+        begun = await self._desk.write(partial(self._begin, job, fence, start, end), patient=True)
         if begun:
             async with self._kept(job, fence):
                 settled = await self._asked(job, begun)
             await self._desk.write(lambda c: writing.settle_items(c, job.batch.id, settled))
         if not await self._desk.write(partial(self._end, job, fence)):
             return True
-        self._revoked.pop(job.batch.id, None)
+        self._lanes.pop(job.batch.id, None)
         return False
 
-    def _begin(self, job: Job, fence: int, connection: WriteConnection) -> list[_Begun] | None:
+    def _end_of_chunk(self, job: Job, start: int) -> int:
+        """Where tokens may rotate, one account of each lane."""
+        end = min(start + (LOOKED_INTO if job.previewing else QUERIES), len(job.indexes))
+        if job.previewing or not _rotates(job):
+            return end
+        return start + self._lanes[job.batch.id].apart(job.indexes[start:end])
+
+    def _pause(self, job: Job, auth_indexes: Sequence[str]) -> float:
+        return self._lanes[job.batch.id].pause(auth_indexes) if _rotates(job) and not job.previewing else 0.0
+
+    def _begin(self, job: Job, fence: int, start: int, end: int, connection: WriteConnection) -> list[_Begun]:
         """Write the next rows down. Those that can't be refreshed are done with here."""
-        start = cursor_if_ours(self._desk, connection, job, fence)
-        if start is None:
-            return None
-        at_once = LOOKED_INTO if job.previewing else QUERIES if job.change.query_quota else CALLS
-        end = min(start + at_once, len(job.indexes))
+        if cursor_if_ours(self._desk, connection, job, fence) != start:
+            return []
         providers: dict[int, str] = {}
 
         def wish(_taking: Taking, row: Row, number: int) -> Plan:
@@ -127,7 +163,7 @@ class Calling:
             code = "refresh_is_elsewhere"
         elif account.kind is Kind.API_KEY:
             code = "refresh_not_possible"
-        elif account.provider.value in self._revoked[job.batch.id]:
+        elif not job.previewing and self._lanes[job.batch.id].of(account.auth_index).is_stopped:
             code = "batch_provider_stopped"
         if code is None:
             return Plan(row, account.file_name, RowOutcome.DONE)
@@ -135,53 +171,50 @@ class Calling:
         return Plan(row, account.file_name, RowOutcome.SKIPPED, reason=(code, told))
 
     async def _asked(self, job: Job, begun: Sequence[_Begun]) -> list[Item]:
-        if job.change.query_quota and not job.change.query_quota.refresh:
-            return list(await asyncio.gather(*(self._queried(job, row) for row in begun)))
-        by_provider: dict[str, list[_Begun]] = defaultdict(list)
+        if not _rotates(job):
+            return list(await asyncio.gather(*(self._queried(row, refresh=False) for row in begun)))
+        by_lane: dict[RefreshLane, list[_Begun]] = defaultdict(list)
         for row in begun:
-            by_provider[row.provider].append(row)
-        found = await asyncio.gather(*(self._in_turn(job, rows) for rows in by_provider.values()))
+            by_lane[self._lanes[job.batch.id].of(row.auth_index)].append(row)
+        found = await asyncio.gather(*(self._in_turn(job, lane, rows) for lane, rows in by_lane.items()))
         return [item for items in found for item in items]
 
-    async def _in_turn(self, job: Job, rows: Sequence[_Begun]) -> list[Item]:
-        """One provider's rows, one after the other, until it shows that it revoked a family."""
-        revoked, items = self._revoked[job.batch.id], []
+    async def _in_turn(self, job: Job, lane: RefreshLane, rows: Sequence[_Begun]) -> list[Item]:
+        """Rows of one OAuth client. They are more than one where nothing of them is refreshed any more."""
+        items = []
         for row in rows:
+            before = await lane.turn(row.auth_index)
             if job.change.query_quota:
-                items.append(await self._queried(job, row))
-                continue
-            if row.provider in revoked:
+                items.append(await self._queried(row, lane, before, refresh=not lane.is_stopped))
+            elif lane.is_stopped:
                 stopped = DeckError("batch_provider_stopped", provider=row.provider)
                 items.append(_settled(row.row, RowOutcome.SKIPPED, stopped))
-                continue
-            item, is_family = await self._one(row)
-            items.append(item)
-            if is_family:
-                revoked.add(row.provider)
+            else:
+                items.append(await self._one(row, lane))
         return items
 
-    async def _queried(self, job: Job, row: _Begun) -> Item:
-        """Asked for its limits. Of a provider that ends a family of sign-ins no further one is refreshed for it."""
+    async def _queried(
+        self, row: _Begun, lane: RefreshLane | None = None, before: int | None = None, *, refresh: bool
+    ) -> Item:
         assert self._query is not None
-        assert job.change.query_quota is not None
-        revoked = self._revoked[job.batch.id]
-        may_refresh = job.change.query_quota.refresh and row.provider not in revoked
         try:
-            answer = await self._query(row.auth_index, refresh=may_refresh)
+            answer = await self._query(row.auth_index, refresh=refresh)
         except DeckError as error:
             return _settled(row.row, RowOutcome.SKIPPED, error)
-        if answer.params.get("reason") in FAMILY:
-            revoked.add(row.provider)
+        if lane is not None:
+            lane.heard(answer, before)
         return batch_queries.settled(row.row, answer, row.provider)
 
-    async def _one(self, row: _Begun) -> tuple[Item, bool]:
+    async def _one(self, row: _Begun, lane: RefreshLane) -> Item:
         try:
             await self._refresh(row.auth_index)
         except DeckError as error:
-            outcome = RowOutcome.SKIPPED if error.code in _NOT_TRIED else RowOutcome.FAILED
             told = DeckError(error.code, **{**error.params, "provider": row.provider})
-            return _settled(row.row, outcome, told), error.params.get("reason") in FAMILY
-        return _settled(row.row, RowOutcome.DONE, None), False
+            outcome = RowOutcome.SKIPPED if error.code in _NOT_TRIED else RowOutcome.FAILED
+            lane.saw(_seen(row.auth_index, outcome, error))
+            return _settled(row.row, outcome, told)
+        lane.saw(_seen(row.auth_index, RowOutcome.DONE, None))
+        return _settled(row.row, RowOutcome.DONE, None)
 
     @asynccontextmanager
     async def _kept(self, job: Job, fence: int) -> AsyncIterator[None]:
@@ -260,6 +293,32 @@ def _export_plan(order: ExportOrder, taking: Taking, row: Row, told: ExportRow |
         made.outcome = RowOutcome.DONE
     made.reason = ("export_loses", {"fields": list(told.lost)}) if told.lost else None
     return made
+
+
+def _rotates(job: Job) -> bool:
+    """Whether its rows may exchange refresh tokens."""
+    quota = job.change.query_quota
+    return job.change.refresh or (quota is not None and quota.refresh)
+
+
+def _remembered(job: Job, item: StoredItem) -> refresh_lanes.Row:
+    """A row of before, as its lane sees it. Whether a question refreshed is known only where that was refused."""
+    reason = item.reason or {}
+    error = DeckError(reason["code"], **reason.get("params", {})) if reason else None
+    outcome = item.outcome if job.change.refresh or error else RowOutcome.SKIPPED
+    return _seen(item.auth_index or "", outcome, error)
+
+
+_SEEN: Final[Mapping[str, refresh_lanes.Outcome]] = {
+    RowOutcome.DONE: refresh_lanes.Outcome.REFRESHED,
+    RowOutcome.FAILED: refresh_lanes.Outcome.FAILED,
+}
+
+
+def _seen(auth_index: str, outcome: str, error: DeckError | None) -> refresh_lanes.Row:
+    """What became of an account, as its lane sees it."""
+    code, params = (error.code, error.params) if error else ("", {})
+    return refresh_lanes.Row(auth_index, _SEEN.get(outcome, refresh_lanes.Outcome.SKIPPED), code, params)
 
 
 def _settled(row: int, outcome: RowOutcome, error: DeckError | None) -> Item:

@@ -49,13 +49,15 @@ def telling() -> frozenset[Provider]:
 class _Asked:
     """What came back. ``failure``: no answer arrived for a question that matters.
 
-    ``renewed_at`` is when the credential was made, where one before it was not accepted.
+    ``renewed_at`` is when the credential was made, where one before it was not accepted; ``not_renewed`` is why there
+    is none.
     """
 
     credential: Credential
     replies: Mapping[str, Reply] = field(default_factory=dict)
     failure: DeckError | None = None
     renewed_at: datetime | None = None
+    not_renewed: DeckError | None = None
 
     @property
     def refused(self) -> Reply | None:
@@ -105,11 +107,9 @@ class QuotaQueries:
             return self._skipped(account, code)
         asked = await self._ask(quota, account, credential)
         if refresh and asked.refused is not None and asked.refused.status == _UNAUTHORIZED:
-            newer = await self._refresher.renewed(credential)
-            if newer is not None:
-                made_at = newer.issued_at or self._desk.now()
-                asked = replace(await self._ask(quota, account, newer), renewed_at=made_at)
-        return await self._heard(quota, account, asked)
+            asked = await self._ask_renewed(quota, account, asked)
+        heard = await self._heard(quota, account, asked)
+        return replace(heard, answer=replace(heard.answer, not_renewed=asked.not_renewed))
 
     async def usable(self, account: Account, *, refresh: bool) -> Credential:
         """A credential that can be sent now.
@@ -137,6 +137,17 @@ class QuotaQueries:
                     if not question.is_side:
                         return _Asked(credential, replies, error)
         return _Asked(credential, replies)
+
+    async def _ask_renewed(self, quota: Quota, account: Account, asked: _Asked) -> _Asked:
+        """Once more with a newer token, where there is one to be had."""
+        try:
+            newer = await self._refresher.renew(asked.credential)
+        except DeckError as error:
+            return replace(asked, not_renewed=error)
+        if newer is None:
+            return asked
+        made_at = newer.issued_at or self._desk.now()
+        return replace(await self._ask(quota, account, newer), renewed_at=made_at)
 
     # ---- what it means ----
 

@@ -61,6 +61,7 @@ class Refresher:
         self._running: dict[str, asyncio.Task[Credential]] = {}
         self._waits: dict[str, _Wait] = {}
         self._lanes: dict[Provider, asyncio.Lock] = {}
+        self._free_at: dict[Provider, float] = {}
         self._hints = asyncio.Semaphore(TRIES_AT_ONCE)
         self._is_closing = False
         desk.feed.subscribe("account", self._forget)
@@ -84,28 +85,43 @@ class Refresher:
     async def renewed(self, credential: Credential, patience: float | None = None) -> Credential | None:
         """A newer credential after the provider did not accept this one; ``None`` where there is none to be had."""
         try:
-            newer = await self._lender.credential(credential.auth_index)
-            if newer.revision > credential.revision:
-                return newer
-            if not PROVIDERS[credential.provider].KEEPS_TOKEN:
-                self._mint.forget(credential.auth_index)
-                return await self._mint.usable(newer)
-            if not self.can_refresh(credential):
-                return None
-            return await self._awaited(credential, patience, Cause.REJECTED)
+            return await self.renew(credential, patience)
         except DeckError as error:
             _log.info("not renewed", auth_index=credential.auth_index, code=error.code)
             return None
 
+    async def renew(self, credential: Credential, patience: float | None = None) -> Credential | None:
+        """Likewise, for who wants to know why not. ``None``: it can't be tried. Raises like ``usable``."""
+        newer = await self._lender.credential(credential.auth_index)
+        if newer.revision > credential.revision:
+            return newer
+        if not PROVIDERS[credential.provider].KEEPS_TOKEN:
+            self._mint.forget(credential.auth_index)
+            return await self._mint.usable(newer)
+        if not self.can_refresh(credential):
+            return None
+        return await self._awaited(credential, patience, Cause.REJECTED)
+
     async def refresh(self, auth_index: str) -> Credential:
-        """Refresh now, because a person asked: back-off and lost answers do not count. Raises like ``usable``."""
+        """Refresh now, because a person asked: back-off and lost answers do not count. Raises like ``usable``.
+
+        It waits its turn among others that people asked for at the same provider.
+        """
         credential = await self._lender.newest(auth_index)
         if not PROVIDERS[credential.provider].KEEPS_TOKEN:
             self._mint.forget(auth_index)
             return await self._mint.usable(credential)
         if not self.can_refresh(credential):
             raise self._cannot(credential)
+        await self._rest(credential.provider)
         return await asyncio.shield(self._start(credential, Cause.PERSON))
+
+    async def _rest(self, provider: Provider) -> None:
+        """People's refreshes of one OAuth client begin ``refresh.pace`` seconds apart, however quickly they click."""
+        now = asyncio.get_running_loop().time()
+        free_at = max(now, self._free_at.get(provider, now))
+        self._free_at[provider] = free_at + self._desk.settings.refresh.pace
+        await asyncio.sleep(free_at - now)
 
     def hint(self, account: Account) -> None:
         """An account was passed over because its token has run out: refresh it in the background, if it is in use."""

@@ -219,15 +219,6 @@ def unsettled(connection: ReadConnection) -> list[str]:
     return list(connection.execute(asked.order_by(batches.c.created_at)).scalars())
 
 
-def reasons_with(connection: ReadConnection, batch_id: str, words: Iterable[str]) -> list[Mapping[str, Any]]:
-    """The reasons, by row, in which one of these words stands somewhere."""
-    told = cast(batch_items.c.reason, Text)
-    asked = select(batch_items.c.reason).where(
-        batch_items.c.batch == batch_id, or_(*(told.contains(f'"{word}"') for word in words))
-    )
-    return list(connection.execute(asked.order_by(batch_items.c.row)).scalars())
-
-
 def ended_previews(connection: ReadConnection, before: datetime) -> list[str]:
     """Previews that ran out before a moment, but for those whose batch is under way."""
     applying = select(batches.c.preview_of).where(batches.c.status.in_(RUNNING), batches.c.preview_of.is_not(None))

@@ -28,7 +28,7 @@ SENTENCES: dict[str, str] = {
     "batch_preview_used": "The preview {id} was done already. Its batch is in the list.",
     "batch_preview_expired": "The preview {id} is older than 15 minutes. Make a new one.",
     "batch_interrupted": "The process ended while the provider was asked: nobody knows the answer. Look at the account before you try again.",
-    "batch_provider_stopped": "Not asked: {provider} revoked a whole family of sign-ins, and more refreshes could cost more of them.",
+    "batch_provider_stopped": "Not asked: {provider} refused others of the same client, and that may be the first sign that it ends them all. Look at those accounts first.",
     "changed_since": "Left as they are, because somebody changed them since: {fields}.",
     "websockets_not_spoken": "{provider} speaks no websockets, so that setting was left out.",
     "export_loses": "Not carried by this form: {fields}.",

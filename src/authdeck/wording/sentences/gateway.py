@@ -39,10 +39,6 @@ SENTENCES: dict[str, str] = {
     ),
     "refresh_failed": "The token could not be renewed ({reason}). It is tried again by itself.",
     "refresh_running": "The token is being renewed by another process. It is tried again by itself.",
-    "refresh_stopped": (
-        "Not tried: the provider refused another sign-in of the same client, and refusing one may be the first sign that"
-        " it ends them all. Look at that account first."
-    ),
     "refresh_is_elsewhere": (
         "Another program renews this sign-in, and its token has run out. Import the newer auth file, or let authdeck "
         "renew it."
