@@ -13,7 +13,7 @@ import uvicorn
 
 from authdeck import settings, tasks
 from authdeck.access import AUTOMATION
-from authdeck.clock import SystemClock
+from authdeck.clock import Clock, SystemClock
 from authdeck.directory import Directory
 from authdeck.event import RequestEvent
 from authdeck.gateway import sockets
@@ -64,6 +64,8 @@ class House:
     client: aiohttp.ClientSession
     key: str
     observer: Observer
+    keys: ClientKeys
+    recorder: Recorder
     seen: list[RequestEvent] = field(default_factory=list)
 
     async def take_in(self, *accounts: Account, **extra: Any) -> list[str]:
@@ -106,9 +108,26 @@ def environment() -> dict[str, str]:
     return {}
 
 
+@pytest.fixture
+def house_clock() -> Clock:
+    """The gateway's; a file of tests may have one that it sets. The simulated providers go by the real time."""
+    return SystemClock()
+
+
+@pytest.fixture
+def patience() -> float:
+    """Seconds that the end of an answer waits for its event: a busy machine is no reason to let go earlier."""
+    return 30.0
+
+
 @pytest_asyncio.fixture
 async def house(
-    request: pytest.FixtureRequest, simulator: Simulator, tmp_path: Path, environment: dict[str, str]
+    request: pytest.FixtureRequest,
+    simulator: Simulator,
+    tmp_path: Path,
+    environment: dict[str, str],
+    house_clock: Clock,
+    patience: float,
 ) -> AsyncIterator[House]:
     """Settings may be given as the fixture's parameter, too."""
     environment = {
@@ -119,7 +138,7 @@ async def house(
         for name, value in environment.items():
             patch.setenv(name, value)
         loaded = settings.load(home=tmp_path)
-    clock = SystemClock()
+    clock = house_clock
     lay(tmp_path)
     control = opening.control(f"sqlite:///{tmp_path / 'authdeck.db'}", clock)
     monitoring = opening.monitoring(f"sqlite:///{tmp_path / 'monitoring.db'}", clock)
@@ -134,7 +153,7 @@ async def house(
     refresher = Refresher(desk, lender)
     observer = Observer(desk)
     observer.start()
-    recorder = Recorder(monitoring, clock, wait=30)  # a busy machine is no reason to let go earlier
+    recorder = Recorder(monitoring, clock, wait=patience)
     recorder.start()
     keys = ClientKeys(desk)
     await keys.start()
@@ -167,6 +186,8 @@ async def house(
             client,
             key.key.open(),
             observer,
+            keys,
+            recorder,
             seen,
         )
     finally:
