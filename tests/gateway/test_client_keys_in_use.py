@@ -1,12 +1,12 @@
 """Client keys where they are presented: how often, what for, and until when each is good."""
 
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from authdeck.access import AUTOMATION
+from authdeck.clock import SystemClock
 from authdeck.errors import DeckError
 from authdeck.gateway.app import Rates
 from authdeck.operations import client_keys
@@ -20,9 +20,9 @@ MESSAGES = {"model": "claude-opus-5", "max_tokens": 5, "messages": [{"role": "us
 
 
 @pytest.fixture
-def house_clock() -> Iterator[SetClock]:
+def house_clock() -> SetClock:
     """It stands still: keys run out and rates refill when a test says so."""
-    return SetClock(datetime.now(UTC))
+    return SetClock(SystemClock().now())
 
 
 async def key(house: House, **given: Any) -> tuple[str, str]:
