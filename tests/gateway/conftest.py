@@ -1,7 +1,10 @@
 """A whole gateway over real sockets: real databases, real vault, simulated providers on loopback."""
 
+import asyncio
+import json
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,12 +16,12 @@ import uvicorn
 
 from authdeck import settings, tasks
 from authdeck.access import AUTOMATION
-from authdeck.clock import SystemClock
+from authdeck.clock import Clock, SystemClock
 from authdeck.directory import Directory
 from authdeck.event import RequestEvent
 from authdeck.gateway import sockets
 from authdeck.gateway.app import Gateway
-from authdeck.operations import client_keys
+from authdeck.operations import client_keys, upstreams
 from authdeck.operations.changes import ChangeFeed
 from authdeck.operations.client_keys import ClientKeys
 from authdeck.operations.desk import Desk
@@ -36,7 +39,7 @@ from authdeck.storage import opening
 from authdeck.storage.reading.request_search import RequestSearch
 from authdeck.storage.reading.requests import page
 from authdeck.upstream.calls import Calls
-from authdeck.upstream.origins import Origins
+from authdeck.upstream.origins import Approval, Origins
 from authdeck.upstream.sessions import Sessions
 from authdeck.upstream.sockets import Sockets
 from authdeck.upstream.streams import Streams
@@ -64,6 +67,8 @@ class House:
     client: aiohttp.ClientSession
     key: str
     observer: Observer
+    keys: ClientKeys
+    recorder: Recorder
     seen: list[RequestEvent] = field(default_factory=list)
 
     async def take_in(self, *accounts: Account, **extra: Any) -> list[str]:
@@ -106,9 +111,26 @@ def environment() -> dict[str, str]:
     return {}
 
 
+@pytest.fixture
+def house_clock() -> Clock:
+    """The gateway's; a file of tests may have one that it sets. The simulated providers go by the real time."""
+    return SystemClock()
+
+
+@pytest.fixture
+def patience() -> float:
+    """Seconds that the end of an answer waits for its event: a busy machine is no reason to let go earlier."""
+    return 30.0
+
+
 @pytest_asyncio.fixture
 async def house(
-    request: pytest.FixtureRequest, simulator: Simulator, tmp_path: Path, environment: dict[str, str]
+    request: pytest.FixtureRequest,
+    simulator: Simulator,
+    tmp_path: Path,
+    environment: dict[str, str],
+    house_clock: Clock,
+    patience: float,
 ) -> AsyncIterator[House]:
     """Settings may be given as the fixture's parameter, too."""
     environment = {
@@ -119,7 +141,7 @@ async def house(
         for name, value in environment.items():
             patch.setenv(name, value)
         loaded = settings.load(home=tmp_path)
-    clock = SystemClock()
+    clock = house_clock
     lay(tmp_path)
     control = opening.control(f"sqlite:///{tmp_path / 'authdeck.db'}", clock)
     monitoring = opening.monitoring(f"sqlite:///{tmp_path / 'monitoring.db'}", clock)
@@ -134,7 +156,7 @@ async def house(
     refresher = Refresher(desk, lender)
     observer = Observer(desk)
     observer.start()
-    recorder = Recorder(monitoring, clock, wait=30)  # a busy machine is no reason to let go earlier
+    recorder = Recorder(monitoring, clock, wait=patience)
     recorder.start()
     keys = ClientKeys(desk)
     await keys.start()
@@ -167,6 +189,8 @@ async def house(
             client,
             key.key.open(),
             observer,
+            keys,
+            recorder,
             seen,
         )
     finally:
@@ -179,3 +203,43 @@ async def house(
         await sessions.close()
         control.close()
         monitoring.close()
+
+
+# ---- a provider that answers in odd ways ----
+
+Answer = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]
+Raw = Callable[[Answer], Awaitable[None]]
+
+
+@pytest_asyncio.fixture
+async def raw(house: House) -> AsyncIterator[Raw]:
+    """Take in an account of a provider that answers chat completions with exactly these bytes."""
+    servers, writers = [], []
+
+    async def start(answer: Answer) -> None:
+        async def serving(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writers.append(writer)
+            try:
+                while head := await reader.readuntil(b"\r\n\r\n"):
+                    await answer(head, writer)
+                    await writer.drain()
+            except (asyncio.IncompleteReadError, ConnectionError):
+                pass
+            finally:
+                writer.close()
+
+        servers.append(await asyncio.start_server(serving, "127.0.0.1", 0))
+        url = f"http://127.0.0.1:{servers[-1].sockets[0].getsockname()[1]}"
+        await upstreams.approve(house.desk, url, ANN, private=True)
+        house.origins.replace([(url, Approval(private=True, plain_http=True))])  # a whole server does it by itself
+        document = {"type": "openai_compatible", "base_url": f"{url}/v1", "api_key": "sk_FAKE_odd"}
+        report = await import_files(house.desk, [Source("odd.json", json.dumps(document).encode())], ANN)
+        assert [row.reason for row in report.items] == [None]
+
+    yield start
+    for server in servers:
+        server.close()
+    for writer in writers:  # kept alive by the gateway
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()

@@ -1,6 +1,8 @@
+import gzip
 import json
 import zlib
 
+import brotli
 import pytest
 import zstandard
 
@@ -137,15 +139,18 @@ async def test_a_prefix_in_the_url_or_the_model_chooses_among_its_accounts(house
             assert json.loads(house.simulator.requests[-1].asked.body)["model"] == "gpt-5.5"
 
 
-@pytest.mark.parametrize("coding", ["zstd", "gzip", "deflate"])
+@pytest.mark.parametrize("coding", ["zstd", "gzip", "deflate", "br"])
 async def test_a_compressed_body_passes_untouched(house: House, coding: str) -> None:
     await house.take_in(house.simulator.account("codex", "ann@example.com"))
     await house.acknowledge()
-    plain = json.dumps(RESPONSES).encode()
-    deflate = zlib.compressobj(wbits=31 if coding == "gzip" else 15)
-    packed = zstandard.compress(plain) if coding == "zstd" else deflate.compress(plain) + deflate.flush()
+    pack = {"zstd": zstandard.compress, "gzip": gzip.compress, "deflate": zlib.compress, "br": brotli.compress}
+    packed = pack[coding](json.dumps(RESPONSES).encode())
     async with house.post("/v1/responses", packed, content_encoding=coding, content_type="application/json") as answer:
-        await answer.read()
+        assert answer.status == 200
+        assert b"response.completed" in await answer.read()
+    [arrived] = house.simulator.seen("/responses")
+    assert arrived.asked.body == packed
+    assert (arrived.asked.headers["content-encoding"], arrived.asked.model) == (coding, "gpt-5.5")
     [event] = await house.events()
     assert event.model == "gpt-5.5"
 

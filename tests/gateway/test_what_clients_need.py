@@ -29,21 +29,15 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
 import aiohttp
 import pytest
-import pytest_asyncio
 import zstandard
 
 from authdeck.event import FailureKind
-from authdeck.operations import upstreams
-from authdeck.operations.import_files import Source, import_files
-from authdeck.upstream.origins import Approval
-from fakes.people import ANN
-from gateway.conftest import House
+from gateway.conftest import House, Raw
 
 RESPONSES = {"model": "gpt-5.5", "input": "hello", "stream": True}
 MESSAGES = {"model": "claude-opus-5", "max_tokens": 5, "messages": [{"role": "user", "content": "hello"}]}
@@ -233,39 +227,6 @@ async def test_a_sign_in_that_waits_is_not_the_clients_where_another_is_left(hou
 
 
 # ---- providers that answer in odd ways ----
-
-Answer = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]
-Raw = Callable[[Answer], Awaitable[None]]
-
-
-@pytest_asyncio.fixture
-async def raw(house: House) -> AsyncIterator[Raw]:
-    """Take in an account of a provider that answers chat completions with exactly these bytes."""
-    servers = []
-
-    async def start(answer: Answer) -> None:
-        async def serving(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            try:
-                while head := await reader.readuntil(b"\r\n\r\n"):
-                    await answer(head, writer)
-                    await writer.drain()
-            except (asyncio.IncompleteReadError, ConnectionError):
-                pass
-            finally:
-                writer.close()
-
-        servers.append(await asyncio.start_server(serving, "127.0.0.1", 0))
-        url = f"http://127.0.0.1:{servers[-1].sockets[0].getsockname()[1]}"
-        await upstreams.approve(house.desk, url, ANN, private=True)
-        house.origins.replace([(url, Approval(private=True, plain_http=True))])  # a whole server does it by itself
-        document = {"type": "openai_compatible", "base_url": f"{url}/v1", "api_key": "sk_FAKE_odd"}
-        report = await import_files(house.desk, [Source("odd.json", json.dumps(document).encode())], ANN)
-        assert [row.reason for row in report.items] == [None]
-
-    yield start
-    for server in servers:
-        server.close()
-
 
 CHAT = {"model": "m", "messages": [], "stream": True}
 SSE = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n"

@@ -1,15 +1,32 @@
 """One request that reached the simulated providers and the answer they give, as data. No I/O."""
 
 import json
-from collections.abc import Mapping
+import zlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qsl
+
+import brotli  # type: ignore[import-untyped]
+import zstandard
+
+_GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS
+_OPENED: Final[Mapping[str, Callable[[bytes], bytes]]] = {
+    "": bytes,
+    "gzip": lambda body: zlib.decompress(body, _GZIP_OR_ZLIB),
+    "deflate": lambda body: zlib.decompress(body, _GZIP_OR_ZLIB),
+    "br": brotli.decompress,
+    "zstd": lambda body: zstandard.ZstdDecompressor().stream_reader(body).read(),
+}
+_UNREADABLE: Final = (KeyError, ValueError, zlib.error, brotli.error, zstandard.ZstdError)
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What arrived. ``headers`` have lower-case names; ``named`` are the parts that the endpoint's pattern names."""
+    """What arrived. ``headers`` have lower-case names; ``named`` are the parts that the endpoint's pattern names.
+
+    ``body`` are the bytes as they came, compressed where ``content-encoding`` says so.
+    """
 
     method: str
     path: str
@@ -24,8 +41,8 @@ class Asked:
         if "x-www-form-urlencoded" in self.headers.get("content-type", ""):
             return dict(parse_qsl(self.body.decode(errors="replace")))
         try:
-            decoded = json.loads(self.body)
-        except ValueError:
+            decoded = json.loads(_OPENED[self.headers.get("content-encoding", "")](self.body))
+        except _UNREADABLE:
             return {}
         return decoded if isinstance(decoded, dict) else {}
 
