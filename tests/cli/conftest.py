@@ -2,17 +2,23 @@
 
 import json
 import os
+import pty
+import subprocess
+import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
 from fakes import process
 from fakes.auth_files import codex
 from fakes.laid import lay
+
+PATIENCE: Final = 60
+"""Seconds for a command to start and end, on a busy machine."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +62,21 @@ class Shell:
         finally:
             server.terminate()
             server.wait(60)
+
+    def at_a_terminal(self, *words: str | Path) -> str:
+        """What the command shows on a terminal beside its output; it has to end well."""
+        ours, theirs = pty.openpty()
+        command = [sys.executable, "-m", "authdeck", *map(str, words)]
+        environment = self.environment(TERM="xterm", COLUMNS="120")
+        with subprocess.Popen(command, env=environment, stdin=theirs, stdout=subprocess.DEVNULL, stderr=theirs) as one:
+            os.close(theirs)
+            shown = b""
+            with suppress(OSError):  # so a terminal ends
+                while piece := os.read(ours, 4096):
+                    shown += piece
+            os.close(ours)
+            assert one.wait(PATIENCE) == 0, shown
+        return shown.decode()
 
     @property
     def log(self) -> Path:

@@ -120,6 +120,10 @@ def test_secrets_come_from_a_file(alone: Shell, folder: Path, tmp_path: Path) ->
         ("batch", "ann.json", "--set", "priority"),
         ("batch", "ann.json", "--set", "proxy_url=http://u:pw_FAKE@h:1"),
         ("batch", "ann.json", "--secrets-from", "nowhere.json"),
+        ("batch", "--where", "provider=", "--delete"),
+        ("batch", "--where", "search=", "--delete"),
+        ("batch", "--search", "ann", "--where", "plan= ", "--delete"),
+        ("batch", "content", "0" * 32, "-o", "-", "--json"),
     ],
 )
 def test_usage_mistakes_end_with_2(newcomer: Shell, words: tuple[str, ...]) -> None:
@@ -144,7 +148,9 @@ def test_an_export_is_a_change_like_others(shell: Shell, folder: Path, tmp_path:
     assert done["counts"]["done"] == 1
     assert (out.read_bytes(), out.stat().st_mode & 0o777) == (codex(), 0o600)
     again = tmp_path / "again.json"
-    shell.ok("batch", "content", done["id"], "-o", again)
+    told = shell.ok("batch", "content", done["id"], "-o", again, "--json")
+    assert (told.json["file"], told.json["counts"]["done"], told.err) == (str(again), 1, "")
     assert again.read_bytes() == codex()
     assert shell.run("batch", "content", done["id"], "-o", again).code == 2
+    assert f"Wrote {again}." in shell.ok("batch", "content", done["id"], "-o", again, "--force").err
     assert shell.run("batch", "ann.json", "--set", "priority=5", "-o", again).code == 2

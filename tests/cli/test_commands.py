@@ -56,15 +56,22 @@ def test_an_account_is_found_changed_switched_off_and_brought_back(shell: Shell,
 def test_accounts_are_chosen_by_every_filter_and_explained(served: Shell, folder: Path) -> None:
     served.run("import", folder)
     served.ok("accounts", "lock", "ann.json")
-    assert (
-        served.ok("accounts", "list", "--search", "ANN*json", "--plan", "plus", "--locked", "--json").json["total"] == 1
-    )
+    for words, found in (
+        (("--search", "ANN*json", "--plan", "plus", "--locked"), ["ann.json"]),
+        (("--locked",), ["ann.json"]),
+        (("--unlocked",), ["bob.json"]),
+        ((), ["ann.json", "bob.json"]),
+    ):
+        listed = served.ok("accounts", "list", *words, "--sort", "name", "--json").json["items"]
+        assert [row["file_name"] for row in listed] == found
     for other in (("--problem",), ("--healthy",), ("--disabled",), ("--prefix", "none"), ("--codex-status", "reauth")):
         assert "ann.json" not in served.ok("accounts", "list", *other).out
     assert served.run("export", "--preview", "--search", "ann*", "--kind", "api_key").err.endswith("(export_empty)\n")
-    assert "ann.json" in served.ok("export", "--preview", "--kind", "oauth", "--plan", "plus", "--unlocked").out + (
-        served.ok("export", "--preview", "--kind", "oauth", "--locked").out
-    )
+    for flag, one in (("--locked", "ann.json"), ("--unlocked", "bob.json")):
+        taken = served.ok("export", "--preview", "--kind", "oauth", "--plan", "plus", flag, "--json").json["items"]
+        assert [row["file_name"] for row in taken] == [one]
+        explained = served.ok("routing", "explain", flag, "--json").json["items"]
+        assert [row["file_name"] for row in explained] == [one]
     assert "ann.json" not in served.ok("quota", "--search", "ann*", "--kind", "api_key").out
     for flags in (("--healthy",), ("--disabled",), ("--locked", "--codex-status", "reauth", "--plan", "plus")):
         assert served.ok("routing", "explain", *flags, "--json").json["total"] == 0

@@ -66,6 +66,50 @@ def test_a_preview_writes_nothing(alone: Shell, folder: Path) -> None:
     assert alone.run("export", "-o", "x.json").code == 2
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("export", "ann.json", "--provider", "codex", "-o", "x.json"),
+        ("export", "ann.json", "--search", "", "--preview"),
+        ("export", "--provider", "", "--plan", "plus", "-o", "x.json"),
+        ("export", "ann.json", "-o", "-", "--json"),
+        ("inspect", "--provider", ""),
+        ("quota", "--refresh", "--kind", ""),
+        ("accounts", "list", "--state", "cooling", "--state", " "),
+    ],
+)
+def test_who_is_meant_has_to_be_clear(newcomer: Shell, words: tuple[str, ...]) -> None:
+    said = newcomer.run(*words)
+    assert (said.code, newcomer.home.exists()) == (2, False), said.err
+
+
+def test_what_was_written_is_told_as_json(alone: Shell, folder: Path, tmp_path: Path) -> None:
+    alone.run("import", folder)
+    out = tmp_path / "out.json"
+    said = alone.ok("export", "ann.json", "-o", out, "--json")
+    assert (said.json["file"], said.json["total"], said.json["rotating"], said.err) == (str(out), 1, 1, "")
+    assert out.read_bytes() == codex()
+
+
+def test_at_a_terminal_import_and_export_say_how_far_they_are(alone: Shell, tmp_path: Path) -> None:
+    crowd, out = tmp_path / "crowd", tmp_path / "all.zip"
+    crowd.mkdir()
+    for number in range(101):
+        content = codex(f"p{number}@example.com", f"acc-{number}", f"user-{number}", access_token=f"at_FAKE_{number}")
+        (crowd / f"p{number}.json").write_bytes(content)
+    shown = alone.at_a_terminal("import", crowd, "--refresh-by", "authdeck")
+    assert "Importing" in shown
+    assert "100%" in shown
+    shown = alone.at_a_terminal("export", "--search", "", "-o", out)
+    assert "Exporting" in shown
+    assert "100%" in shown
+    size = out.stat().st_size / 1000
+    assert f"{size:.1f}/{size:.1f} kB" in shown
+    done = alone.ok("batch", "--search", "", "--export", "cliproxyapi", "--json").json["id"]
+    assert "Exporting" in alone.at_a_terminal("batch", "content", done, "-o", out, "--force")
+    assert "Exporting" not in alone.at_a_terminal("export", "p1.json", "-o", out, "--force")  # too quick to watch
+
+
 def test_models_and_endpoints_are_printed(alone: Shell, folder: Path) -> None:
     alone.run("import", folder)
     assert "Known to be in the plan plus" in alone.ok("accounts", "models", "ann.json").out

@@ -2,13 +2,11 @@
 
 import json
 import os
-import pty
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -19,10 +17,7 @@ from authdeck.clock import SystemClock, to_micros
 from authdeck.event import RequestEvent
 from authdeck.ids import new_request_id
 from authdeck.operations.requests_file import line
-from cli.conftest import Shell
-
-PATIENCE = 60
-"""Seconds for a command to start and listen, on a busy machine."""
+from cli.conftest import PATIENCE, Shell
 
 
 @pytest.fixture
@@ -66,28 +61,12 @@ def served(alone: Shell) -> Iterator[Shell]:
 
 
 def test_at_a_terminal_it_says_how_far_it_is(alone: Shell, file: Path, tmp_path: Path) -> None:
-    shown = at_a_terminal(alone, "requests", "import", str(file))
+    shown = alone.at_a_terminal("requests", "import", file)
     assert "Importing" in shown
     assert "100%" in shown
-    shown = at_a_terminal(alone, "requests", "export", str(tmp_path / "out.jsonl"))
+    shown = alone.at_a_terminal("requests", "export", tmp_path / "out.jsonl")
     assert "Exporting" in shown
     assert "300/?" in shown
-
-
-def at_a_terminal(shell: Shell, *words: str) -> str:
-    """What the command shows on a terminal beside its output."""
-    ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "authdeck", *words]
-    environment = shell.environment(TERM="xterm", COLUMNS="120")
-    with subprocess.Popen(command, env=environment, stdin=theirs, stdout=subprocess.DEVNULL, stderr=theirs) as process:
-        os.close(theirs)
-        shown = b""
-        with suppress(OSError):  # so a terminal ends
-            while piece := os.read(ours, 4096):
-                shown += piece
-        os.close(ours)
-        assert process.wait(PATIENCE) == 0, shown
-    return shown.decode()
 
 
 @pytest.fixture

@@ -282,3 +282,16 @@ async def test_left_out_models_show_what_they_replace(ann: Any, house: House) ->
     await ann.post(f"{address}/run")
     _, page = await previewed(ann, act="excluded_models", shown="excluded_models", account=[house.index(ZOE)])
     assert re.search(r'Left-out models</span>\s*<span class="second">o1</span>', page)
+
+
+@pytest.mark.parametrize(("locale", "begins"), [("en", "A problem is a current reason"), ("zh-CN", "问题是指")])
+async def test_what_a_problem_is_stands_where_problems_are_chosen(ann: Any, locale: str, begins: str) -> None:
+    ann.client.cookies.set("authdeck_locale", locale)
+    plain = (await ann.get("/auth-files")).text
+    assert re.search(r'name="problem" value="true" aria-describedby="problem-is">', plain)
+    assert re.search(rf'id="problem-is">{begins}', plain)
+    assert plain.count(begins) == 1
+    assert f'class="chip" title="{begins}' in (await ann.get("/auth-files?problem=true")).text
+    assert f'class="chip" title="{begins}' not in (await ann.get("/auth-files?disabled=true")).text
+    nobody = (await ann.get("/auth-files?problem=true&search=nobody")).text
+    assert f'<p class="second">{begins}' in nobody

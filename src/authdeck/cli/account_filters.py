@@ -14,7 +14,14 @@ Search = Annotated[
 Provider = Annotated[str | None, typer.Option(help="codex, claude, …")]
 Kind = Annotated[str | None, typer.Option(help="oauth, api_key or service_account.")]
 State = Annotated[list[str] | None, typer.Option(help="available, cooling, … May be given several times.")]
-Problem = Annotated[bool, typer.Option("--problem", help="Only those that need a person or wait for a limit.")]
+PROBLEM: Final = (
+    "A problem is a current reason that needs a person (a sign-in, a review, a refused refresh, an open candidate, an"
+    " unreadable auth file), or that blocks serving though the operator wants the account served (a cooldown, a used-up"
+    " quota, an incident)."
+)
+"""The sentence ``problem.definition``, which a test compares: to read it there would take as long as a whole start."""
+
+Problem = Annotated[bool, typer.Option("--problem", help=f"Problems only. {PROBLEM}")]
 Healthy = Annotated[bool, typer.Option("--healthy", help="Only those known to work.")]
 Disabled = Annotated[bool, typer.Option("--disabled", help="Only those switched off.")]
 CodexStatus = Annotated[

@@ -176,13 +176,17 @@ def apply(preview: Annotated[str, typer.Argument(metavar="PREVIEW", show_default
 
 
 @app.command()
-def content(batch: Id, output: Output = None, force: Force = False) -> None:
+def content(batch: Id, output: Output = None, force: Force = False, json: AsJson = False) -> None:
     """Write the file of an export that has ended. It holds secrets, and taking it is audited."""
     if output is None:
         raise typer.BadParameter("Name the file to write with --output.")
+    outlet.refuse_both(output, json=json)
     to = outlet.target(output, force=force)
     with management() as api:
-        batch_export.take(api, batch, to, force=force)
+        found = api.get(f"/batches/{segment(batch)}", {"page_size": 1})
+        batch_export.take(api, found, to, force=force, quiet=json)
+    if json:
+        show.as_json({"batch": found["id"], "counts": found["counts"], "file": str(to)})
 
 
 @app.command()

@@ -8,6 +8,7 @@ import typer
 
 from authdeck.cli import outlet
 from authdeck.cli.management import Management, segment
+from authdeck.cli.progress import WORTH_WATCHING, progress
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class Export:
         """Write the file, where there is one and it was asked for; whether it is written."""
         if self.path is None or not batch["counts"].get("done"):
             return False
-        take(api, batch["id"], self.path, force=self.force)
+        take(api, batch, self.path, force=self.force)
         return True
 
 
@@ -47,8 +48,12 @@ def asked(
     return Export(order, path, force)
 
 
-def take(api: Management, batch_id: str, path: Path | None, *, force: bool) -> None:
-    with outlet.opened(path, force=force) as file:
-        api.download(f"/batches/{segment(batch_id)}/content", file)
-    if path is not None:
+def take(api: Management, batch: dict[str, Any], path: Path | None, *, force: bool, quiet: bool = False) -> None:
+    few = batch["counts"].get("done", 0) <= WORTH_WATCHING
+    with (
+        outlet.opened(path, force=force) as file,
+        progress("Exporting", None, quiet=quiet or few, in_bytes=True) as advance,
+    ):
+        api.download(f"/batches/{segment(batch['id'])}/content", file, advance=advance)
+    if path is not None and not quiet:
         typer.echo(f"Wrote {path}.", err=True)

@@ -8,8 +8,9 @@ import typer
 
 from authdeck.cli import account_filters as filters
 from authdeck.cli import outlet, show
-from authdeck.cli.management import management
+from authdeck.cli.management import Management, management
 from authdeck.cli.outlet import Force, Output
+from authdeck.cli.progress import WORTH_WATCHING, progress
 from authdeck.cli.show import AsJson
 
 _COLUMNS: Final = (("File", "file_name"), ("auth_index", "auth_index"), ("Lost", "lost"), ("", "detail"))
@@ -52,6 +53,7 @@ def export(
         raise typer.BadParameter("Name accounts, or choose them with filters; not both.")
     if output is None and not preview:
         raise typer.BadParameter("Name the file to write with --output, or look first with --preview.")
+    outlet.refuse_both(None if preview else output, json=json)
     path = None if output is None or preview else outlet.target(output, force=force)
     wish: dict[str, Any] = {
         "format": format,
@@ -64,20 +66,27 @@ def export(
     }
     with management() as api:
         told = api.post("/exports", json=wish, params={"preview": True}, patient=True)
-        _tell(told, json=json, preview=preview)
-        if preview:
-            return
-        with outlet.opened(path, force=force) as file:
-            api.download("/exports", file, json=wish)
-    if path is not None:
+        if not json:
+            _tell(told, preview=preview)
+        if not preview:
+            _write(api, wish, path, force=force, quiet=json or told["total"] <= WORTH_WATCHING)
+    if json:
+        show.as_json(told if preview else {**told, "file": str(path)})
+    elif path is not None:
         typer.echo(f"Wrote {told['total'] - told['refused']} to {path}.", err=True)
 
 
-def _tell(told: dict[str, Any], *, json: bool, preview: bool) -> None:
+def _write(api: Management, wish: dict[str, Any], path: Path | None, *, force: bool, quiet: bool) -> None:
+    """How much there is shows when all accounts are read: until then only that it goes on."""
+    with (
+        outlet.opened(path, force=force) as file,
+        progress("Exporting", None, quiet=quiet, in_bytes=True) as advance,
+    ):
+        api.download("/exports", file, json=wish, advance=advance)
+
+
+def _tell(told: dict[str, Any], *, preview: bool) -> None:
     """What will be lost. Beside a pipe full of secrets it goes to stderr."""
-    if json and preview:
-        show.as_json(told)
-        return
     rows = list(map(_row, told["items"]))
     if preview:
         show.table(_COLUMNS, rows[:SHOWN], empty="No account matches.")

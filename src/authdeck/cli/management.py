@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import quote
 
 from authdeck.cli.failure import RefusedError
+from authdeck.cli.progress import Advance
 
 if TYPE_CHECKING:
     from httpx2 import AsyncClient, Response
@@ -67,19 +68,35 @@ class Management:
         """Wait. Where the home is open in this process, what goes on in its background goes on meanwhile."""
         self._loop.run(asyncio.sleep(seconds))
 
-    def download(self, path: str, to: Sink, *, json: Any = None, params: Mapping[str, Any] | None = None) -> None:
-        """Write the answer's bytes to an open file, piece by piece; with ``json`` it is a POST that is answered."""
-        given = {name: value for name, value in (params or {}).items() if value not in (None, "", [])}
-        self._loop.run(self._download(path, to, json, given))
+    def download(
+        self,
+        path: str,
+        to: Sink,
+        *,
+        json: Any = None,
+        params: Mapping[str, Any] | None = None,
+        advance: Advance | None = None,
+    ) -> None:
+        """Write the answer's bytes to an open file, piece by piece; with ``json`` it is a POST that is answered.
 
-    async def _download(self, path: str, to: Sink, json: Any, params: Mapping[str, Any]) -> None:
+        ``advance`` is told the bytes of each piece, and of how many in all where the answer says so.
+        """
+        given = {name: value for name, value in (params or {}).items() if value not in (None, "", [])}
+        self._loop.run(self._download(path, to, json, given, advance))
+
+    async def _download(
+        self, path: str, to: Sink, json: Any, params: Mapping[str, Any], advance: Advance | None
+    ) -> None:
         method = "GET" if json is None else "POST"
         async with self._client.stream(method, path, json=json, params=params, timeout=None) as response:
             if not response.is_success:
                 await response.aread()
                 _read(response)
+            size = response.headers.get("content-length", "")
             async for piece in response.aiter_bytes():
                 to.write(piece)
+                if advance is not None:
+                    advance(len(piece), int(size) if size.isdecimal() else None)
 
     def follow(self, path: str, params: Mapping[str, Any], took: Callable[[Any], None]) -> str:
         """Hand over the data of server-sent events as they come, until the stream ends; the last one's id."""

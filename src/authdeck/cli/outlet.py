@@ -18,6 +18,12 @@ Output = Annotated[str | None, typer.Option("--output", "-o", help="The file to 
 Force = Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")]
 
 
+def refuse_both(output: str | None, *, json: bool) -> None:
+    """One pipe takes the file or what is told of it."""
+    if json and output == STDOUT:
+        raise typer.BadParameter("Name a file: what --json tells goes to the pipe.")
+
+
 def target(output: str, *, force: bool) -> Path | None:
     """Where to write; ``None`` is a pipe. Refused before anything is asked for."""
     if output == STDOUT:

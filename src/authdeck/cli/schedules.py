@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 import typer
 
 from authdeck.cli import show
-from authdeck.cli.account_filters import Provider, Search
+from authdeck.cli.account_filters import Problem, Provider, Search
 from authdeck.cli.management import management, segment
 from authdeck.cli.show import AsJson
 
@@ -40,7 +40,7 @@ def add(
     zone: Annotated[str | None, typer.Option(help="The time zone of --at, such as Europe/Berlin; else UTC.")] = None,
     provider: Provider = None,
     search: Search = None,
-    problem: Annotated[bool, typer.Option("--problem", help="Only those that need attention.")] = False,
+    problem: Problem = False,
     sample: Annotated[int | None, typer.Option(min=1, help="So many of them, drawn by chance.")] = None,
     enable: Annotated[bool, typer.Option("--enable", help="Enable by itself what an inspection disabled.")] = False,
     disable: Annotated[bool, typer.Option("--disable", help="Disable by itself what can't serve for long.")] = False,

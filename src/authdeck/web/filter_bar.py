@@ -47,11 +47,12 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Chip:
-    """A filter that applies, and the list without it."""
+    """A filter that applies, and the list without it. ``title`` says what it means where its words alone do not."""
 
     label: str
     text: str
     href: str
+    title: str = ""
 
 
 def summary(state: ListState, found: Found) -> list[Card]:
@@ -160,7 +161,10 @@ def _sorts(current: str, say: Say) -> Options:
 
 
 def _chips(state: ListState, say: Say) -> list[Chip]:
-    return [Chip(label, text, state.link(**{name: ""})) for name, label, text in chosen_filters(state.search, say)]
+    return [
+        Chip(label, text, state.link(**{name: ""}), say("problem.definition") if name == "problem" else "")
+        for name, label, text in chosen_filters(state.search, say)
+    ]
 
 
 def chosen_filters(search: AccountSearch, say: Say) -> list[tuple[str, str, str]]:
