@@ -13,6 +13,7 @@ from authdeck.storage import opening
 from authdeck.storage.database import Database
 from authdeck.storage.reading import inspections as reading
 from authdeck.storage.reading.inspections import StoredInspection
+from authdeck.storage.writing import schedules as writing
 from fakes.clock import NOON, SetClock
 from fakes.people import ANN
 from fakes.shops import new_vault, open_shop, simulated
@@ -75,6 +76,25 @@ async def test_a_schedule_has_one_open_run_at_a_time(clinic: Clinic) -> None:
     clinic.shop.simulator.release()
     clinic.shop.simulator.heal()
     await settled(clinic)
+
+
+async def test_one_kept_with_the_order_of_a_list_goes_on(clinic: Clinic) -> None:
+    """As they could be made once; now such words choose nobody and are refused."""
+    schedules = clinic.inspecting.schedules
+    made = await schedules.create(HOURLY, ANN)
+    old = {"selection": {"provider": "codex", "sort": "-name", "page_size": "10"}}
+    await clinic.shop.desk.write(lambda connection: writing.change(connection, made.key, old))
+    await schedules.change(made.key, {"enabled": False}, ANN)
+    changed = await schedules.change(made.key, {"enabled": True}, ANN)
+    assert changed.selection == {"provider": "codex"}
+    await clinic.shop.desk.write(lambda connection: writing.change(connection, made.key, old))
+    clinic.shop.clock.move(minutes=60)
+    await schedules.begin_due()
+    (run,) = await settled(clinic)
+    assert run.done == 2
+    with pytest.raises(DeckError) as refused:
+        await schedules.change(made.key, old, ANN)
+    assert refused.value.code == "selection_no_filter"
 
 
 async def test_whom_it_is_about_is_read_anew_each_time(clinic: Clinic) -> None:
