@@ -17,7 +17,8 @@ State = Annotated[list[str] | None, typer.Option(help="available, cooling, … M
 PROBLEM: Final = (
     "A problem is a current reason that needs a person (a sign-in, a review, a refused refresh, an open candidate, an"
     " unreadable auth file), or that blocks serving though the operator wants the account served (a cooldown, a used-up"
-    " quota, an incident)."
+    " quota, an incident). A limit that is only shown as full counts as used up, though the account is asked until the"
+    " provider refuses."
 )
 """The sentence ``problem.definition``, which a test compares: to read it there would take as long as a whole start."""
 
