@@ -187,6 +187,21 @@ async def test_undoing_a_delete_is_a_restore(desk: Desk, bulk: Bulk) -> None:
     assert [desk.directory.get(one) for one in (ann, bob)] == [None, None]
 
 
+async def test_undoing_a_delete_leaves_what_was_restored_and_deleted_again(
+    desk: Desk, bulk: Bulk, clock: SetClock
+) -> None:
+    ann, bob, eve = await crowd(desk, 3)
+    batch = await bulk.change([ann, bob, eve], delete=True)
+    clock.move(minutes=1)
+    for index in (ann, bob):
+        await trash.restore(desk, index, BOB)
+    await trash.delete(desk, ann, BOB, version=None)
+    _, items = await bulk.undo(batch)
+    assert [item.outcome for item in items] == ["skipped", "unchanged", "done"]
+    assert items[0].reason == {"code": "changed_since", "params": {"fields": ["trashed"]}}
+    assert [desk.directory.get(one) is None for one in (ann, bob, eve)] == [True, False, False]
+
+
 async def test_equal_names_come_back_apart(desk: Desk, bulk: Bulk) -> None:
     indexes = []
     for number in range(3):

@@ -96,7 +96,7 @@ def changing(change: Change) -> Wish:
     return wish
 
 
-def undoing(desk: Desk, items: Mapping[int, StoredItem]) -> Wish:
+def undoing(desk: Desk, undone: StoredBatch, items: Mapping[int, StoredItem]) -> Wish:
     """The way back of each row that was done; the others are no part of it."""
 
     def wish(taking: Taking, row: Row, number: int) -> Plan | None:
@@ -108,7 +108,7 @@ def undoing(desk: Desk, items: Mapping[int, StoredItem]) -> Wish:
             secrets = json.loads(seals.open_row(desk.vault, str(done.batch), done.row, done.sealed))
             before |= secrets["before"]
             after |= secrets["after"]
-        return step_back(taking, row, before, after)
+        return step_back(taking, row, before, after, ended_at=undone.ended_at)
 
     return wish
 
@@ -116,7 +116,8 @@ def undoing(desk: Desk, items: Mapping[int, StoredItem]) -> Wish:
 def wish_of(desk: Desk, connection: WriteConnection, job: Job, start: int, end: int) -> Wish:
     if job.batch.undo_of is None:
         return changing(job.change)
-    return undoing(desk, reading.items_between(connection, job.batch.undo_of, start, end))
+    undone = reading.one(connection, job.batch.undo_of)
+    return undoing(desk, undone, reading.items_between(connection, undone.id, start, end))
 
 
 def _compare_with_preview(

@@ -26,6 +26,7 @@ from authdeck.change import (
     Change,
     Note,
     RowOutcome,
+    difference,
     hidden,
     hold_from,
     hold_name,
@@ -279,10 +280,13 @@ _AS_THINGS_STAND: Final = frozenset({"account_in_trash", "not_in_trash", "file_n
 
 
 def step_back(
-    taking: Taking, row: Row, before: Mapping[str, Any], after: Mapping[str, Any]
-) -> Plan:  # fmt: skip
-    """The undo of one row, name by name, where it still has what was given to it."""
+    taking: Taking, row: Row, before: Mapping[str, Any], after: Mapping[str, Any], *, ended_at: datetime | None
+) -> Plan:
+    """The undo of one row, name by name, where it still has what was given to it until ``ended_at``."""
     wanted, differs = undoing(before, after, {name: row.now(name) for name in after})
+    at = row.account.trashed_at
+    if wanted.get("trashed") is False and at and ended_at and at > ended_at:  # it was restored and deleted again
+        differs["trashed"] = difference("trashed", after["trashed"], not wanted.pop("trashed"))
     if wanted.get("trashed") is False or after.get("trashed") is False:
         # The suffix of a name that was taken is no change of a person's.
         wanted.pop("file_name", None)
