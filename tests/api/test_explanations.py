@@ -1,10 +1,19 @@
 """Why an account is, or is not, used: over HTTP."""
 
+from pathlib import Path
+
 import pytest
 from httpx2 import AsyncClient
 
+from authdeck import server
+from authdeck.operations import edit_accounts
 from authdeck.operations.desk import Desk
+from authdeck.operations.explain_routing import explain_account
+from authdeck.settings import load
 from fakes.auth_files import codex, take_in
+from fakes.clock import SetClock
+from fakes.laid import lay
+from fakes.people import ANN
 
 
 @pytest.fixture
@@ -72,3 +81,31 @@ async def test_the_reasons_of_an_account_for_a_request(ann: AsyncClient, index: 
     assert [reason["code"] for reason in general["items"]] == ["terms_not_acknowledged"]
     asked = (await ann.get(f"/accounts/{index}/reasons", params={"route": "messages"})).json()
     assert [reason["owner"] for reason in asked["items"]] == ["route", "terms"]
+
+
+async def test_a_list_tells_a_token_that_another_program_let_run_out(
+    ann: AsyncClient, desk: Desk, clock: SetClock, index: str
+) -> None:
+    await ann.put("/terms/codex/acknowledgement", json={})
+    await edit_accounts.edit(desk, index, ANN, {"refresh_by": "other"}, version=None)
+    clock.move(days=400)
+    (listed,) = (await ann.get("/accounts")).json()["items"]
+    assert [(reason["owner"], reason["code"]) for reason in listed["reasons"]] == [("token", "token_expired")]
+    assert listed["reasons"] == (await ann.get(f"/accounts/{index}/reasons")).json()["items"]
+    assert listed["reasons"] == (await ann.get(f"/accounts/{index}")).json()["reasons"]
+
+
+async def test_where_accounts_are_picked_by_weight_a_list_tells_a_weight_of_nothing(
+    tmp_path: Path, clock: SetClock
+) -> None:
+    built = await server.build(load({}, home=lay(tmp_path), routing={"strategy": "weighted"}), clock)
+    await built.start()
+    try:
+        index = str((await take_in(built.desk, ("ann.json", codex()))).items[0].auth_index)
+        await edit_accounts.edit(built.desk, index, ANN, {"weight": 0}, version=None)
+        (entry,) = built.desk.directory.entries()
+        listed = built.desk.directory.reasons(entry, built.desk.now())
+        assert [reason.code for reason in listed] == ["terms_not_acknowledged", "weight_zero"]
+        assert explain_account(built.desk, built.pool, entry) == listed
+    finally:
+        await built.stop()
