@@ -62,8 +62,8 @@ class Forwarder:
 
     async def serve(self, request: Request, call: Recognised, query: str, key: ClientKey) -> None:
         """Answer the request. Raises ``DeckError`` where nothing was passed on; the caller says so to the client."""
+        request.watch(self._gateway.idle_timeout, self._gateway.total_timeout)
         body = await request.body(self._gateway.body_limit)
-        request.watch(self._gateway.total_timeout)
         wanted = self._wanted(request, call, query, body, key)
         del body
         request.event.model, request.event.prefix = wanted.model, wanted.prefix
@@ -158,8 +158,8 @@ class Forwarder:
     async def _pass_failure(self, request: Request, failed: Failed, account: Account, more: bool) -> None:
         """Pass a provider's refusal on as it is; but one of the account's credential is none of the client's.
 
-        Where other accounts are left the answer is ours: the refusal tells of one account's limits, in headers and body,
-        and clients would take them for their own.
+        Where other accounts are left the answer is ours: the refusal tells of one account's limits, in headers and
+        body, and clients would take them for their own.
         """
         observed = failed.verdict
         request.fails(Failure(observed.kind, observed.code, observed.summary))
