@@ -24,7 +24,7 @@ from authdeck.gateway.traces import client_trace
 from authdeck.operations.client_keys import ClientKey
 from authdeck.pool import Pool
 from authdeck.protocols import anthropic_messages, gemini_generate, openai_responses
-from authdeck.protocols.routes import ProtocolModule, Recognised, language, recognise, recognise_websocket
+from authdeck.protocols.routes import Recognised, language, recognise, recognise_websocket
 from authdeck.routing import Route
 from authdeck.scrub import scrub
 from authdeck.settings import Settings
@@ -144,11 +144,11 @@ class Gateway:
             await self._gone(request)
         except asyncio.CancelledError:
             task = asyncio.current_task()
-            if task is None or not (request.is_gone or request.is_late):
+            if task is None or not (request.is_gone or request.is_late or request.is_stalled):
                 raise
             task.uncancel()
             request.unwatch()
-            await (self._late(request) if request.is_late else self._gone(request))
+            await self._given_up(request)
         finally:
             request.unwatch()
             self.counts.in_flight -= 1
@@ -212,21 +212,24 @@ class Gateway:
     def _names(self, routes: tuple[Route, ...], prefix: str | None, key: ClientKey) -> Iterator[tuple[str, str]]:
         """What to ask for, and the model that means; with ``prefix/`` before it where no URL says the prefix."""
         if key.scope.allows_prefix(prefix):
-            yield from ((name, name) for name in self._pool.names(routes, prefix))
+            yield from ((name, name) for name in self._pool.names(routes, prefix, key.scope.providers))
         if prefix is None:
             for each in self._pool.prefixes():
                 if key.scope.allows_prefix(each):
-                    yield from ((f"{each}/{name}", name) for name in self._pool.names(routes, each))
+                    named = self._pool.names(routes, each, key.scope.providers)
+                    yield from ((f"{each}/{name}", name) for name in named)
 
     async def _refuse(self, request: Request, error: DeckError) -> None:
         """Answer with an error of ours in the client's language; it is recorded, except that of an unknown key."""
-        protocol = self._language(request)
+        protocol = language(request.path, request.header)
         body = protocol.error(error.status, error.code, refusals.sentence(error), request.id)
         added = [] if error.retry_after is None else [headers.wait(error.retry_after)]
         if error.retry_after is not None and error.retry_after > headers.LONGEST_WAIT:
             added.append(headers.DONT_RETRY)
         if error.status == 426:  # noqa: PLR2004 - upgrade required: Codex goes on by POST at once
             added.append((b"upgrade", b"HTTP/1.1"))
+        if request.is_stalled:
+            added.append((b"connection", b"close"))  # RFC 9110 §15.5.9: the rest of the body is not waited for
         if request.event.failure is None:
             request.fails(Failure(refusals.kind(error), error.code, scrub(str(error.params.get("path", "")))))
         if error.code == "client_key_invalid":
@@ -241,6 +244,14 @@ class Gateway:
         marks = [(b"x-authdeck-request-id", request.id.encode()), *(added or ())]
         await request.start(status, headers.own(_JSON, body, marks))
         await request.piece(body, more=False)
+
+    async def _given_up(self, request: Request) -> None:
+        if request.is_stalled:
+            await self._refuse(request, DeckError("body_stalled", status=408, seconds=self._idle_timeout))
+        elif request.is_late:
+            await self._late(request)
+        else:
+            await self._gone(request)
 
     async def _late(self, request: Request) -> None:
         """Nothing more is waited for. An answer under way is left without its end, so that it does not look whole."""
@@ -257,9 +268,6 @@ class Gateway:
             request.event.status = _CLIENT_CLOSED
             request.fails(Failure(FailureKind.CLIENT_CLOSED, "client_closed"))
             tasks.start(self._forwarder.record(request), name="record client closed")
-
-    def _language(self, request: Request) -> ProtocolModule:
-        return language(request.path, request.header)
 
     def _allowing(self, scope: Message, send: Send) -> Send:
         """Let pages of the configured origins read the answer."""
