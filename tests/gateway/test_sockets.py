@@ -35,7 +35,7 @@ def connect(house: House, path: str = "/v1/responses", **headers: str) -> Any:
 async def answer(socket: aiohttp.ClientWebSocketResponse) -> list[dict[str, Any]]:
     """The messages of one turn."""
     messages: list[dict[str, Any]] = []
-    while not messages or messages[-1]["type"] not in {"response.completed", "error"}:
+    while not messages or messages[-1]["type"] not in {"response.completed", "response.failed", "error"}:
         messages.append(json.loads(await socket.receive_str(timeout=10)))
     return messages
 
@@ -239,7 +239,7 @@ async def test_a_break_in_the_midst_of_a_turn_breaks_off_at_the_client(house: Ho
     house.simulator.fail(model="gpt-5.5", cut_after_events=3)
     async with connect(house) as socket:
         await socket.send_str(json.dumps(create()))
-        kinds = [(await socket.receive(timeout=10)).type for _ in range(4)]
+        kinds = [(await socket.receive(timeout=10)).type for _ in range(5)]
         assert kinds[-1] is aiohttp.WSMsgType.CLOSE
         assert socket.close_code == 1011
     [event] = await events(house, 1)

@@ -14,10 +14,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, func, select
 from sqlalchemy import event as listening
+from sqlalchemy.exc import OperationalError
 
+from authdeck.clock import SystemClock
 from authdeck.event import Attempt, RequestEvent
 from authdeck.ids import new_request_id
 from authdeck.operations.record import LATELY, LOAD, Pace, Recorder
+from authdeck.operations.record_run import SILENT
 from authdeck.storage import opening
 from authdeck.storage.database import Database
 from authdeck.storage.reading.request_search import RequestSearch
@@ -45,6 +48,10 @@ async def recorder(monitoring: Database, clock: SetClock) -> AsyncIterator[Recor
 
 async def stored(database: Database) -> list[RequestEvent]:
     return (await database.read(lambda c: page(c, RequestSearch(page_size=1000)))).items
+
+
+async def found_gaps(database: Database) -> list[Gap]:
+    return await database.read(lambda c: known_gaps(c, 0, 2 * NOON_MS))
 
 
 async def test_it_works(recorder: Recorder, monitoring: Database) -> None:
@@ -136,6 +143,15 @@ async def test_one_event_that_no_store_can_hold_stops_no_other(recorder: Recorde
     await asyncio.gather(*(recorder.record(event) for event in [*good, poison]))
     assert {event.id for event in await stored(monitoring)} == {event.id for event in good}
     assert (recorder.counts.refused, recorder.counts.stored) == (1, 5)
+    assert await found_gaps(monitoring) == [Gap(NOON_MS, NOON_MS, "store_failed", 1)]
+
+
+async def test_what_is_refused_first_of_all_is_a_gap_too(monitoring: Database, clock: SetClock) -> None:
+    recorder = Recorder(monitoring, clock, wait=NO_EXTRA_TIME)
+    recorder.start()
+    await recorder.record(request(latency_ms=1e30))
+    await recorder.close()
+    assert await found_gaps(monitoring) == [Gap(NOON_MS, NOON_MS, "store_failed", 1)]
 
 
 async def test_the_same_event_twice_is_stored_once(recorder: Recorder, monitoring: Database) -> None:
@@ -144,6 +160,7 @@ async def test_the_same_event_twice_is_stored_once(recorder: Recorder, monitorin
     await recorder.record(one)
     await recorder.record(one)
     assert await stored(monitoring) == [one]
+    assert await found_gaps(monitoring) == []
 
 
 async def test_a_server_that_ends_connections_costs_no_event(postgresql_url: str, clock: SetClock) -> None:
@@ -310,3 +327,85 @@ def test_what_was_recorded_survives_a_kill(file: Path, clock: SetClock) -> None:
     (gap,) = database.read_now(lambda c: known_gaps(c, 0, NOON_MS))
     assert (gap.from_ms, gap.until_ms, gap.why, gap.count) == (1, NOON_MS, "not_closed", None)
     database.close()
+
+
+AWAY = SILENT + 1
+
+
+@pytest.fixture
+def shared(postgresql_url: str, clock: SetClock) -> Iterator[Database]:
+    database = opening.monitoring(postgresql_url, clock)
+    yield database
+    database.close()
+
+
+async def run_of(database: Database, clock: SetClock, *, beat: float = 0.01) -> Recorder:
+    """A process that records beside others, and has recorded something."""
+    recorder = Recorder(database, clock, wait=NO_EXTRA_TIME, beat=beat)
+    recorder.start()
+    await recorder.record(request())
+    return recorder
+
+
+async def silenced(database: Database, clock: SetClock) -> Recorder:
+    """One that never says any more that it goes on."""
+    return await run_of(database, clock, beat=3600)
+
+
+def record_and_be_killed(url: str) -> None:
+    process = subprocess.Popen([sys.executable, "-c", PROCESS, url], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline()
+    process.send_signal(signal.SIGKILL)
+    process.stdout.close()
+    process.wait()
+
+
+async def test_a_process_killed_beside_others_leaves_a_gap(
+    shared: Database, postgresql_url: str, clock: SetClock
+) -> None:
+    record_and_be_killed(postgresql_url)
+    clock.move(seconds=(SystemClock().now() - clock.now()).total_seconds() + AWAY)
+    next_one = await run_of(shared, clock)
+    (gap,) = await shared.read(lambda c: known_gaps(c, 0, 1 << 62))
+    assert (gap.why, gap.count) == ("not_closed", None)
+    assert gap.until_ms - gap.from_ms > SILENT * 1000
+    await next_one.close()
+
+
+async def test_others_notice_while_they_go_on_themselves(shared: Database, clock: SetClock) -> None:
+    """And one that closes, or goes on, is no gap."""
+    gone, going_on, closing = (
+        await silenced(shared, clock),
+        await run_of(shared, clock),
+        await silenced(shared, clock),
+    )
+    await closing.close()
+    clock.move(seconds=AWAY)
+    async with asyncio.timeout(10):
+        while not (found := await found_gaps(shared)):  # noqa: ASYNC110 - no event tells
+            await asyncio.sleep(0.01)
+    assert found == [Gap(NOON_MS, NOON_MS + int(AWAY * 1000), "not_closed", None)]
+    await going_on.close()
+    await gone.close()
+    assert await shared.read(lambda c: c.execute(select(gaps.c.why)).scalars().all()) == ["not_closed"]
+
+
+async def test_events_given_up_at_the_end_leave_a_gap(shared: Database, clock: SetClock) -> None:
+    ending = Recorder(shared, clock, wait=0.01, beat=3600)
+    ending.start()
+    await ending.record(request())
+    await until(lambda: ending.counts.stored)
+
+    def refuse(*_: object) -> None:
+        raise OperationalError("INSERT", {}, Exception("the server is gone"))
+
+    listening.listen(shared.engine, "commit", refuse)
+    await ending.record(request())
+    await ending.close()
+    listening.remove(shared.engine, "commit", refuse)
+    assert ending.waiting == 1
+    clock.move(seconds=AWAY)
+    await (await run_of(shared, clock)).close()
+    (gap,) = await found_gaps(shared)
+    assert (gap.from_ms, gap.why) == (NOON_MS, "not_closed")

@@ -18,9 +18,10 @@ from authdeck.gateway.attempts import Attempts, Lender, Observer, Refresher
 from authdeck.gateway.errand import CALLER
 from authdeck.gateway.forward import Forwarder, Recorder
 from authdeck.gateway.request import ClientGone, Message, Receive, Request, Send
-from authdeck.gateway.sockets import Client, Conversation
+from authdeck.gateway.sockets import Conversation
 from authdeck.gateway.talks import Talks
 from authdeck.gateway.traces import client_trace
+from authdeck.gateway.turns import Client
 from authdeck.operations.client_keys import ClientKey
 from authdeck.pool import Pool
 from authdeck.protocols import anthropic_messages, gemini_generate, openai_responses
@@ -121,6 +122,7 @@ class Gateway:
         conversation = Conversation(
             self._attempts, self._forwarder, self._pool, self._clock, client, call, raw, passed,
             admit=lambda: self._admitted(raw, query), idle_timeout=self._idle_timeout,
+            total_timeout=self._total_timeout,
         )  # fmt: skip
         self.counts.in_flight += 1
         try:

@@ -77,6 +77,8 @@ class Observer(Protocol):
 
     def answered(self, account: Account, headers: Raw, request_id: str) -> None: ...
 
+    def limits(self, account: Account, headers: Raw) -> None: ...
+
 
 class Attempts:
     """Tries accounts for requests. What they answer is told to the pool and the observer."""
@@ -224,17 +226,27 @@ class Attempts:
         if stream.status in _REDIRECTS:
             error = UpstreamFailure(FailureKind.UPSTREAM, "upstream_redirected", sent=True)
             return Failed(unreached(error.kind, error.code, elsewhere=False), stream.status, error=error)
+        failed = self.judged(account, model, stream.status, stream.headers, body)
+        if cut is None:
+            return failed
+        if not failed.verdict.elsewhere:
+            raise cut
+        return replace(failed, error=cut)
+
+    def judged(self, account: Account, model: str | None, status: int, headers: Raw, body: bytes) -> Failed:
+        """What a refusal says of the account, by its provider's words and by the account's own rules."""
         read = PROVIDERS[account.provider].read_failure
-        known = {name.decode("latin-1"): value.decode("latin-1") for name, value in stream.headers}
+        known = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
         readable = _readable(body, known)
-        observed = read(stream.status, known, readable, self._clock.now(), model)
-        action = request_errors.decided(account.settings.request_scoped_errors, stream.status, readable)
+        observed = read(status, known, readable, self._clock.now(), model)
+        action = request_errors.decided(account.settings.request_scoped_errors, status, readable)
         if action is not None:
             observed = request_errors.ruled(observed, action)
-        if cut is not None and not observed.elsewhere:
-            raise cut
-        stops = request_errors.stops(action)
-        return Failed(observed, stream.status, stream.headers, body, error=cut, stops=stops)
+        return Failed(observed, status, headers, body, stops=request_errors.stops(action))
+
+    def limits(self, account: Account, headers: Raw) -> None:
+        """Hand over what a message tells of the account's limits, as headers tell of them."""
+        self._observer.limits(account, headers)
 
     def pause(self, wanted: Wanted, account: Account, observed: Verdict) -> None:
         """Pass the account over for a moment, so that the next requests need not find out again."""

@@ -98,7 +98,7 @@ class Forwarder:
             request.errand.account if request.errand else None,
         )  # fmt: skip
 
-    def _observe_inside(self, request: Underway, wanted: Wanted, account: Account, code: str) -> None:
+    def observe_inside(self, request: Underway, wanted: Wanted, account: Account, code: str) -> None:
         """An error inside a started answer, where its code is one that says something of the account."""
         body = json.dumps({"error": {"code": code}}).encode()
         verdict = PROVIDERS[account.provider].read_failure(200, {}, body, self._clock.now(), wanted.model)
@@ -149,7 +149,7 @@ class Forwarder:
         event.tokens = witness.tokens
         if witness.failure is not None:
             request.fails(Failure(FailureKind.UPSTREAM, witness.failure))
-            self._observe_inside(request, wanted, account, witness.failure)
+            self.observe_inside(request, wanted, account, witness.failure)
         elif witness.lacks_its_end:  # passed on as the provider ended it, but an answer it is not
             _broke_off(request, FailureKind.UPSTREAM, "upstream_reset")
         else:

@@ -8,6 +8,7 @@ Before anything of a turn has been passed on, and where it refers to nothing, an
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
@@ -16,32 +17,27 @@ from authdeck import models, tasks
 from authdeck.account import Account, Provider
 from authdeck.clock import Clock
 from authdeck.errors import DeckError
-from authdeck.event import Failure, FailureKind, RequestEvent
+from authdeck.event import Failure, FailureKind
 from authdeck.gateway import headers, refusals
 from authdeck.gateway.attempts import Attempts
 from authdeck.gateway.forward import Forwarder
-from authdeck.gateway.request import Receive, Send
 from authdeck.gateway.traces import client_trace, provider_trace
+from authdeck.gateway.turns import ABNORMAL, Client, Turn
 from authdeck.gateway.wanted import Failed, Wanted, check
-from authdeck.ids import new_request_id
 from authdeck.operations.client_keys import ClientKey
 from authdeck.pool import Pool
 from authdeck.protocols import asking, openai_responses
 from authdeck.protocols.conversations import conversation
-from authdeck.protocols.reading import Reader
 from authdeck.protocols.routes import Recognised
-from authdeck.providers import PROVIDERS
+from authdeck.providers import codex_messages
 from authdeck.routing import Route
 from authdeck.upstream.sockets import Message, Socket
 
-ABNORMAL: Final = 1011
 POLICY: Final = 1008
 RESTART: Final = 1012
 
 _CREATE: Final = "response.create"
-_BEGINNING: Final = 4096
-_IN_ONE_LINE: Final = bytes.maketrans(b"\r\n", b"  ")
-_OK: Final = 200
+_SOON: Final = 0.001
 _CLIENT_CLOSED: Final = 499
 
 
@@ -50,14 +46,7 @@ class _Create(msgspec.Struct):
     previous_response_id: Any = None
 
 
-class _Said(msgspec.Struct):
-    type: str = ""
-    status_code: Any = None
-    status: Any = None
-
-
 _create = msgspec.json.Decoder(_Create)
-_said = msgspec.json.Decoder(_Said)
 
 
 def routes(account: Account, *, enabled: bool) -> frozenset[Route]:
@@ -66,75 +55,6 @@ def routes(account: Account, *, enabled: bool) -> frozenset[Route]:
     if account.provider is not Provider.CODEX or not (enabled if own is None else own):
         return frozenset()
     return frozenset({Route.WEBSOCKET})
-
-
-class Turn:
-    """One question on a websocket and its answer, as monitoring sees it."""
-
-    def __init__(self, clock: Clock, endpoint: str, key: ClientKey, trace: str | None = None) -> None:
-        self._clock: Final = clock
-        self._began = self._heard = clock.monotonic()
-        at_ms = int(clock.now().timestamp() * 1000)
-        self.event: Final = RequestEvent(
-            new_request_id(at_ms), at_ms, endpoint, client_key=key.name, status=_OK, streamed=True, trace=trace
-        )
-        self.reader: Final[Reader] = openai_responses.reader(streamed=True)
-        self.id: Final = self.event.id.hex()
-        self.is_recorded = self.is_passed_on = False
-        self.waited = 0.0
-
-    def elapsed_ms(self) -> float:
-        return (self._clock.monotonic() - self._began) * 1000
-
-    def silent_ms(self) -> float:
-        return (self._clock.monotonic() - self._heard) * 1000
-
-    def serves(self, account: Account) -> None:
-        self.event.auth_index, self.event.file_name = account.auth_index, account.file_name
-        self.event.provider, self.event.project = account.provider.value, account.settings.project_id
-
-    def hears(self, data: bytes) -> None:
-        """Take note of a message that is passed on."""
-        self._heard = self._clock.monotonic()
-        self.is_passed_on = True
-        if self.event.ttfb_ms is None:
-            self.event.ttfb_ms = self.elapsed_ms()
-        self.reader.feed(b"data: " + data.translate(_IN_ONE_LINE) + b"\n\n")
-        if self.reader.failure is not None and self.event.failure is None:
-            self.fails(Failure(FailureKind.UPSTREAM, self.reader.failure))
-
-    def fails(self, failure: Failure) -> None:
-        self.event.failure = failure
-
-    def goes_on(self) -> None:
-        """Another account has taken it over."""
-        self.event.failure, self.event.status = None, _OK
-
-
-class Client:
-    """The client's side, over ASGI."""
-
-    def __init__(self, receive: Receive, send: Send) -> None:
-        self._receive: Final = receive
-        self._send: Final = send
-
-    async def accept(self) -> None:
-        await self._send({"type": "websocket.accept"})
-
-    async def receive(self) -> Message | None:
-        """The next message; ``None`` when the client has left."""
-        message = await self._receive()
-        if message["type"] == "websocket.disconnect":
-            return None
-        text: str | None = message.get("text")
-        return text if text is not None else bytes(message["bytes"])
-
-    async def send(self, message: Message) -> None:
-        kind = "text" if isinstance(message, str) else "bytes"
-        await self._send({"type": "websocket.send", kind: message})
-
-    async def close(self, code: int) -> None:
-        await self._send({"type": "websocket.close", "code": code if _may_be_sent(code) else ABNORMAL})
 
 
 class Conversation:
@@ -153,6 +73,7 @@ class Conversation:
         *,
         admit: Callable[[], ClientKey],
         idle_timeout: float,
+        total_timeout: float,
     ) -> None:
         self._attempts: Final = attempts
         self._forwarder: Final = forwarder
@@ -166,6 +87,7 @@ class Conversation:
         self._query: Final = query
         self._admit: Final = admit
         self._idle_timeout: Final = idle_timeout
+        self._total_timeout: Final = total_timeout
         self._turn: Turn | None = None
         self._wanted: Wanted | None = None
         self._account: Account | None = None
@@ -173,6 +95,7 @@ class Conversation:
         self._movable: bytes | None = None  # the question, where another account could answer it too
         self._tried: set[str] = set()
         self._pump: asyncio.Task[None] | None = None
+        self._waiting: asyncio.Timeout | None = None
         self._is_last = False
 
     async def run(self) -> None:
@@ -214,6 +137,8 @@ class Conversation:
         key = self._admit()
         await self._end_turn()
         turn = self._turn = Turn(self._clock, self._call.endpoint, key, self._trace)
+        if self._waiting is not None and not self._waiting.expired():
+            self._waiting.reschedule(asyncio.get_running_loop().time() + self._patience())
         wanted = self._wanted = self._asks(data, key)
         turn.event.model, turn.event.prefix = wanted.model, wanted.prefix
         self._tried.clear()
@@ -271,6 +196,7 @@ class Conversation:
         """The provider's messages, until it closes; then the client's side closes too."""
         with suppress(OSError):  # the client has left, which ``run`` learns as well
             while (message := await self._next(socket)) is not None:
+                self._take_limits(message)
                 if await self._moved(message):
                     return
                 await self._pass(message)
@@ -286,16 +212,36 @@ class Conversation:
             await self._client.close(socket.closed)
 
     async def _next(self, socket: Socket) -> Message | None:
-        """A message; ``None`` when the provider has closed, or says nothing for too long in the midst of a turn."""
-        while True:
+        """A message; ``None`` when the provider has closed, or a turn takes too long: in all, or in between."""
+        while not self._is_late():
             try:
-                async with asyncio.timeout(self._idle_timeout):
+                async with asyncio.timeout(self._patience()) as self._waiting:
                     return await socket.receive()
             except TimeoutError:
-                turn = self._turn
-                if turn is not None and not turn.is_recorded and turn.silent_ms() >= self._idle_timeout * 1000:
-                    turn.fails(Failure(FailureKind.TIMEOUT, "upstream_timeout"))
-                    return None
+                continue
+            finally:
+                self._waiting = None
+        return None
+
+    def _patience(self) -> float:
+        """Seconds until it has to be looked whether the turn under way is late."""
+        turn = self._turn
+        if turn is None or turn.is_recorded:
+            return self._idle_timeout
+        left = min(self._idle_timeout - turn.silent_ms() / 1000, self._total_timeout - turn.elapsed_ms() / 1000)
+        return max(_SOON, left)
+
+    def _is_late(self) -> bool:
+        turn = self._turn
+        if turn is None or turn.is_recorded:
+            return False
+        if turn.elapsed_ms() >= self._total_timeout * 1000:
+            turn.fails(Failure(FailureKind.TIMEOUT, "request_timed_out"))
+        elif turn.silent_ms() >= self._idle_timeout * 1000:
+            turn.fails(Failure(FailureKind.TIMEOUT, "upstream_timeout"))
+        else:
+            return False
+        return True
 
     async def _pass(self, message: Message) -> None:
         """The message that ends a turn waits until the turn's event is durable; all others leave at once."""
@@ -303,35 +249,49 @@ class Conversation:
         if turn is not None and not turn.is_recorded:
             turn.hears(_bytes(message))
             if turn.reader.ended:
-                if turn.reader.failure is None and self._account is not None and self._wanted is not None:
-                    self._pool.unblock(self._account.auth_index, self._wanted.model)
+                self._take_in(turn)
                 await self._end_turn()
                 ends = self._is_last
         await self._client.send(message)
         if ends:
             await self._client.close(RESTART)
 
+    def _take_limits(self, message: Message) -> None:
+        if self._account is not None and (told := codex_messages.limits(_bytes(message))):
+            self._attempts.limits(self._account, told)
+
+    def _take_in(self, turn: Turn) -> None:
+        """What the end of a turn says of its account. A refusal was taken in as it came."""
+        if self._account is None or self._wanted is None or turn.is_refused:
+            return
+        if turn.reader.failure is None:
+            self._pool.unblock(self._account.auth_index, self._wanted.model)
+        else:
+            self._forwarder.observe_inside(turn, self._wanted, self._account, turn.reader.failure)
+
     async def _moved(self, message: Message) -> bool:
         """Whether a refusal that is the account's alone has led to another one, where nothing was passed on yet."""
         turn, wanted, account = self._turn, self._wanted, self._account
-        status = _refused_with(message)
-        if status is None or turn is None or turn.is_recorded or wanted is None or account is None:
+        refusal = codex_messages.refusal(_bytes(message))
+        if refusal is None or turn is None or turn.is_recorded or wanted is None or account is None:
             return False
-        now = self._clock.now()
-        observed = PROVIDERS[account.provider].read_failure(status, {}, _bytes(message), now, wanted.model)
-        self._attempts.pause(wanted, account, observed)
+        failed = self._attempts.judged(account, wanted.model, refusal.status, refusal.headers, _bytes(message))
+        self._attempts.pause(wanted, account, failed.verdict)
         # No newer token is tried on a connection that stands: it is the next one's handshake that tells.
-        self._attempts.observe(turn, wanted, account, Failed(observed, status, body=_bytes(message), is_final=False))
-        turn.event.status = status
-        turn.fails(Failure(observed.kind, observed.code, observed.summary))
-        if self._movable is None or turn.is_passed_on or not observed.elsewhere or self._socket is None:
+        self._attempts.observe(turn, wanted, account, replace(failed, is_final=False))
+        turn.ends_refused(failed)
+        if self._movable is None or turn.is_passed_on or failed.stops or not failed.verdict.elsewhere:
             return False
+        return await self._move(turn, wanted, self._movable)
+
+    async def _move(self, turn: Turn, wanted: Wanted, question: bytes) -> bool:
         former = self._socket
         try:
-            await self._ask_anew(turn, wanted, self._movable)
+            await self._ask_anew(turn, wanted, question)
         except DeckError:
             return False  # then this account's own words are what the client gets
-        former.close()
+        if former is not None:
+            former.close()
         turn.goes_on()
         return True
 
@@ -376,15 +336,6 @@ class Conversation:
             await self._end_turn()
 
 
-def _refused_with(message: Message) -> int | None:
-    """The status of an error event; ``None`` for any other message."""
-    data = _bytes(message)
-    said = _decoded(_said, data) if b'"error"' in data[:_BEGINNING] else None
-    if said is None or said.type != "error":
-        return None
-    return next((each for each in (said.status_code, said.status) if isinstance(each, int)), None)
-
-
 def _bytes(message: Message) -> bytes:
     return message.encode() if isinstance(message, str) else message
 
@@ -394,8 +345,3 @@ def _decoded(decoder: msgspec.json.Decoder[Any], message: Message) -> Any:
         return decoder.decode(message)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-
-
-def _may_be_sent(code: int) -> bool:
-    """RFC 6455 §7.4: some codes only say what was seen, and are never sent."""
-    return 1000 <= code <= 1003 or 1007 <= code <= 1014 or 3000 <= code <= 4999  # noqa: PLR2004 - the RFC's ranges

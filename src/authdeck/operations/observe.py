@@ -125,11 +125,17 @@ class Observer:
     def answered(self, account: Account, headers: _Raw, request_id: str | None = None) -> None:
         """An answer that succeeded: its headers may tell of quota windows. Costs next to nothing where they don't."""
         self._watch.served(account.provider.value, account.proxy_display)
-        ends = PROVIDERS[account.provider].WINDOW_HEADERS
-        figures = tuple(value for name, value in headers if name.endswith(ends)) if ends else ()
+        figures = _figures(account, headers)
         self._headers.answered(account, headers, request_id, tells=bool(figures))
-        if not figures:
-            return
+        if figures:
+            self._saw_figures(account, headers, figures)
+
+    def limits(self, account: Account, headers: _Raw) -> None:
+        """Limits told by a message of a websocket, as ``headers`` of an answer would tell them."""
+        if figures := _figures(account, headers):
+            self._saw_figures(account, headers, figures)
+
+    def _saw_figures(self, account: Account, headers: _Raw, figures: tuple[bytes, ...]) -> None:
         now, (known, at) = self._desk.now(), self._figures.get(account.auth_index, ((), _NEVER))
         if figures == known and now - at < quota.KEPT_EVERY:
             return
@@ -206,6 +212,11 @@ class Observer:
         self._figures.move_to_end(auth_index)
         if len(self._figures) > _REMEMBERED:
             self._figures.popitem(last=False)
+
+
+def _figures(account: Account, headers: _Raw) -> tuple[bytes, ...]:
+    ends = PROVIDERS[account.provider].WINDOW_HEADERS
+    return tuple(value for name, value in headers if name.endswith(ends)) if ends else ()
 
 
 def _add(waiting: _Waiting, row: Evidence) -> None:

@@ -18,12 +18,14 @@ from typing import Final
 
 import structlog
 
-from authdeck.clock import Clock, to_micros
+from authdeck.clock import Clock
 from authdeck.errors import DeckError
 from authdeck.event import RequestEvent
+from authdeck.operations.record_run import BEAT, Run
 from authdeck.storage import opening
 from authdeck.storage.database import Database, WriteConnection
-from authdeck.storage.writing.requests import Names, close_run, mark_gap, open_run, store
+from authdeck.storage.reading.requests import by_id
+from authdeck.storage.writing.requests import Names, mark_gap, store
 
 WAIT: Final = 0.25
 """Seconds that the end of an answer waits for its event."""
@@ -111,7 +113,9 @@ class Recorder:
     store gets a gap row once it works again. A damaged SQLite file is set aside and a new one begun.
     """
 
-    def __init__(self, database: Database, clock: Clock, *, wait: float = WAIT, bound: int = BOUND) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, *, wait: float = WAIT, bound: int = BOUND, beat: float = BEAT
+    ) -> None:
         self.counts: Final = Counts()
         self._database: Final = database
         self._clock: Final = clock
@@ -125,10 +129,11 @@ class Recorder:
         self._hole: Final = _Hole()
         self._closing: Final = threading.Event()
         self._works = True
-        self._run_is_open = not database.is_sqlite  # PostgreSQL has what it said it has, whoever stops
+        self._beat: Final = beat
+        self._run: Final = Run(clock, alone=database.is_sqlite)
         self._threads: Final = [threading.Thread(target=self._write_all, name="record", daemon=True)]
-        if database.is_sqlite:
-            self._threads.append(threading.Thread(target=self._checkpoint, name="checkpoint", daemon=True))
+        beside = ("checkpoint", self._checkpoint) if database.is_sqlite else ("recording", self._keep_run)
+        self._threads.append(threading.Thread(target=beside[1], name=beside[0], daemon=True))
 
     def start(self) -> None:
         for thread in self._threads:
@@ -197,16 +202,21 @@ class Recorder:
         self._close_run()
 
     def _close_run(self) -> None:
+        """What can't be noted now, the next start or another process finds by this run's note, which stays."""
+        with suppress(Exception):
+            self._mark_hole()
+            if self._run.is_open:
+                self._database.write_now(self._run.close)
+
+    def _mark_hole(self) -> None:
         hole = self._hole.take()
-
-        def work(c: WriteConnection) -> None:
-            if hole is not None:
-                mark_gap(c, *hole)
-            close_run(c)
-
-        if self._run_is_open:
-            with suppress(Exception):  # then the next start says that this run was not closed
-                self._database.write_now(work)
+        if hole is None:
+            return
+        try:
+            self._database.write_now(lambda c: mark_gap(c, *hole))
+        except BaseException:
+            self._hole.give_back(hole)
+            raise
 
     def _take(self) -> int:
         """Wait for an event, then take whatever has gathered, up to one group; 0 when closing and nothing is left."""
@@ -238,8 +248,8 @@ class Recorder:
         hole = self._hole.take()
 
         def work(c: WriteConnection) -> None:
-            if not self._run_is_open:
-                open_run(c, to_micros(self._clock.now()) // 1000)
+            if not self._run.is_open:
+                self._run.note(c)
             store(c, [event for event, _ in group], self._names)
             if hole is not None:
                 mark_gap(c, *hole)
@@ -250,7 +260,7 @@ class Recorder:
             self._names.clear()  # some may name rows that were rolled back
             self._hole.give_back(hole)
             raise
-        self._works = self._run_is_open = True
+        self._works = self._run.is_open = True
         self.counts.stored += len(group)
         self._settle(group)
         if sum(map(len, self._names.values())) > NAMES_KEPT:
@@ -260,7 +270,15 @@ class Recorder:
         self.counts.refused += len(group)
         problem = str(getattr(error, "orig", error))[:200]  # without SQLAlchemy's list of the values
         _log.error("request event refused", request=group[0][0].id.hex(), error=type(error).__name__, problem=problem)
+        with suppress(Exception):  # then the gap goes with the next group
+            if not self._is_there(group[0][0]):
+                self._hole.widen(group[0][0].at_ms)
+                self._mark_hole()
         self._settle(group)
+
+    def _is_there(self, event: RequestEvent) -> bool:
+        """Whether it is refused because it is stored already: of a commit whose answer was lost."""
+        return self._database.read_now(lambda c: by_id(c, event.id.hex())) is not None
 
     def _settle(self, group: list[_Waiting]) -> None:
         """Take the group off, and wake those who wait for it by one call."""
@@ -282,15 +300,20 @@ class Recorder:
         except Exception as error:  # noqa: BLE001 - the next try may do it
             _log.error("no new monitoring file", exc_info=error)
         else:
-            self._run_is_open = False
+            self._run.is_open = False
             _log.error("damaged monitoring file set aside", file=str(aside))
 
-    # ---- on the checkpoint's thread ----
+    # ---- on the thread beside the writer's ----
 
     def _checkpoint(self) -> None:
         while not self._closing.wait(CHECKPOINT_EVERY):
             with suppress(Exception):  # the writer meets the same trouble and reports it
                 self._database.checkpoint()
+
+    def _keep_run(self) -> None:
+        while not self._closing.wait(self._beat):
+            with suppress(Exception):  # as above
+                self._database.write_now(lambda c: self._run.beat(c, is_through=not self.waiting))
 
 
 def _wake(group: list[_Waiting]) -> None:

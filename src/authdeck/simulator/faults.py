@@ -15,9 +15,10 @@ class Fault:
     Matches by ``account``, ``model`` and ``path`` (a piece of it); a rule without them matches everything.
 
     ``status`` (with ``kind``, the provider's own word, ``headers`` or a whole ``body``) refuses *before* anything
-    happens. The other three disturb an answer that *was* made, token rotations included: ``delay`` seconds before it,
+    happens. The others disturb an answer that *was* made, token rotations included: ``delay`` seconds before it,
     ``cut_after_events`` aborts the connection after so many pieces (0: before the first byte; a whole answer is one
-    piece, cut in its middle at 1), ``stall_after_events`` holds it there until ``Simulator.release``.
+    piece, cut in its middle at 1), ``stall_after_events`` holds it there until ``Simulator.release``; ``fails_inside``
+    ends a stream of the Responses protocol with ``response.failed`` and this code.
     """
 
     times: int | None = 1
@@ -31,6 +32,7 @@ class Fault:
     delay: float = 0
     cut_after_events: int | None = None
     stall_after_events: int | None = None
+    fails_inside: str = ""
 
     def matches(self, asked: Asked, account: Account | None) -> bool:
         return (

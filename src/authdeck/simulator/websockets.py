@@ -2,9 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from aiohttp import WSMsgType, web
 
@@ -57,6 +57,8 @@ async def _answered(socket: web.WebSocketResponse, answer: Answer, fault: Fault,
         said.pop("status", None)
         await socket.send_str(json.dumps(said))
         return True
+    if (limits := _limits(answer.headers))["rate_limits"]:
+        await socket.send_str(json.dumps(limits))
     for number, event in enumerate(answer.events):
         if number == fault.stall_after_events:
             await released.wait()
@@ -66,3 +68,22 @@ async def _answered(socket: web.WebSocketResponse, answer: Answer, fault: Fault,
             return False
         await socket.send_str(event.decode().split("data: ", 1)[1].rstrip("\n"))
     return True
+
+
+def _limits(headers: Mapping[str, str]) -> dict[str, Any]:
+    """What the headers of a POST's answer tell, as an event (openai/codex ``codex-api/src/rate_limits.rs``)."""
+    windows = {
+        place: {
+            "used_percent": float(headers[f"x-codex-{place}-used-percent"]),
+            "window_minutes": int(headers[f"x-codex-{place}-window-minutes"]),
+            "reset_at": int(headers[f"x-codex-{place}-reset-at"]),
+        }
+        for place in ("primary", "secondary")
+        if f"x-codex-{place}-used-percent" in headers
+    }
+    return {
+        "type": "codex.rate_limits",
+        "plan_type": headers.get("x-codex-plan-type"),
+        "rate_limits": windows,
+        "credits": {"has_credits": False, "unlimited": False, "balance": None},
+    }

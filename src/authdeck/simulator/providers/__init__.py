@@ -11,6 +11,7 @@ from authdeck.simulator.failures import refusal
 from authdeck.simulator.faults import NONE, Fault
 from authdeck.simulator.providers import antigravity, claude, codex, gemini, kimi, openai, vertex, xai
 from authdeck.simulator.world import Endpoint, World
+from authdeck.simulator.writing import openai_responses
 
 ENDPOINTS: Final[tuple[tuple[re.Pattern[str], Endpoint], ...]] = tuple(
     (re.compile(endpoint.pattern), endpoint)
@@ -42,7 +43,11 @@ def _matching(asked: Asked) -> Iterator[tuple[Endpoint, Asked]]:
 
 def _played(world: World, endpoint: Endpoint, asked: Asked, account: Account | None, fault: Fault) -> Answer:
     if fault.status is None:
-        return endpoint.play(world, asked, account)
+        answer = endpoint.play(world, asked, account)
+        if fault.fails_inside and answer.events and answer.said:
+            last = openai_responses.failed(answer.said, fault.fails_inside, len(answer.events) - 1)
+            answer = replace(answer, events=(*answer.events[:-1], last))
+        return answer
     plan = account.plan if account else ""
     usual = refusal(endpoint.dialect, fault.status, fault.kind, world.clock.now(), plan=plan)
     if fault.body is not None:  # in words of its own: the usual headers would tell of the usual body

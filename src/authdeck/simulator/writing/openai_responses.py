@@ -31,6 +31,13 @@ def events(said: Said) -> list[bytes]:
     ]
 
 
+def failed(said: Said, code: str, number: int) -> bytes:
+    """The event that ends an answer instead of ``response.completed``."""
+    response = {**_response(said, "failed", [], None), "error": {"code": code, "message": "It failed."}}
+    event = {"type": "response.failed", "sequence_number": number, "response": response}
+    return sse(event, event="response.failed")
+
+
 def _response(said: Said, status: str, output: list[dict[str, Any]], usage: dict[str, Any] | None) -> dict[str, Any]:
     return {
         "id": f"resp_{said.id}",

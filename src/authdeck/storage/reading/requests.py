@@ -153,7 +153,7 @@ def known_gaps(c: ReadConnection, since_ms: int, until_ms: int) -> list[Gap]:
     """The holes that touch a time, oldest first."""
     statement = (
         select(gaps.c.from_ms, gaps.c.until_ms, gaps.c.why, gaps.c.count.label("events"))
-        .where(gaps.c.why != RUNNING, gaps.c.from_ms <= until_ms, gaps.c.until_ms >= since_ms)
+        .where(gaps.c.why.not_like(f"{RUNNING}%"), gaps.c.from_ms <= until_ms, gaps.c.until_ms >= since_ms)
         .order_by(gaps.c.from_ms, gaps.c.n)
     )
     return [Gap(row.from_ms, row.until_ms, row.why, row.events) for row in c.execute(statement)]

@@ -165,7 +165,7 @@ settled = Table(  # how many requests an hour or day had when it settled: others
 )
 
 RUNNING: Final = "running"
-"""The note of a run that is not over (SQLite): not a hole yet."""
+"""How the note of a run that is not over begins; on PostgreSQL the run's name follows. It is not a hole yet."""
 
 gaps = Table(  # every known hole
     "gaps",

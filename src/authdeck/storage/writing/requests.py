@@ -145,7 +145,7 @@ def mark_gap(c: WriteConnection, from_ms: int, until_ms: int, why: str, count: i
 
 
 def open_run(c: WriteConnection, at_ms: int) -> None:
-    """Note that somebody writes from now on, with ``close_run`` to come.
+    """Note that somebody writes from now on, alone (SQLite), with ``close_run`` to come.
 
     Where the run before never came to that, the process or the machine stopped in the midst of it, and the last events
     may be missing: its note becomes a gap from the newest event that is there.
@@ -156,8 +156,24 @@ def open_run(c: WriteConnection, at_ms: int) -> None:
     mark_gap(c, at_ms, at_ms, RUNNING, None)
 
 
-def close_run(c: WriteConnection) -> None:
-    c.execute(delete(gaps).where(gaps.c.why == RUNNING))
+def keep_run(c: WriteConnection, run: str, at_ms: int, *, is_through: bool) -> None:
+    """Note that this run, one of several, writes from now on or still does.
+
+    Its note is from when it last had stored all there was (``is_through``) until when it last said anything.
+    """
+    noted = {"until_ms": at_ms, **({"from_ms": at_ms} if is_through else {})}
+    if not c.execute(update(gaps).where(gaps.c.why == run).values(noted)).rowcount:
+        mark_gap(c, at_ms, at_ms, run, None)
+
+
+def give_up_runs(c: WriteConnection, run: str, before_ms: int, at_ms: int) -> None:
+    """Runs but this one that noted nothing since are over, and what they had not stored by then may be missing."""
+    silent = gaps.c.why.like(f"{RUNNING}:%") & (gaps.c.why != run) & (gaps.c.until_ms < before_ms)
+    c.execute(update(gaps).where(silent).values(why="not_closed", until_ms=at_ms))
+
+
+def close_run(c: WriteConnection, run: str = RUNNING) -> None:
+    c.execute(delete(gaps).where(gaps.c.why == run))
 
 
 def prune(c: WriteConnection, before_ms: int, limit: int = 200) -> int:
