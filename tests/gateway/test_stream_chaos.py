@@ -81,8 +81,13 @@ def planned(chance: random.Random) -> Plan:
     framing = chance.choice(list(Framing))
     wire = _framed(chance, framing, body)
     fate = chance.choices(list(Fate), (6, 3, 3, 1, 2))[0]
-    at = len(wire) if fate in (Fate.WHOLE, Fate.LEFT) else chance.randrange(len(wire))
+    at = len(wire) if fate in (Fate.WHOLE, Fate.LEFT) else _somewhere(chance, wire)
     return Plan(body, framing, fate, wire, at, _split(chance, wire[:at]))
+
+
+def _somewhere(chance: random.Random, wire: bytes) -> int:
+    """Anywhere before its end; often in its last bytes, where the answer is whole and its framing is not."""
+    return len(wire) - chance.randrange(1, 8) if chance.random() < 0.3 else chance.randrange(len(wire))
 
 
 def _text(chance: random.Random) -> bytes:
