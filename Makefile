@@ -43,13 +43,14 @@ checks = $(MAKE) --no-print-directory check
 
 # The parsers' inputs are shared among all cores as it is; of the other parts, two run side by side.
 .PHONY: proof
-proof: setup ## The long proofs, about an hour on two cores: every parser and import with 100,000 inputs, ten minutes of storm over token rotation, ten thousand accounts refused at once, kills at every step, every route with 200 requests
+proof: setup ## The long proofs, about an hour on two cores: every parser and import with 100,000 inputs, ten minutes of storm over token rotation, two minutes of streams that break anywhere, ten thousand accounts refused at once, kills at every step, every route with 200 requests
 	AUTHDECK_PROOF_INPUTS=100000 $(python) -m pytest --timeout 0 tests/formats/test_fuzz.py tests/operations/test_import_fuzz.py
 	AUTHDECK_PROOF_INPUTS=100000 $(python) -m pytest --timeout 0 -n 2 --maxschedchunk 1 tests/upstream/test_http1.py
 	AUTHDECK_PROOF_SECONDS=600 $(python) -m pytest --timeout 0 -s tests/end_to_end/test_rotation_storm.py
 	AUTHDECK_PROOF_ACCOUNTS=10000 $(python) -m pytest --timeout 0 -s tests/web/test_queue_storm.py tests/operations/test_refused_refreshes.py
 	AUTHDECK_PROOF_REQUESTS=200 $(python) -m pytest --timeout 600 -n 2 --dist loadfile $(crashes) tests/end_to_end/test_descriptions.py
 	AUTHDECK_PROOF_ROUNDS=100 $(python) -m pytest --timeout 0 tests/operations/test_directory_and_sql.py
+	AUTHDECK_PROOF_SECONDS=120 $(python) -m pytest -s tests/gateway/test_stream_chaos.py
 
 crashes = tests/end_to_end/test_kills.py tests/storage/test_no_room.py tests/operations/test_nothing_is_lost.py \
 	tests/operations/test_batches_and_crashes.py tests/operations/test_batches_at_once.py tests/end_to_end/test_batches.py \

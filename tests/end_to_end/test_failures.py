@@ -100,16 +100,19 @@ def test_a_stream_that_breaks_breaks_for_the_client_too(open_deck, simulator, tw
     assert len(simulator.seen("/codex/responses")) == 1
 
 
-def test_a_connection_lost_before_the_answer_is_tried_elsewhere(open_deck, simulator, two):
-    ann, _, _, second = two
-    simulator.fail(account=ann, cut_after_events=0, times=None)
+def test_a_connection_lost_before_the_answer_is_the_clients_to_repeat(open_deck, simulator, two):
+    """The provider may have done what was asked for: only the client knows whether it may be repeated."""
+    ann, bob, first, second = two
+    simulator.fail(account=ann, cut_after_events=0)
 
     with open_deck.client(open_deck.new_key()) as client:
-        answer = client.post("/v1/responses", json=STREAM)
+        lost, again = (client.post("/v1/responses", json=STREAM) for _ in range(2))
 
-    assert answer.status_code in {200, 502}
-    if answer.status_code == 200:
-        assert answer.headers["x-authdeck-account"] == second
+    assert (lost.status_code, lost.json()["error"]["code"]) == (502, "upstream_reset")
+    assert (again.status_code, again.headers["x-authdeck-account"]) == (200, second)
+    assert [seen.account for seen in simulator.seen("/codex/responses")] == [ann, bob]
+    event = open_deck.request(lost.headers["x-authdeck-request-id"])
+    assert [(attempt["auth_index"], attempt["status"]) for attempt in event["attempts"]] == [(first, None)]
 
 
 @pytest.mark.usefixtures("two")

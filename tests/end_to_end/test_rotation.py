@@ -139,9 +139,13 @@ def test_a_lost_answer_is_tried_once_more_and_not_again(open_deck, simulator):
 
 
 def test_looking_refreshes_nothing(open_deck, simulator):
-    (auth_index,) = open_deck.add(simulator.account("codex", "ann@example.com"))
+    """Not even a token that has run out: it is refreshed when somebody needs it."""
+    ann = simulator.account("codex", "ann@example.com", expires_in=EXPIRED)
+    (auth_index,) = open_deck.add(ann)
 
     for path in (f"/accounts/{auth_index}", f"/accounts/{auth_index}/reasons", "/accounts", "/requests"):
         open_deck.ask("GET", path)
 
     assert not simulator.seen()
+    assert served(open_deck, open_deck.new_key()).status_code == 200
+    assert len(simulator.seen(TOKEN)) == 1

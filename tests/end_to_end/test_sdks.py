@@ -47,7 +47,8 @@ class TestOpenAI:
         with open_deck.openai(open_deck.new_key()) as sdk:
             listed = [model.id for model in sdk.models.list()]
 
-        assert isinstance(listed, list)
+        assert "gpt-5.5" in listed
+        assert not [name for name in listed if "claude" in name]
 
 
 class TestAnthropic:
@@ -100,7 +101,10 @@ class TestAnthropic:
         open_deck.add(simulator.account("claude", "ann@example.com"))
 
         with open_deck.anthropic(open_deck.new_key()) as sdk:
-            assert isinstance([model.id for model in sdk.models.list()], list)
+            listed = [model.id for model in sdk.models.list()]
+
+        assert "claude-opus-5" in listed
+        assert not [name for name in listed if not name.startswith("claude")]
 
 
 class TestGoogle:

@@ -39,6 +39,7 @@ from authdeck.storage import opening
 from authdeck.storage.reading.request_search import RequestSearch
 from authdeck.storage.reading.requests import page
 from authdeck.upstream.calls import Calls
+from authdeck.upstream.connections import Connections
 from authdeck.upstream.origins import Approval, Origins
 from authdeck.upstream.sessions import Sessions
 from authdeck.upstream.sockets import Sockets
@@ -69,6 +70,7 @@ class House:
     observer: Observer
     keys: ClientKeys
     recorder: Recorder
+    connections: Connections
     seen: list[RequestEvent] = field(default_factory=list)
 
     async def take_in(self, *accounts: Account, **extra: Any) -> list[str]:
@@ -162,8 +164,10 @@ async def house(
     await keys.start()
     key = await client_keys.create(desk, "ann's laptop", AUTOMATION)
     seen: list[RequestEvent] = []
+    waits = loaded.gateway
+    streams = Streams(sessions, first_byte_timeout=waits.first_byte_timeout, idle_timeout=waits.idle_timeout)
     gateway = Gateway(
-        pool=pool, lender=lender, refresher=refresher, streams=Streams(sessions), sockets=Sockets(sessions),
+        pool=pool, lender=lender, refresher=refresher, streams=streams, sockets=Sockets(sessions),
         recorder=recorder, observer=observer, client_keys=keys, settings=loaded, clock=clock, saw=seen.append,
     )  # fmt: skip
     listening = socket.create_server(("127.0.0.1", 0))
@@ -191,6 +195,7 @@ async def house(
             observer,
             keys,
             recorder,
+            sessions.connections,
             seen,
         )
     finally:

@@ -1,9 +1,12 @@
 """Which headers pass, one by one."""
 
+import asyncio
+
 import pytest
 
 from authdeck.gateway.coding import decoder
 from authdeck.gateway.headers import READABLE_CODINGS, passed_back, passed_on
+from gateway.conftest import House, Raw
 
 FOREIGN = {
     "set-cookie": "a=b",
@@ -37,6 +40,8 @@ FOREIGN = {
     "upgrade": "h2c",
 }
 """What a provider, or whoever stands between, could say to a browser whose origin is the console's."""
+
+_FRAMING = ("connection", "keep-alive", "trailer", "transfer-encoding", "upgrade")
 
 
 def back(*pairs: tuple[str, str]) -> list[tuple[bytes, bytes]]:
@@ -102,3 +107,19 @@ def test_headers_named_by_any_connection_header_stay_on_their_hop() -> None:
     passed = {name for name, _ in passed_back(raw)}
     assert b"x-passes" in passed
     assert not passed & {b"x-one", b"x-two", b"x-three", b"connection"}
+
+
+async def test_what_a_provider_could_say_to_a_browser_does_not_reach_one(house: House, raw: Raw) -> None:
+    said = "".join(f"{name}: {value}\r\n" for name, value in FOREIGN.items() if name not in _FRAMING)
+
+    async def odd(_: bytes, writer: asyncio.StreamWriter) -> None:
+        head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\nx-passes: 1\r\n"
+        writer.write(f"{head}{said}\r\n".encode() + b"{}")
+
+    await raw(odd)
+    async with house.post("/v1/chat/completions", {"model": "m", "messages": []}) as answer:
+        assert (answer.status, await answer.read()) == (200, b"{}")
+        came = {(name.lower(), value) for name, value in answer.headers.items()}
+    assert ("x-passes", "1") in came
+    assert not came & set(FOREIGN.items())
+    assert {name for name, _ in came} & FOREIGN.keys() == {"date", "x-authdeck-account", "x-authdeck-request-id"}
