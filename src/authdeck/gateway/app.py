@@ -144,11 +144,11 @@ class Gateway:
             await self._gone(request)
         except asyncio.CancelledError:
             task = asyncio.current_task()
-            if task is None or not (request.is_gone or request.is_late):
+            if task is None or not (request.is_gone or request.is_late or request.is_stalled):
                 raise
             task.uncancel()
             request.unwatch()
-            await (self._late(request) if request.is_late else self._gone(request))
+            await self._given_up(request)
         finally:
             request.unwatch()
             self.counts.in_flight -= 1
@@ -227,6 +227,8 @@ class Gateway:
             added.append(headers.DONT_RETRY)
         if error.status == 426:  # noqa: PLR2004 - upgrade required: Codex goes on by POST at once
             added.append((b"upgrade", b"HTTP/1.1"))
+        if request.is_stalled:
+            added.append((b"connection", b"close"))  # RFC 9110 §15.5.9: the rest of the body is not waited for
         if request.event.failure is None:
             request.fails(Failure(refusals.kind(error), error.code, scrub(str(error.params.get("path", "")))))
         if error.code == "client_key_invalid":
@@ -241,6 +243,14 @@ class Gateway:
         marks = [(b"x-authdeck-request-id", request.id.encode()), *(added or ())]
         await request.start(status, headers.own(_JSON, body, marks))
         await request.piece(body, more=False)
+
+    async def _given_up(self, request: Request) -> None:
+        if request.is_stalled:
+            await self._refuse(request, DeckError("body_stalled", status=408, seconds=self._idle_timeout))
+        elif request.is_late:
+            await self._late(request)
+        else:
+            await self._gone(request)
 
     async def _late(self, request: Request) -> None:
         """Nothing more is waited for. An answer under way is left without its end, so that it does not look whole."""

@@ -62,8 +62,8 @@ class Forwarder:
 
     async def serve(self, request: Request, call: Recognised, query: str, key: ClientKey) -> None:
         """Answer the request. Raises ``DeckError`` where nothing was passed on; the caller says so to the client."""
+        request.watch(self._gateway.idle_timeout, self._gateway.total_timeout)
         body = await request.body(self._gateway.body_limit)
-        request.watch(self._gateway.total_timeout)
         wanted = self._wanted(request, call, query, body, key)
         del body
         request.event.model, request.event.prefix = wanted.model, wanted.prefix

@@ -35,9 +35,9 @@ class Request:
     """
 
     __slots__ = (
-        "_clock", "_head", "_named", "_receive", "_send", "_timers", "_watcher", "began", "errand", "event", "headers",
-        "id", "is_gone", "is_late", "is_over", "is_recorded", "is_started", "method", "path", "query", "raw_path",
-        "waited",
+        "_clock", "_ending", "_head", "_heard", "_idle", "_is_read", "_is_slow", "_looking", "_named", "_receive",
+        "_send", "_watcher", "began", "errand", "event", "headers", "id", "is_gone", "is_late", "is_over",
+        "is_recorded", "is_stalled", "is_started", "method", "path", "query", "raw_path", "waited",
     )  # fmt: skip
 
     def __init__(self, scope: Message, receive: Receive, send: Send, clock: Clock) -> None:
@@ -45,7 +45,9 @@ class Request:
         self._send: Final = send
         self._clock: Final = clock
         self._watcher: asyncio.Task[Message] | None = None
-        self._timers: tuple[asyncio.TimerHandle, ...] = ()
+        self._looking: asyncio.TimerHandle | None = None
+        self._ending: asyncio.TimerHandle | None = None
+        self._idle = self._heard = 0.0
         self._head: Message | None = None
         self._named: dict[bytes, bytes] | None = None
         self.method: Final[str] = scope["method"]
@@ -59,7 +61,8 @@ class Request:
         self.event: Final = RequestEvent(new_request_id(at_ms), at_ms, NO_ROUTE)
         self.id: Final = self.event.id.hex()
         self.waited = 0.0
-        self.is_started = self.is_over = self.is_gone = self.is_late = self.is_recorded = False
+        self.is_started = self.is_over = self.is_gone = self.is_late = self.is_stalled = self.is_recorded = False
+        self._is_read = self._is_slow = False
 
     def header(self, name: bytes) -> bytes | None:
         """Look up by lower-case name; the first where there are several."""
@@ -72,6 +75,18 @@ class Request:
 
     async def body(self, limit: int) -> bytes:
         """The whole body. Raises ``DeckError('body_too_large')`` above ``limit`` bytes, and ``ClientGone``."""
+        try:
+            body = await self._whole(limit)
+        except BaseException:
+            self._stop_looking()  # nobody reads on: what comes now is no sign that the client left
+            raise
+        self._is_read = True
+        if self._is_slow and (serving := asyncio.current_task()) is not None:
+            self._stop_looking()
+            self._begin_watch(serving)
+        return body
+
+    async def _whole(self, limit: int) -> bytes:
         announced = self.header(b"content-length")
         if announced is not None and announced.isdigit() and int(announced) > limit:
             raise DeckError("body_too_large", status=413, limit=limit)
@@ -85,20 +100,37 @@ class Request:
                 raise DeckError("body_too_large", status=413, limit=limit)
             if not message.get("more_body"):
                 return bytes(pieces)
+            if self._is_slow:
+                self._heard = self._clock.monotonic()
             message = await self._receive()
         raise ClientGone
 
-    def watch(self, seconds: float) -> None:
-        """Cancel the current task when the client leaves (``is_gone``), or ``seconds`` are over (``is_late``).
+    def watch(self, idle: float, total: float) -> None:
+        """Cancel the current task when the client leaves, its body stalls, or ``total`` seconds are over.
 
-        Called after ``body``.
+        Which it was: ``is_gone``, ``is_stalled`` (nothing came for ``idle`` seconds), ``is_late``. Called before
+        ``body``; one that is there at once costs no timer of its own.
         """
         serving, loop = asyncio.current_task(), asyncio.get_running_loop()
         assert serving is not None
-        self._timers = (
-            loop.call_later(WATCH_AFTER, self._begin_watch, serving),
-            loop.call_later(seconds, self._too_late, serving),
-        )
+        self._idle, self._heard = idle, self.began
+        self._looking = loop.call_later(min(WATCH_AFTER, idle), self._look, serving)
+        self._ending = loop.call_later(total, self._too_late, serving)
+
+    def _look(self, serving: "asyncio.Task[object]") -> None:
+        """Whether the body still comes; once it is there, whether the client is still there."""
+        if self._is_read:
+            self._begin_watch(serving)
+        elif (left := self._heard + self._idle - self._clock.monotonic()) > 0:
+            self._is_slow = True
+            self._looking = asyncio.get_running_loop().call_later(left, self._look, serving)
+        else:
+            self.is_stalled = True
+            serving.cancel()
+
+    def _stop_looking(self) -> None:
+        if self._looking is not None:
+            self._looking.cancel()
 
     def _too_late(self, serving: "asyncio.Task[object]") -> None:
         if not self.is_over:
@@ -116,8 +148,9 @@ class Request:
 
     def unwatch(self) -> None:
         self.is_over = True
-        for timer in self._timers:
-            timer.cancel()
+        self._stop_looking()
+        if self._ending is not None:
+            self._ending.cancel()
         if self._watcher is not None:
             self._watcher.cancel()
             self._watcher = None

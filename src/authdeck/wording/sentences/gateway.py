@@ -21,6 +21,7 @@ SENTENCES: dict[str, str] = {
     "body_not_json": "The request body is not JSON.",
     "body_invalid": "The request body does not fit: {problem}.",
     "body_too_large": "The request body has more than {limit} bytes. Send less, or raise AUTHDECK_GATEWAY__BODY_LIMIT.",
+    "body_stalled": "Nothing of the request body came for {seconds} seconds. Send the request again.",
     "body_encoding_unknown": "The content encoding {encoding} is not known. Use gzip, deflate, br, zstd or none.",
     "body_undecodable": "The request body is not valid {encoding}.",
     "credential_unreadable": (
