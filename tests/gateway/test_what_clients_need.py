@@ -247,6 +247,43 @@ async def test_an_answer_that_just_ends_with_its_connection_is_not_whole(house: 
     assert (event.failure.kind, event.failure.code) == (FailureKind.UPSTREAM, "upstream_reset")
 
 
+CHUNKED = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+LAST = b'data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\n'
+
+
+@pytest.mark.parametrize(
+    ("last", "framing", "failure"),
+    [
+        pytest.param(b"", "chunks", "upstream_reset", id="nothing"),
+        pytest.param(b"", "length", "upstream_reset", id="nothing, with a length"),
+        pytest.param(b"data: [DONE]\n\n", "chunks", None, id="the terminal event"),
+        pytest.param(LAST, "chunks", None, id="the reason of its end, from a provider without a terminal event"),
+        pytest.param(b'data: {"error":{"code":"overloaded"}}\n\n', "chunks", "overloaded", id="an error"),
+    ],
+)
+async def test_a_stream_that_is_ended_properly_is_an_answer_only_with_its_end(
+    house: House, raw: Raw, last: bytes, framing: str, failure: str | None
+) -> None:
+    """It is passed on as it came; Monitoring does not call it served, and pauses of the account stay."""
+
+    async def ends(_: bytes, writer: asyncio.StreamWriter) -> None:
+        body = PIECE + last
+        if framing == "chunks":
+            writer.write(CHUNKED + b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body))
+        else:
+            writer.write(SSE.replace(b"\r\n\r\n", b"\r\ncontent-length: %d\r\n\r\n" % len(body)) + body)
+
+    await raw(ends)
+    [account] = [entry.account for entry in house.desk.directory.entries()]
+    now = house.desk.clock.now().timestamp()
+    house.pool.block(account.auth_index, "m", now + 50, "server_error", now)  # rests, but is taken rather than nothing
+    async with house.post("/v1/chat/completions", CHAT) as answer:
+        assert await answer.read() == PIECE + last
+    [event] = await house.events()
+    assert (event.status, event.failure.code if event.failure else None) == (200, failure)
+    assert house.pool.may_serve(account.auth_index, "m", now) == (failure is None)
+
+
 async def test_with_its_terminal_event_it_is(house: House, raw: Raw) -> None:
     async def ends(_: bytes, writer: asyncio.StreamWriter) -> None:
         writer.write(SSE + PIECE + b"data: [DONE]\n\n")

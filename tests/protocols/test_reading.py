@@ -141,3 +141,23 @@ def test_a_very_long_event_costs_bounded_memory_and_its_end_is_still_seen() -> N
     reader.feed(b"\n\n")
     assert reader.ended
     assert reader.tokens == Tokens()
+
+
+@pytest.mark.parametrize(
+    ("reader", "last", "finished"),
+    [
+        (openai_chat.reader, {"choices": [{"delta": {}, "finish_reason": "stop"}]}, True),
+        (openai_chat.reader, {"choices": [{"delta": {"content": "x"}, "finish_reason": None}]}, False),
+        (gemini_generate.reader, {"candidates": [{"finishReason": "STOP"}]}, True),
+        (gemini_generate.reader, {"response": {"candidates": [{"finishReason": "MAX_TOKENS"}]}}, True),
+        (gemini_generate.reader, {"promptFeedback": {"blockReason": "SAFETY"}}, True),
+        (gemini_generate.reader, {"candidates": [{"content": {}}], "usageMetadata": {}}, False),
+    ],
+)
+@pytest.mark.parametrize("written", [json.dumps, lambda event: json.dumps(event, separators=(",", ":"))])
+def test_the_reason_of_its_end_tells_that_a_stream_is_whole(
+    reader: Callable[[bool], Reader], last: dict[str, object], written: Callable[[object], str], *, finished: bool
+) -> None:
+    made = reader(True)
+    made.feed(f"data: {written(last)}\n\n".encode())
+    assert (made.finished, made.ended, made.failure) == (finished, False, None)

@@ -128,13 +128,12 @@ class Forwarder:
                     return
                 await request.piece(piece, more=True)
             witness.ends()
-            if witness.streamed and not request.is_recorded:
+            if witness.streamed and not (request.is_recorded or witness.is_whole):
                 stream.must_be_whole()
         except UpstreamFailure as error:
             if not request.is_recorded:
                 event.tokens = witness.tokens
-                request.fails(Failure(error.kind, error.code))
-                event.attempts[-1] = replace(event.attempts[-1], kind=error.kind.value)
+                _broke_off(request, error.kind, error.code)
                 if not request.is_started:
                     raise
                 await self.record(request)
@@ -151,6 +150,8 @@ class Forwarder:
         if witness.failure is not None:
             request.fails(Failure(FailureKind.UPSTREAM, witness.failure))
             self._observe_inside(request, wanted, account, witness.failure)
+        elif witness.lacks_its_end:  # passed on as the provider ended it, but an answer it is not
+            _broke_off(request, FailureKind.UPSTREAM, "upstream_reset")
         else:
             self._pool.unblock(account.auth_index, wanted.model)
         await self.record(request)
@@ -194,3 +195,10 @@ class Forwarder:
         if self._gateway.account_header:
             marks.append((b"x-authdeck-account", account.auth_index.encode()))
         return marks
+
+
+def _broke_off(request: Request, kind: FailureKind, code: str) -> None:
+    """The account's answer began and did not come to its end."""
+    attempts = request.event.attempts
+    request.fails(Failure(kind, code))
+    attempts[-1] = replace(attempts[-1], kind=kind.value)

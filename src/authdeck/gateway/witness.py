@@ -42,6 +42,16 @@ class Witness:
         return self._reader.failure if self._reader else None
 
     @property
+    def is_whole(self) -> bool:
+        """Whether a stream has said that it is at its end."""
+        return self._reader is not None and (self._reader.ended or self._reader.finished)
+
+    @property
+    def lacks_its_end(self) -> bool:
+        """Whether a stream that is over was not at its end; one that can't be read is not known to be."""
+        return self.streamed and self._reader is not None and not self.is_whole
+
+    @property
     def is_counted_out(self) -> bool:
         """Whether as many bytes have passed as the answer announced."""
         return self._left == 0

@@ -47,12 +47,27 @@ class _Error(msgspec.Struct):
     status: Any = None
 
 
+class _Candidate(msgspec.Struct):
+    finish_reason: Any = msgspec.field(default=None, name="finishReason")
+
+
+class _Feedback(msgspec.Struct):
+    block_reason: Any = msgspec.field(default=None, name="blockReason")
+
+
 class _Inner(msgspec.Struct):
     usage: _Usage | None = msgspec.field(default=None, name="usageMetadata")
+    candidates: list[_Candidate] | None = None
+    feedback: _Feedback | None = msgspec.field(default=None, name="promptFeedback")
+
+    @property
+    def is_last(self) -> bool:
+        """Whether it says why the answer stops: at its end, or before it began."""
+        is_blocked = self.feedback is not None and bool(self.feedback.block_reason)
+        return is_blocked or any(candidate.finish_reason for candidate in self.candidates or ())
 
 
-class _Answer(msgspec.Struct):
-    usage: _Usage | None = msgspec.field(default=None, name="usageMetadata")
+class _Answer(_Inner):
     total: int | None = msgspec.field(default=None, name="totalTokens")  # the answer of countTokens
     response: _Inner | None = None
     error: _Error | None = None
@@ -60,7 +75,7 @@ class _Answer(msgspec.Struct):
 
 _answer = msgspec.json.Decoder(_Answer)
 _answers = msgspec.json.Decoder(list[_Answer])
-_MARKS: Final = (b"usageMetadata", b'"error"')
+_MARKS: Final = (b"usageMetadata", b'"error"', b"finishReason", b"blockReason")
 
 
 def reader(streamed: bool) -> Reader:
@@ -84,6 +99,8 @@ def _read(into: StreamReader | BodyReader, found: _Answer | None) -> None:
         into.tokens = _tokens(usage)
     elif found.total is not None:
         into.tokens = Tokens(input=found.total)
+    if found.is_last or (found.response is not None and found.response.is_last):
+        into.finished = True
     if found.error is not None:
         into.failure = safe_code(found.error.status)
 

@@ -42,6 +42,7 @@ class _Error(msgspec.Struct):
 
 class _Choice(msgspec.Struct):
     usage: _Usage | None = None
+    finish_reason: Any = None
 
 
 class _Answer(msgspec.Struct):
@@ -51,7 +52,7 @@ class _Answer(msgspec.Struct):
 
 
 _answer = msgspec.json.Decoder(_Answer)
-_MARKS: Final = (b'"usage"', b"[DONE]", b'"error"')
+_MARKS: Final = (b'"usage"', b"[DONE]", b'"error"', b'"finish_reason":"', b'"finish_reason": "')
 
 
 def reader(streamed: bool) -> Reader:
@@ -77,6 +78,8 @@ def _read(into: StreamReader | BodyReader, found: _Answer | None) -> None:
     usages = (found.usage, *(choice.usage for choice in found.choices or ()))
     if usage := next((usage for usage in usages if usage), None):
         into.tokens = _tokens(usage)
+    if any(choice.finish_reason for choice in found.choices or ()):
+        into.finished = True
     if found.error is not None:
         into.failure = safe_code(found.error.code, found.error.type)
 

@@ -18,12 +18,14 @@ _SAFE_CODE: Final = re.compile(r"[a-z0-9_.-]{1,64}")
 class Reader(Protocol):
     """Sees a copy of an answer's bytes and never changes them.
 
-    ``tokens`` are what was reported so far. ``ended``: the protocol's terminal event has been seen. ``failure`` is the
-    code of an error that the answer itself reports.
+    ``tokens`` are what was reported so far. ``ended``: the protocol's terminal event has been seen. ``finished``: the
+    answer said why it stops, which is all there is where a provider sends no terminal event. ``failure`` is the code
+    of an error that the answer itself reports.
     """
 
     tokens: Tokens
     ended: bool
+    finished: bool
     failure: str | None
 
     def feed(self, piece: bytes) -> None: ...
@@ -36,11 +38,11 @@ class Reader(Protocol):
 class StreamReader:
     """An event stream. ``marks``: an event without any of these byte strings is passed over unread."""
 
-    __slots__ = ("_events", "_marks", "_read", "ended", "failure", "tokens")
+    __slots__ = ("_events", "_marks", "_read", "ended", "failure", "finished", "tokens")
 
     def __init__(self, read: Callable[["StreamReader", bytes], None], marks: tuple[bytes, ...]) -> None:
         self.tokens = Tokens()
-        self.ended = False
+        self.ended = self.finished = False
         self.failure: str | None = None
         self._read: Final = read
         self._marks: Final = marks
@@ -62,11 +64,11 @@ class StreamReader:
 class BodyReader:
     """A whole JSON answer, read when its last byte is there."""
 
-    __slots__ = ("_body", "_lost", "_read", "ended", "failure", "tokens")
+    __slots__ = ("_body", "_lost", "_read", "ended", "failure", "finished", "tokens")
 
     def __init__(self, read: Callable[["BodyReader", bytes], None]) -> None:
         self.tokens = Tokens()
-        self.ended = False
+        self.ended = self.finished = False
         self.failure: str | None = None
         self._read: Final = read
         self._body = bytearray()
