@@ -131,12 +131,13 @@ class Lane:
         self._answers.clear()
         self._found.clear()
 
-    def names(self, catalogue: Catalogue) -> set[str]:
+    def names(self, catalogue: Catalogue, providers: frozenset[str] | None = None) -> set[str]:
         found: set[str] = set()
         for alike in self._groups.values():
             kinds: dict[tuple[str, str], Member] = {}
             for member in chain.from_iterable(group.members.values() for group in alike.values()):
-                kinds.setdefault((member.account.provider, member.account.kind), member)
+                if _is_among(member, providers):
+                    kinds.setdefault((member.account.provider, member.account.kind), member)
             found.update(name for member in kinds.values() for name in models.names(member.account, catalogue))
         return found
 

@@ -214,10 +214,12 @@ class Pool:
             return prefix, rest
         return None, model
 
-    def names(self, routes: Iterable[Route], prefix: str | None = None) -> list[str]:
-        """Model names known to be served on any of these routes, sorted."""
+    def names(
+        self, routes: Iterable[Route], prefix: str | None = None, providers: frozenset[str] | None = None
+    ) -> list[str]:
+        """Model names known to be served on any of these routes by any of these providers, sorted."""
         lanes = [lane for route in routes if (lane := self._lanes.get((route, prefix)))]
-        return sorted({name for lane in lanes for name in lane.names(self._catalogue)})
+        return sorted({name for lane in lanes for name in lane.names(self._catalogue, providers)})
 
     def prefixes(self) -> list[str]:
         return sorted({prefix for _, prefix in self._lanes if prefix})

@@ -232,3 +232,23 @@ async def test_a_rule_says_whether_others_are_tried_and_whether_the_account_rest
     assert status == first
     status, headers, _ = await asked(house)
     assert (status, headers["x-authdeck-account"]) == (200, {"ann": ann, "bob": bob}[second])
+
+
+async def test_a_refusal_whose_body_is_cut_is_tried_elsewhere(house: House) -> None:
+    """It was answered. Where nobody else is left, half of its words are not passed on as if they were all."""
+    await two(house)
+    house.simulator.fail(status=429, cut_after_events=1)
+    assert (await asked(house))[0] == 200
+    [event] = await house.events()
+    assert [attempt.status for attempt in event.attempts] == [429, 200]
+    house.simulator.fail(status=500, cut_after_events=1, times=2)
+    status, _, body = await asked(house)
+    assert (status, json.loads(body)["error"]["code"]) == (502, "upstream_reset")
+
+
+async def test_a_cut_refusal_of_the_request_itself_is_not_tried_elsewhere(house: House) -> None:
+    await two(house)
+    house.simulator.fail(status=400, cut_after_events=1)
+    status, _, body = await asked(house)
+    assert (status, json.loads(body)["error"]["code"]) == (502, "upstream_reset")
+    assert len(house.simulator.seen("/responses")) == 1

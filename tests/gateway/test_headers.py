@@ -91,3 +91,14 @@ def test_only_codings_that_can_be_read_along_are_asked_for(asked: str, passed: s
 def test_each_of_them_can_be_read(coding: str) -> None:
     reader = decoder(coding)
     assert reader is None or reader.decode(b"") == b""
+
+
+def test_headers_named_by_any_connection_header_stay_on_their_hop() -> None:
+    raw = [
+        (b"connection", b"keep-alive"), (b"connection", b"x-one, X-Two"), (b"connection", b"x-three"),
+        (b"x-one", b"1"), (b"x-two", b"2"), (b"x-three", b"3"), (b"x-passes", b"4"),
+    ]  # fmt: skip
+    assert passed_on(raw) == [("x-passes", "4")]
+    kept = {name for name, _ in passed_back(raw)}
+    assert b"x-passes" in kept
+    assert not kept & {b"x-one", b"x-two", b"x-three", b"connection"}

@@ -6,6 +6,8 @@ import brotli
 import pytest
 import zstandard
 
+from authdeck.operations import client_keys
+from fakes.people import ANN
 from gateway.conftest import House
 
 RESPONSES = {"model": "gpt-5.5", "input": "hello", "stream": True}
@@ -261,3 +263,30 @@ async def test_a_websocket_without_a_key_is_refused_and_counted(house: House) ->
     async with house.client.get(f"{house.url}/v1/whatever", headers=upgrade) as answer:
         assert answer.status == 401
     assert house.gateway.counts.unknown_keys == 1
+
+
+async def test_models_listed_are_those_of_the_providers_a_key_may_reach(house: House) -> None:
+    for provider in ("openai_compatible", "codex", "xai"):
+        kind = {"kind": "api_key"} if provider == "openai_compatible" else {}
+        await house.take_in(house.simulator.account(provider, "ann@example.com", **kind), prefix="team")
+        await house.take_in(house.simulator.account(provider, "bob@example.com", **kind))
+    await house.acknowledge()
+    narrow = await client_keys.create(house.desk, "narrow", ANN, scope=client_keys.Scope(providers=frozenset({"xai"})))
+    async with house.get("/v1/models", authorization=f"Bearer {narrow.key.open()}") as answer:
+        names = {each["id"].removeprefix("team/") for each in (await answer.json())["data"]}
+    assert names
+    assert all(name.startswith("grok") for name in names)
+
+
+async def test_errors_come_in_the_language_of_the_path_whatever_header_bears_the_key(house: House) -> None:
+    sent = {"x-goog-api-key": house.key, "anthropic-version": "2023-06-01"}
+    async with house.client.post(f"{house.url}/v1/responses", json=RESPONSES, headers=sent) as answer:
+        assert (await answer.json())["error"]["code"] == "model_not_found"
+
+
+async def test_a_stream_flag_of_another_type_is_passed_on(house: House) -> None:
+    await house.take_in(house.simulator.account("codex", "ann@example.com"))
+    await house.acknowledge()
+    async with house.post("/v1/responses", {**RESPONSES, "stream": "true"}) as answer:
+        assert answer.status == 200, await answer.text()
+    assert json.loads(house.simulator.requests[-1].asked.body)["stream"] == "true"

@@ -3,9 +3,9 @@ import json
 import pytest
 
 from authdeck.errors import DeckError
-from authdeck.protocols import anthropic_messages, gemini_generate, openai_chat
+from authdeck.protocols import anthropic_messages, gemini_generate, openai_chat, openai_responses
 from authdeck.protocols.asking import asked, renamed
-from authdeck.protocols.routes import recognise
+from authdeck.protocols.routes import ProtocolModule, language, recognise
 from authdeck.routing import Route
 
 
@@ -54,3 +54,24 @@ def test_errors_carry_the_stable_code(protocol) -> None:
     shown = json.loads(protocol.error(403, "terms_not_acknowledged", "Do this.", "id"))
     assert shown["error"]["message"] == "Do this."
     assert "terms_not_acknowledged" in json.dumps(shown)
+
+
+@pytest.mark.parametrize(
+    ("path", "header", "spoken"),
+    [
+        ("/v1/responses", b"x-goog-api-key", openai_responses),
+        ("/p/team/v1/chat/completions", b"x-goog-api-key", openai_chat),
+        ("/v1/messages", b"x-goog-api-key", anthropic_messages),
+        ("/backend-api/wham/usage", b"anthropic-version", openai_responses),
+        ("/p/team/v1/models/m:generateContent", b"authorization", gemini_generate),
+        ("/v1internal:generateContent", b"authorization", gemini_generate),
+        ("/v1/models", b"x-goog-api-key", gemini_generate),
+        ("/v1/models", b"anthropic-version", anthropic_messages),
+        ("/v1/models", b"authorization", openai_responses),
+        ("/v1/whatever", b"x-goog-api-key", gemini_generate),
+    ],
+)
+def test_the_path_says_the_language_and_headers_where_it_does_not(
+    path: str, header: bytes, spoken: ProtocolModule
+) -> None:
+    assert language(path, {header: b"x"}.get) is spoken

@@ -24,7 +24,7 @@ from authdeck.gateway.traces import client_trace
 from authdeck.operations.client_keys import ClientKey
 from authdeck.pool import Pool
 from authdeck.protocols import anthropic_messages, gemini_generate, openai_responses
-from authdeck.protocols.routes import ProtocolModule, Recognised, language, recognise, recognise_websocket
+from authdeck.protocols.routes import Recognised, language, recognise, recognise_websocket
 from authdeck.routing import Route
 from authdeck.scrub import scrub
 from authdeck.settings import Settings
@@ -212,15 +212,16 @@ class Gateway:
     def _names(self, routes: tuple[Route, ...], prefix: str | None, key: ClientKey) -> Iterator[tuple[str, str]]:
         """What to ask for, and the model that means; with ``prefix/`` before it where no URL says the prefix."""
         if key.scope.allows_prefix(prefix):
-            yield from ((name, name) for name in self._pool.names(routes, prefix))
+            yield from ((name, name) for name in self._pool.names(routes, prefix, key.scope.providers))
         if prefix is None:
             for each in self._pool.prefixes():
                 if key.scope.allows_prefix(each):
-                    yield from ((f"{each}/{name}", name) for name in self._pool.names(routes, each))
+                    named = self._pool.names(routes, each, key.scope.providers)
+                    yield from ((f"{each}/{name}", name) for name in named)
 
     async def _refuse(self, request: Request, error: DeckError) -> None:
         """Answer with an error of ours in the client's language; it is recorded, except that of an unknown key."""
-        protocol = self._language(request)
+        protocol = language(request.path, request.header)
         body = protocol.error(error.status, error.code, refusals.sentence(error), request.id)
         added = [] if error.retry_after is None else [headers.wait(error.retry_after)]
         if error.retry_after is not None and error.retry_after > headers.LONGEST_WAIT:
@@ -267,9 +268,6 @@ class Gateway:
             request.event.status = _CLIENT_CLOSED
             request.fails(Failure(FailureKind.CLIENT_CLOSED, "client_closed"))
             tasks.start(self._forwarder.record(request), name="record client closed")
-
-    def _language(self, request: Request) -> ProtocolModule:
-        return language(request.path, request.header)
 
     def _allowing(self, scope: Message, send: Send) -> Send:
         """Let pages of the configured origins read the answer."""

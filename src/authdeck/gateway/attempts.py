@@ -215,7 +215,12 @@ class Attempts:
         return Passed(wanted.method, wanted.route, wanted.call.tail, wanted.query, sent, body, model)
 
     async def _read_failed(self, stream: Stream | Socket, account: Account, model: str | None) -> Failed:
-        body = await _whole(stream)
+        """What a refusal says. One whose body is cut is answered all the same, so others may be tried.
+
+        But half of its words are not passed on as if they were all. Raises ``UpstreamFailure`` where others would not
+        help.
+        """
+        body, cut = await _whole(stream)
         if stream.status in _REDIRECTS:
             error = UpstreamFailure(FailureKind.UPSTREAM, "upstream_redirected", sent=True)
             return Failed(unreached(error.kind, error.code, elsewhere=False), stream.status, error=error)
@@ -226,7 +231,10 @@ class Attempts:
         action = request_errors.decided(account.settings.request_scoped_errors, stream.status, readable)
         if action is not None:
             observed = request_errors.ruled(observed, action)
-        return Failed(observed, stream.status, stream.headers, body, stops=request_errors.stops(action))
+        if cut is not None and not observed.elsewhere:
+            raise cut
+        stops = request_errors.stops(action)
+        return Failed(observed, stream.status, stream.headers, body, error=cut, stops=stops)
 
     def pause(self, wanted: Wanted, account: Account, observed: Verdict) -> None:
         """Pass the account over for a moment, so that the next requests need not find out again."""
@@ -277,14 +285,17 @@ def _ask(wanted: Wanted, tried: set[str]) -> Ask:
     return Ask(wanted.route, wanted.model, wanted.prefix, frozenset(tried), wanted.providers, wanted.session)
 
 
-async def _whole(stream: Stream | Socket) -> bytes:
-    body = bytearray()
+async def _whole(stream: Stream | Socket) -> tuple[bytes, UpstreamFailure | None]:
+    """The body, and how it broke off where it did."""
+    body, cut = bytearray(), None
     try:
         while len(body) < FAILED_BODY_LIMIT and (piece := await stream.read()):
             body += piece
+    except UpstreamFailure as failure:
+        cut = failure
     finally:
         stream.close()
-    return bytes(body[:FAILED_BODY_LIMIT])
+    return bytes(body[:FAILED_BODY_LIMIT]), cut
 
 
 def _readable(body: bytes, known: Mapping[str, str]) -> bytes:

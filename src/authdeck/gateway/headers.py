@@ -90,10 +90,11 @@ def own(content_type: bytes, body: bytes, added: Iterable[tuple[bytes, bytes]] =
 
 def _named_by_connection(raw: Raw) -> frozenset[bytes]:
     """Headers that ``Connection`` names concern this hop only."""
+    named: frozenset[bytes] = frozenset()
     for name, value in raw:
         if name == b"connection" and value.lower() not in (b"keep-alive", b"close"):
-            return frozenset(word.strip().lower() for word in value.split(b","))
-    return frozenset()
+            named |= {word.strip().lower() for word in value.split(b",")}
+    return named
 
 
 def _readable(value: str) -> str:

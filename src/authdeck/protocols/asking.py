@@ -9,13 +9,12 @@ from authdeck.errors import DeckError
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """``model`` as the client wrote it; ``None`` where it named none. ``stream``: an event stream was asked for.
+    """``model`` as the client wrote it; ``None`` where it named none.
 
     ``naming`` are the body's members that may name a conversation, raw; ``protocols.conversations`` reads them.
     """
 
     model: str | None
-    stream: bool
     naming: "Naming"
 
 
@@ -35,7 +34,6 @@ NOTHING_NAMED = Naming()
 
 class _Body(Naming):
     model: str | None = None
-    stream: bool | None = None
 
 
 _body = msgspec.json.Decoder(_Body)
@@ -43,9 +41,9 @@ _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 def asked(body: bytes) -> Asked:
-    """Read model and stream; the whole body is checked to be one JSON object.
+    """Read the model; the whole body is checked to be one JSON object, and nothing else in it is validated.
 
-    Raises ``DeckError``: ``body_not_json``, ``body_invalid`` (no object, or a member of the wrong type).
+    Raises ``DeckError``: ``body_not_json``, ``body_invalid`` (no object, or a model that is no text).
     """
     try:
         found = _body.decode(body)
@@ -53,7 +51,7 @@ def asked(body: bytes) -> Asked:
         raise DeckError("body_invalid", problem=str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise DeckError("body_not_json") from None
-    return Asked(found.model, bool(found.stream), found)
+    return Asked(found.model, found)
 
 
 def renamed(body: bytes, model: str) -> bytes:

@@ -108,7 +108,14 @@ def recognise_websocket(path: str, raw_path: bytes) -> Recognised:
 
 
 def language(path: str, header: Callable[[bytes], bytes | None]) -> ProtocolModule:
-    """The protocol to answer in where the path alone does not tell: model lists, and errors about the path itself."""
+    """The protocol to answer in: the path's, if it has one; headers tell for model lists and paths that are none."""
+    bare = path if not path.startswith("/p/") else "/" + path[3:].partition("/")[2]
+    if (found := _POSTS.get(bare)) is not None:
+        return found[1]
+    if bare in _GETS:
+        return openai_responses
+    if _GENERATE.fullmatch(bare):
+        return gemini_generate
     if "/v1beta/" in path or "/v1internal" in path or header(b"x-goog-api-key") is not None:
         return gemini_generate
     if "/messages" in path or header(b"anthropic-version") is not None:
