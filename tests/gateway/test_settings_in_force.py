@@ -93,7 +93,8 @@ async def test_how_many_accounts_are_tried(made: Made, most: int) -> None:
     deck = await made(gateway={"max_attempts": most})
     await deck.add("ann", "bob", "eve", "mia")
     deck.simulator.fail(status=500, times=None)
-    assert (await deck.client.post("/v1/responses", json=BODY)).status_code == 500
+    answer = await deck.client.post("/v1/responses", json=BODY)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "attempts_used_up")
     assert len(deck.simulator.seen("/responses")) == most
 
 
