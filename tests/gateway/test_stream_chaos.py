@@ -31,7 +31,7 @@ SAMPLE: Final = 3
 
 END: Final = b"data: [DONE]\n\n"
 CHAT: Final = {"model": "m", "messages": [], "stream": True}
-IDLE: Final = "3"
+STALLED: Final = {"AUTHDECK_GATEWAY__FIRST_BYTE_TIMEOUT": "3", "AUTHDECK_GATEWAY__IDLE_TIMEOUT": "3"}
 """Seconds until a stall is one: longer than a busy machine keeps its loop waiting."""
 
 
@@ -193,7 +193,7 @@ def _judge(got: Got, event: RequestEvent) -> None:
 
 
 @pytest.mark.timeout(SECONDS + 120)
-@pytest.mark.parametrize("environment", [{"AUTHDECK_GATEWAY__IDLE_TIMEOUT": IDLE}])
+@pytest.mark.parametrize("environment", [STALLED])
 async def test_a_client_gets_the_whole_stream_or_a_broken_connection(house: House, raw: Raw) -> None:
     chance = random.Random(SEED)
     provider = Provider(chance)
