@@ -35,7 +35,7 @@ _ORDER: Final = {
     owner: at
     for at, owner in enumerate(("vault", "operator", "inspection", "credential", "quota", "cooldown", "terms"))
 }
-"""The reason that makes the health comes first, so that the line under the state explains the state."""
+"""What stops the account comes first, and of that the reason that makes the health: so the line explains the state."""
 GROUPS: Final[Mapping[str, tuple[Health, ...]]] = {
     "available": (Health.AVAILABLE,),
     "attention": (Health.UNREADABLE, Health.NEEDS_REAUTH, Health.NEEDS_REVIEW),
@@ -116,11 +116,15 @@ class AccountRow:
         return f"row-{self.index}"
 
 
+def _place(reason: Reason) -> tuple[bool, int]:
+    return not reason.stops, _ORDER.get(reason.owner, len(_ORDER))
+
+
 def row(
     entry: Entry, directory: Directory, now: datetime, prefs: Preferences, activity: Activity | None = None
 ) -> AccountRow:
     account, locale = entry.account, prefs.locale
-    found = sorted(directory.reasons(entry, now), key=lambda reason: _ORDER.get(reason.owner, len(_ORDER)))
+    found = sorted(directory.reasons(entry, now), key=_place)
     reasons = [shown(reason, locale) for reason in found]
     named = masked if prefs.masked else str
     return AccountRow(
