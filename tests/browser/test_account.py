@@ -59,6 +59,8 @@ def test_the_drawer_walks_the_list_and_its_tabs_by_keys(page: Page) -> None:
     expect(page).to_have_url(re.compile(rf"{first}\?tab=settings$"))
     page.go_back()
     expect(page.locator("#drawer")).not_to_be_visible()
+    expect(links.first).to_be_visible()
+    page.wait_for_load_state("networkidle")  # one that is under way would end what comes next
     page.go_forward()
     expect(page.locator("h1")).to_contain_text("codex-")
 
