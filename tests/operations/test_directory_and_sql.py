@@ -223,8 +223,9 @@ def called(chance: random.Random, directory: Directory) -> Sequence[str]:
 
 
 def part(chance: random.Random, text: str) -> str:
+    """As it reaches a search: without spaces around."""
     begin = chance.randrange(max(1, len(text) - 3))
     some = text[begin : begin + chance.randrange(3, 12)]
     if chance.random() < 0.3:
         some = f"{some[:2]}*{some[-1:]}"
-    return some.upper() if chance.random() < 0.3 else some
+    return (some.upper() if chance.random() < 0.3 else some).strip()
