@@ -4,17 +4,7 @@ from pathlib import Path
 
 import httpx2
 
-from fakes.deck import Deck
-
-ASKED = {"model": "gpt-5.5", "input": "hello", "stream": True}
-
-
-def answered(client: httpx2.Client) -> str:
-    """The id of a request whose answer came whole."""
-    answer = client.post("/v1/responses", json=ASKED)
-    assert answer.status_code == 200, answer.text
-    assert "response.completed" in answer.text
-    return answer.headers["x-authdeck-request-id"]
+from fakes.deck import Deck, answered
 
 
 def destroy(file: Path) -> None:

@@ -7,10 +7,9 @@ import httpx2
 import pytest
 
 from authdeck.simulator import Simulator
-from fakes.deck import Deck
+from fakes.deck import Deck, answered
 from fakes.disks import small_disk
 
-ASKED = {"model": "gpt-5.5", "input": "hello", "stream": True}
 AT_MOST = 400
 """Requests until the log beside the database has filled what is left: some dozen are enough."""
 
@@ -43,14 +42,6 @@ def test_the_gateway_goes_on_and_every_request_is_told_of_afterwards(deck: Deck,
         asked.append(answered(client))
     assert {row["id"] for row in deck.requests(page_size=200)} >= set(asked[-150:])
     assert all(deck.request(one)["status"] == 200 for one in asked[-5:])
-
-
-def answered(client: httpx2.Client) -> str:
-    """The id of a request whose answer came whole."""
-    answer = client.post("/v1/responses", json=ASKED)
-    assert answer.status_code == 200, answer.text
-    assert "response.completed" in answer.text
-    return answer.headers["x-authdeck-request-id"]
 
 
 def fill(ballast: Path) -> None:

@@ -179,6 +179,14 @@ class Deck:
             self._process.wait(PATIENCE)
 
 
+def answered(client: httpx2.Client) -> str:
+    """The id of a streamed request of ``Deck.client`` whose answer came whole."""
+    answer = client.post("/v1/responses", json={"model": "gpt-5.5", "input": "hello", "stream": True})
+    assert answer.status_code == 200, answer.text
+    assert "response.completed" in answer.text
+    return str(answer.headers["x-authdeck-request-id"])
+
+
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
