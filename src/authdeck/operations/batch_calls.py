@@ -93,16 +93,13 @@ class Calling:
         await self._desk.write(work)
         if not _rotates(job):
             return
-        lanes, after = self._lanes_anew(job), -1
+        lanes = self._lanes[job.batch.id] = Lanes(self._desk)
+        after = -1
         while items := await self._desk.read(partial(reading.items, batch_id=job.batch.id, after=after, limit=PAGE)):
             for item in items:
                 if item.auth_index is not None:
                     lanes.of(item.auth_index).saw(_remembered(job, item))
             after = items[-1].row
-
-    def _lanes_anew(self, job: Job) -> Lanes:
-        lanes = self._lanes[job.batch.id] = Lanes(self._desk)
-        return lanes
 
     # ---- refreshing and asking ----
 
