@@ -1,17 +1,20 @@
 """Batches do, preview, cancel and undo what they are asked, row by row, and never more than that."""
 
+import asyncio
 import json
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from authdeck import tasks
 from authdeck.errors import Conflict, DeckError
 from authdeck.hold import Hold, Owner
 from authdeck.operations import disable, edit_accounts, seals, trash
 from authdeck.operations.batches import AT_ONCE
 from authdeck.operations.desk import Desk
-from authdeck.storage.database import WriteConnection
+from authdeck.storage.database import Change, WriteConnection
 from authdeck.storage.reading import audit, batches, revisions
 from authdeck.storage.writing import holds
 from fakes.auth_files import codex, take_in
@@ -365,6 +368,34 @@ async def test_more_than_a_thousand_go_on_in_the_background(desk: Desk, bulk: Bu
     assert batch.status == "running"
     done = await bulk.ended(batch)
     assert (done.status, dict(done.counts)) == ("completed", {"done": AT_ONCE + 1})
+
+
+async def test_one_that_says_it_is_completed_is_in_force(
+    desk: Desk, bulk: Bulk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its last rows are committed a moment before this process knows of them."""
+    (ann,) = await crowd(desk, 1)
+    publish, committed, may_go_on = desk.feed.publish, asyncio.Event(), asyncio.Event()
+
+    async def held(changes: Iterable[Change]) -> None:
+        if changes := [change for change in changes if change.subject == ann]:
+            committed.set()
+            await may_go_on.wait()
+        await publish(changes)
+
+    monkeypatch.setattr(desk.feed, "publish", held)
+    began = tasks.start(bulk.change([ann], project_id="team", key="k-1"), name="the call")
+    await committed.wait()
+    (batch,), _ = await desk.read(lambda c: batches.newest(c, limit=1, kind="change"))
+    assert (batch.status, account(desk, ann).settings.project_id) == ("completed", None)
+    repeated = tasks.start(bulk.change([ann], project_id="team", key="k-1"), name="the same call")
+    looked = tasks.start(bulk.batches.one(batch.id), name="a look")
+    for _ in range(20):
+        await bulk.stored(batch)
+    assert not any(task.done() for task in (began, repeated, looked))
+    may_go_on.set()
+    assert {(await task).id for task in (began, repeated, looked)} == {batch.id}
+    assert account(desk, ann).settings.project_id == "team"
 
 
 async def test_cancelled_between_rows_and_undone(desk: Desk, bulk: Bulk) -> None:

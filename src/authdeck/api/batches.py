@@ -205,7 +205,7 @@ async def batch(
     cursor: Cursor = None,
 ) -> BatchPageShape:
     """Progress, counts and rows by number, those of one ``outcome`` where asked."""
-    found = await parts.desk.read(lambda connection: reading.one(connection, batch_id))
+    found = await parts.batches.one(batch_id)
     return await _page(parts, eyes, found, page_size, cursor, outcome)
 
 

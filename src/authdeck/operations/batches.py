@@ -159,6 +159,16 @@ class Batches:
         )
         return await self._add(new, actor, Act.BATCH_UNDONE, ())
 
+    async def one(self, batch_id: str) -> StoredBatch:
+        """The batch as it is stored. What it did in this process is in force once it says ``completed``.
+
+        Raises ``NotFound('batch_not_found')``.
+        """
+        batch = await self._desk.read(partial(reading.one, batch_id=batch_id))
+        if batch.status == "completed":
+            await self._runner.ended(batch_id)
+        return batch
+
     async def cancel(self, batch_id: str, actor: Actor) -> StoredBatch:
         """Do no further row; what is done stays, and can be undone. Ended already: nothing happens.
 
@@ -289,17 +299,17 @@ class Batches:
 
     async def _settled(self, batch: StoredBatch) -> StoredBatch:
         """The batch when its call may return."""
+        if not batch.is_running:
+            return await self.one(batch.id)
         if (batch.total or 0) > AT_ONCE:
             self._runner.carry_on(batch.id)
-            return batch
-        if not batch.is_running:
             return batch
         if "query_quota" in batch.change:
             return batch
         is_slow = "refresh" in batch.change or "export" in batch.change
         with suppress(TimeoutError):
             return await asyncio.wait_for(self._ended(batch), PATIENCE if is_slow else None)
-        return await self._desk.read(partial(reading.one, batch_id=batch.id))
+        return await self.one(batch.id)
 
     async def _ended(self, batch: StoredBatch) -> StoredBatch:
         """When it has ended here; or in the process that has its lease, if that does not take too long."""

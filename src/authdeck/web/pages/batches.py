@@ -115,7 +115,7 @@ async def show(request: Request) -> Response:
 
 async def _show(request: Request, error: DeckError | None = None) -> Response:
     room, id_ = room_of(request), request.path_params["id"]
-    batch = await room.desk.read(lambda connection: reading.one(connection, id_))
+    batch = await room.parts.batches.one(id_)
     outcome = request.query_params.get("outcome", "")
     outcome = outcome if outcome in batch_rows.OUTCOMES else _first_outcome(batch)
     after = int(text) if (text := request.query_params.get("after", "")).isdigit() and len(text) < 9 else -1  # noqa: PLR2004
