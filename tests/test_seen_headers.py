@@ -44,6 +44,7 @@ def test_names_that_are_not_kept(name: str) -> None:
         ("x-codex-rate-limit-reached-type", "workspace_member_credits_depleted", "workspace_member_credits_depleted"),
         ("x-codex-promo-message", "rt_FAKE_0123456789abc", "***"),
         ("x-codex-note", "", None),
+        ("x-codex-note", "a\x9b31mb", "a 31mb"),
     ],
 )
 def test_values_are_sanitised_by_what_they_are(name: str, value: str, expected: str | None) -> None:

@@ -21,6 +21,7 @@ MAX_RULES: Final = 50
 MAX_PATTERN: Final = 500
 _PREFIX: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}")
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,12}")
 _PROXY_SCHEMES: Final = frozenset({"http", "https", "socks5", "socks5h"})
 FORBIDDEN_HEADERS: Final = frozenset({"authorization", "host", "cookie", "content-length", "transfer-encoding"})
@@ -31,7 +32,7 @@ def text(field: str, value: Any) -> str:
         raise _invalid(field, "not_text")
     if len(value) > MAX_TEXT:
         raise _invalid(field, "too_long", limit=MAX_TEXT)
-    if any(ord(character) < ord(" ") and character not in "\n\t" for character in value):
+    if _CONTROL.search(value):
         raise _invalid(field, "control_character")
     return value.strip()
 

@@ -28,7 +28,6 @@ _SECRETS: Final = (
 _USERINFO: Final = re.compile(r"(?i)\b([a-z][a-z0-9+.-]{0,20}://)[^\s/@\"']+@")
 _QUERY: Final = re.compile(r"(?i)\b(https?://[^\s?\"'<>]+)\?[^\s\"'<>]+")
 _EMAIL: Final = re.compile(r"([\w.!#$%&'+=?^`{|}~-])[\w.!#$%&'+=?^`{|}~-]{0,63}@([\w-]+(?:\.[\w-]+)+)")
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]+")
 
 
 def scrub(text: str, limit: int = LIMIT) -> str:
@@ -38,7 +37,9 @@ def scrub(text: str, limit: int = LIMIT) -> str:
     for pattern in _SECRETS:
         text = pattern.sub(rf"\1\2{_HIDDEN}", text)
     text = _EMAIL.sub(rf"\1{_HIDDEN}@\2", text)
-    text = " ".join(_CONTROL.sub(" ", text).split())
+    if not text.isprintable():  # controls, a terminal's too, and what hides or turns text around
+        text = "".join(character if character.isprintable() else " " for character in text)
+    text = " ".join(text.split())
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
 
 

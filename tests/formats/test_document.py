@@ -120,6 +120,7 @@ def test_names_that_may_be(name: str) -> None:
         ('a"b.json', "has_character"),
         ("a\nb.json", "has_control_character"),
         ("a\x00.json", "has_control_character"),
+        ("a\x9b31m.json", "has_control_character"),
         ("a\u202egnp.json", "has_invisible_character"),
         ("codex.txt", "not_json"),
         ("codex", "not_json"),

@@ -61,6 +61,7 @@ async def test_a_stale_version_changes_nothing(desk: Desk) -> None:
         ("note", 7, "not_text"),
         ("note", "x" * 2001, "too_long"),
         ("note", "a\x00b", "control_character"),
+        ("note", "a\x9b31mb", "control_character"),
         ("proxy_url", "ftp://example.com", "proxy_url"),
         ("proxy_url", "http://", "proxy_url"),
         ("headers", {"Authorization": "Bearer x"}, "header_forbidden"),

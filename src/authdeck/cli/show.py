@@ -55,13 +55,14 @@ def fields(pairs: Iterable[tuple[str, Any]]) -> None:
 
 
 def words(value: Any) -> str:
+    """A value as text; what others wrote in it can't steer the terminal, nor turn the line around."""
     if value is None or value == "":
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
         return ", ".join(words(item) for item in value)
-    return str(value)
+    return "".join(character if character.isprintable() or character in "\n\t" else "?" for character in str(value))
 
 
 def moment(text: str | None) -> str:

@@ -43,7 +43,7 @@ _BOM: Final = "\ufeff"
 _SPACE: Final = " \t\r\n"
 
 _NAME_CHARACTERS: Final = re.compile(r'[\\/:*?"<>|]')
-_NAME_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+_NAME_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _NAME_RESERVED: Final = re.compile(r"(?i)(?:con|prn|aux|nul|com[1-9]|lpt[1-9])(?:\..*)?")
 
 _SECRET_KEY: Final = re.compile(
