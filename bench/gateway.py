@@ -2,8 +2,8 @@
 
     python bench/gateway.py [--seconds 4] [--only json steady streams open busy litellm]
 
-Processes: an upstream that answers at once (raw asyncio), the gateway with everything on (real databases, sealed auth
-files, client key, monitoring event durable before each answer ends), nginx's proxy_pass where it is installed
+Processes: an upstream that answers at once (raw asyncio), ``authdeck serve`` with everything on (real databases, sealed
+auth files, client key, monitoring event durable before each answer ends), nginx's proxy_pass where it is installed
 (scripts/install-peers), and a load generator with kept-alive connections. Gateway and nginx have the first core in
 turn, upstream and load share the last. CPU is user and system time of the whole process over what it served in the
 same run; ratios are to nginx, or to the same load sent straight to the upstream. Requests are 2 KB, answers 2 KB; a
@@ -18,13 +18,15 @@ import socket
 import statistics
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
+import httpx2
 import uvloop
 
 from parts import deck, litellm, nginx, upstream
 from parts.load import Delays, Target, at, close, connected, flat_out, paced, steady, written
-from parts.machine import cores, cpu_of, memory_mb, pinned
+from parts.machine import cores, cpu_of, memory_mb
 from parts.upstream import EVENTS
 
 SETTLING: Final = 0.3
@@ -38,7 +40,6 @@ class Bench:
     gateway: Target
     nginx: Target | None
     seconds: float
-    orders: Any
     litellm: Target | None = None
 
     @property
@@ -124,31 +125,42 @@ async def beside_litellm(bench: Bench) -> None:
 
 
 async def while_busy(bench: Bench) -> None:
-    """An even rate while 10,000 auth files are imported and list pages are read, one after the other."""
+    """An even rate while 10,000 auth files are imported, then changed by one batch, and list pages are read."""
     alone: dict[str, list[float]] = {}
     for target in (bench.direct, bench.gateway):
         alone[target.name] = await steady(target, BUSY_RATE, bench.seconds)
         print(f"  {target.name:8} {BUSY_RATE}/s: {spread(alone[target.name])}")
-    bench.orders.send("batch")
+    _, last = cores()
+    url = f"http://127.0.0.1:{bench.direct.port}"
     pages = asyncio.get_running_loop().create_task(read_pages(bench))
+    for name, work in (
+        ("import", partial(deck.take_in, bench.gateway.port, url, last)),
+        ("batch", partial(deck.change, bench.gateway.port, last)),
+    ):
+        took, seconds = await meanwhile(bench, work)
+        added = (statistics.median(took) - statistics.median(alone["gateway"])) * 1000
+        print(
+            f"  gateway  {BUSY_RATE}/s beside the {name} ({seconds} s): {spread(took)};"
+            f" p50 {added:.2f} ms more than alone"
+        )
+    pages.cancel()
+
+
+async def meanwhile(bench: Bench, work: Callable[[], None]) -> tuple[list[float], int]:
+    """Latencies at an even rate while ``work`` is done in a process of its own, and for how many seconds."""
+    working = multiprocessing.get_context("spawn").Process(target=work)
+    working.start()
     took, seconds = [], 0
-    while not bench.orders.poll():
+    while working.is_alive():
         took += await steady(bench.gateway, BUSY_RATE, 1)
         seconds += 1
-    bench.orders.recv()
-    pages.cancel()
-    added = (statistics.median(took) - statistics.median(alone["gateway"])) * 1000
-    print(
-        f"  gateway  {BUSY_RATE}/s beside the batch ({seconds} s): {spread(took)}; p50 {added:.2f} ms more than alone"
-    )
+    assert working.exitcode == 0
+    return took, seconds
 
 
 async def read_pages(bench: Bench) -> None:
-    import httpx2  # noqa: PLC0415 - the gateway's process is forked from this one and shall hold nothing of the load's
-
-    headers = {"authorization": f"Bearer {deck.ADMIN_KEY}"}
     address = f"http://127.0.0.1:{bench.gateway.port}"
-    async with httpx2.AsyncClient(base_url=address, headers=headers, trust_env=False) as client:
+    async with httpx2.AsyncClient(base_url=address, headers=deck.admin(), trust_env=False) as client:
         while True:
             (await client.get("/api/v1/accounts", params={"page_size": 50})).raise_for_status()
 
@@ -192,33 +204,24 @@ def main() -> None:
     first, last = cores()
     print(__doc__.split("\n\n", 2)[2])
     print(f"Core {first} is measured, core {last} has upstream and load; load average {os.getloadavg()[0]:.1f}")
-    spawning = multiprocessing.get_context("fork")
-    listening = [socket.create_server(("127.0.0.1", 0), backlog=2048) for _ in range(2)]
-    ports = [each.getsockname()[1] for each in listening]
-    ours, theirs = spawning.Pipe()
-    url = f"http://127.0.0.1:{ports[0]}"
-    provider = spawning.Process(target=upstream.serve, args=(listening[0], last), daemon=True)
-    gateway = spawning.Process(target=deck.serve, args=(listening[1], url, theirs, first), daemon=True)
-    for process in (provider, gateway):
-        process.start()
+    listening = socket.create_server(("127.0.0.1", 0), backlog=2048)
+    port = listening.getsockname()[1]
+    provider = multiprocessing.get_context("fork").Process(target=upstream.serve, args=(listening, last), daemon=True)
+    provider.start()
     try:
-        assert ours.poll(60), "the gateway did not start"
-        key = ours.recv()
-        pinned(last)
-        with nginx.running(ports[0], first) as peer:
+        with deck.serving(f"http://127.0.0.1:{port}", first, last) as served, nginx.running(port, first) as peer:
             if peer is None:
                 print("nginx is not installed: no ratios to it (scripts/install-peers fetches it on Debian)")
-            beside = Target("nginx", peer[0], key, peer[1]) if peer else None
-            through = Target("gateway", ports[1], key, gateway.pid)
-            bench = Bench(Target("direct", ports[0], key), through, beside, options.seconds, ours)
+            beside = Target("nginx", peer[0], served.key, peer[1]) if peer else None
+            through = Target("gateway", served.port, served.key, served.pid)
+            bench = Bench(Target("direct", port, served.key), through, beside, options.seconds)
             uvloop.run(measure(bench, [name for name in options.only if name != "litellm"]))
             if "litellm" in options.only:
-                with litellm.running(ports[0], first, f"sk-{key}") as third:
-                    other = Target("litellm", third[0], f"sk-{key}", third[1]) if third else None
+                with litellm.running(port, first, f"sk-{served.key}") as third:
+                    other = Target("litellm", third[0], f"sk-{served.key}", third[1]) if third else None
                     uvloop.run(measure(replace(bench, litellm=other), ["litellm"]))
     finally:
-        for process in (provider, gateway):
-            process.terminate()
+        provider.terminate()
 
 
 if __name__ == "__main__":

@@ -200,13 +200,8 @@ class Built:
         self._reconciler.begin()
         self._runner.start()
         self._resealer.start()
-        self.settled = tasks.start(self._settle(), name="take in all accounts")
+        self.settled = tasks.start(take_in(self.desk), name="take in all accounts")
         self.settled.add_done_callback(self._look_through)
-
-    async def _settle(self) -> None:
-        """What lists and API need, and the port does not: it opens meanwhile."""
-        await take_in(self.desk)
-        await self.api.ready()
 
     def _look_through(self, settled: asyncio.Task[None]) -> None:
         """Every auth file is tried when lists are ready, not before: that takes seconds of a thread."""
@@ -243,7 +238,7 @@ class Built:
 
     def _api(self) -> ASGIApp:
         """The management API behind the gate."""
-        from authdeck.api.management import management  # noqa: PLC0415 - half a second that no request waits for
+        from authdeck.api.management import management  # noqa: PLC0415 - 19 MB that gateway and console do without
 
         return guard(Starlette(routes=[Mount("/api/v1", management(self.parts))]), self.gate)
 

@@ -1,86 +1,81 @@
 """The command line: one file a noun, each a thin client of the management API.
 
-Modules that cost time are imported inside the commands that need them, so that ``authdeck --help`` stays quick.
+A command's file is read when it is asked for, and in it modules that cost time are imported by who needs them.
 """
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
+from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Final, cast
 
 import typer
+from typer.core import TyperGroup
 
 from authdeck import __version__
-from authdeck.cli import (
-    accounts,
-    backup,
-    batch,
-    demo,
-    doctor,
-    export,
-    import_,
-    inspect,
-    keys,
-    login,
-    master_key,
-    notifications,
-    operators,
-    queue,
-    quota,
-    requests,
-    routing,
-    schedules,
-    serve,
-    settings,
-    terms,
-    trash,
-    upstreams,
-)
 from authdeck.cli.failure import RefusedError, explain
 from authdeck.errors import DeckError
 
+VERBS: Final = {
+    "serve": "serve",
+    "demo": "demo",
+    "import": "import_",
+    "export": "export",
+    "login": "login",
+    "inspect": "inspect",
+    "doctor": "doctor",
+    "backup": "backup",
+    "restore": "backup",
+    "migrate": "serve",
+    "sign-in-link": "serve",
+}
+"""Commands and their files, in the order of the help."""
+
+NOUNS: Final = (
+    "accounts", "batch", "keys", "master-key", "notifications", "operators", "queue", "quota", "requests", "routing",
+    "schedules", "settings", "terms", "trash", "upstreams",
+)  # fmt: skip
+"""Groups of commands, a file each."""
+
+
+class _Commands(Mapping[str, Any]):
+    """Commands by name. The file of one is read when it is asked for: most calls need one of them."""
+
+    def __init__(self, own: Mapping[str, Any]) -> None:
+        self._own: Final = own
+
+    def __iter__(self) -> Iterator[str]:
+        return iter((*VERBS, *self._own, *NOUNS))
+
+    def __len__(self) -> int:
+        return len(VERBS) + len(self._own) + len(NOUNS)
+
+    def __getitem__(self, name: str) -> Any:
+        if name in self._own:
+            return self._own[name]
+        if name in NOUNS:
+            return typer.main.get_group(import_module(f"authdeck.cli.{name.replace('-', '_')}").app)
+        module = import_module(f"authdeck.cli.{VERBS[name]}")
+        alone = typer.Typer(add_completion=False)
+        alone.command(name)(getattr(module, VERBS[name] if name == "import" else name.replace("-", "_")))
+        return typer.main.get_command(alone)
+
+
+class _Authdeck(TyperGroup):
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        self.commands = cast("MutableMapping[str, Any]", _Commands(self.commands))  # nothing is ever added to it
+
+
 app = typer.Typer(
     name="authdeck",
+    cls=_Authdeck,
     help="Keeps your AI accounts' auth files safe, knows the state of each, and serves requests through the right one.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-for noun in (
-    accounts,
-    batch,
-    keys,
-    master_key,
-    notifications,
-    operators,
-    queue,
-    quota,
-    requests,
-    routing,
-    schedules,
-    settings,
-    terms,
-    trash,
-    upstreams,
-):
-    app.add_typer(noun.app)
-VERBS: Mapping[str, Callable[..., None]] = {
-    "serve": serve.serve,
-    "demo": demo.demo,
-    "import": import_.import_,
-    "export": export.export,
-    "login": login.login,
-    "inspect": inspect.inspect,
-    "doctor": doctor.doctor,
-    "backup": backup.backup,
-    "restore": backup.restore,
-    "migrate": serve.migrate,
-    "sign-in-link": serve.sign_in_link,
-}
-for name, verb in VERBS.items():
-    app.command(name)(verb)
 
 
 @app.callback()

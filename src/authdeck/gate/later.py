@@ -14,12 +14,18 @@ class Later:
         self._make: Final = make
         self._making: Final = asyncio.Lock()
         self._made: ASGIApp | None = None
+        self._told: Callable[[], None] = lambda: None
+
+    def then(self, told: Callable[[], None]) -> None:
+        """Call ``told`` as soon as it is made. Asked before it is."""
+        self._told = told
 
     async def ready(self) -> ASGIApp:
         """The app. What ``make`` raises is raised to everybody who asks."""
         async with self._making:
             if self._made is None:
                 self._made = await asyncio.to_thread(self._make)
+                self._told()
         return self._made
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -72,7 +72,9 @@ class Forwarder:
             await self._pass_failure(request, outcome, account, more)
         else:
             assert isinstance(outcome, Stream)
-            wanted = replace(wanted, body=b"", opened=b"")  # not needed any more, and an answer may last for minutes
+            # Not needed any more, and an answer may last for minutes.
+            wanted = replace(wanted, headers=[], body=b"", opened=b"")
+            request.forget_names()
             await self._pass(request, wanted, account, outcome)
 
     def _wanted(self, request: Request, call: Recognised, query: str, body: bytes, key: ClientKey) -> Wanted:

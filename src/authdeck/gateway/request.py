@@ -70,6 +70,10 @@ class Request:
             self._named = dict(reversed(self.headers))
         return self._named.get(name)
 
+    def forget_names(self) -> None:
+        """Headers are seldom looked up any more; then it takes a little longer."""
+        self._named = None
+
     def elapsed_ms(self) -> float:
         return (self._clock.monotonic() - self.began) * 1000
 
@@ -119,6 +123,7 @@ class Request:
 
     def _look(self, serving: "asyncio.Task[object]") -> None:
         """Whether the body still comes; once it is there, whether the client is still there."""
+        self._looking = None
         if self._is_read:
             self._begin_watch(serving)
         elif (left := self._heard + self._idle - self._clock.monotonic()) > 0:

@@ -15,8 +15,8 @@ from typing import Any, Final
 
 from authdeck.errors import DeckError
 from authdeck.secret import Secret
-from authdeck.vault import age_library
 
+_LIBRARY: Final = "authdeck.vault.age_library"
 _SIGN: Final = b"age-encryption.org/v1"
 _ARMOUR: Final = b"-----BEGIN AGE ENCRYPTED FILE-----"
 MIN_PASSPHRASE: Final = 12
@@ -46,7 +46,10 @@ def check(recipients: Sequence[str], passphrase: Secret | None) -> None:
     """
     if len(recipients) > _MAX_RECIPIENTS:
         raise DeckError("age_recipients_many", status=422, limit=_MAX_RECIPIENTS)
-    age_library.known(recipients)
+    if recipients:
+        from authdeck.vault import age_library  # noqa: PLC0415 - a megabyte that few ever need
+
+        age_library.known(recipients)
     if passphrase is not None and len(passphrase.open()) < MIN_PASSPHRASE:
         raise DeckError("age_passphrase_short", status=422, least=MIN_PASSPHRASE)
 
@@ -76,7 +79,7 @@ def opened(content: bytes, opener: Opener) -> bytes:
 
 def _apart(act: str, content: bytes, **given: Any) -> bytes:
     asked = json.dumps({"act": act, "given": given}).encode() + b"\n" + content
-    words = [sys.executable, "-P", "-m", age_library.__name__]
+    words = [sys.executable, "-P", "-m", _LIBRARY]
     with _ONE_AT_A_TIME:
         done = subprocess.run(words, input=asked, stdout=subprocess.PIPE, check=False)  # noqa: S603 - ourselves
     if done.returncode != 0:

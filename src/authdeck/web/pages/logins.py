@@ -6,7 +6,6 @@ from datetime import timedelta
 from io import BytesIO
 from typing import Any, Final
 
-import segno
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
@@ -279,6 +278,8 @@ def _facts(request: Request, known: Mapping[str, Any]) -> Sequence[tuple[str, st
 
 def _qr(address: str) -> str:
     """Inline SVG without styles or scripts: the page's policy allows neither."""
+    import segno  # noqa: PLC0415 - half a megabyte that nothing else needs
+
     drawn = BytesIO()
     segno.make(address, error="m", micro=False).save(
         drawn, kind="svg", xmldecl=False, svgns=False, omitsize=True, border=3, svgclass=None, lineclass=None
