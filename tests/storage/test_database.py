@@ -11,7 +11,8 @@ from sqlalchemy.exc import IntegrityError
 
 from authdeck.errors import DeckError
 from authdeck.storage import opening
-from authdeck.storage.database import Database, ReadConnection, WriteConnection, parse, require_sqlite
+from authdeck.storage.database import Database, ReadConnection, WriteConnection
+from authdeck.storage.engines import parse, require_sqlite
 from authdeck.storage.tables import operators
 from fakes.clock import SetClock
 

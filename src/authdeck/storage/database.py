@@ -9,8 +9,6 @@ when the work returns, and leaves nothing behind when the work raises.
 """
 
 import asyncio
-import json
-import os
 import re
 import sqlite3
 import threading
@@ -24,34 +22,24 @@ from itertools import chain
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-import msgspec
-from sqlalchemy import Connection, CursorResult, Engine, Executable, create_engine, event, func, select
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.pool import Pool, QueuePool
+from sqlalchemy import Connection, CursorResult, Engine, Executable, func, select
+from sqlalchemy.engine import URL
+from sqlalchemy.pool import Pool
 
 from authdeck.clock import from_micros, to_micros
 from authdeck.errors import DeckError
+from authdeck.storage import engines
+from authdeck.storage.failures import storage_errors
 
 T = TypeVar("T")
 Rows = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 
-READERS: Final = 4
-OLDEST_SQLITE: Final = (3, 37, 0)
-SECONDS_TO_WAIT_FOR_THE_LOCK: Final = 10
 SECONDS_OF_PATIENCE: Final = 1
 _AT_ONCE: Final = 1000
 _ROW: Final = re.compile(r"VALUES\s+(\(.+?\))(?=$|\s+ON CONFLICT)")
-_NUMBERED: Final = "numbered"
 _PARAMETERS: Final = 30_000  # of one statement; PostgreSQL takes 65,535 at most
 FEED_LOCK: Final = 0x61757468_0001
 """PostgreSQL's advisory lock under which the change feed is numbered."""
-
-_PAGE_CACHE_KIB: Final = 4_096
-"""Of each connection, and there are ten of them. The system keeps the file's pages too; ours only save the copying."""
-
-# No mmap_size: it would gain nothing here, and a file that shrinks under its map kills the process.
 
 
 class ReadConnection:
@@ -121,7 +109,7 @@ class WriteConnection(ReadConnection):
         for start in range(0, len(rows), most):
             some = rows[start : start + most]
             parameters = tuple(chain.from_iterable(some))
-            self._connection.exec_driver_sql(_of_rows(statement, len(some)), parameters, {_NUMBERED: True})
+            self._connection.exec_driver_sql(_of_rows(statement, len(some)), parameters, {engines.NUMBERED: True})
 
 
 @lru_cache(maxsize=16)
@@ -158,16 +146,18 @@ class Database:
     def __init__(
         self, url: str | URL, *, synchronous: str = "FULL", autocheckpoint: int = 1000, schema: str | None = None
     ) -> None:
-        self.url: Final = parse(url)
+        self.url: Final = engines.parse(url)
         self.schema: Final = schema
         self.is_sqlite: Final = self.url.get_backend_name() == "sqlite"
         self._folder: Final = self.file.parent if self.is_sqlite else None
         self._engine: Final = (
-            _sqlite(self.url, synchronous, autocheckpoint) if self.is_sqlite else _postgresql(self.url, schema)
+            engines.sqlite(self.url, synchronous, autocheckpoint)
+            if self.is_sqlite
+            else engines.postgresql(self.url, schema)
         )
-        self._reading: Final = self._engine if self.is_sqlite else self._engine.execution_options(**_SNAPSHOT)
+        self._reading: Final = self._engine if self.is_sqlite else self._engine.execution_options(**engines.SNAPSHOT)
         self._writing: Final = self._engine.execution_options(begin="BEGIN IMMEDIATE")
-        self._readers: Final = ThreadPoolExecutor(READERS, thread_name_prefix="read")
+        self._readers: Final = ThreadPoolExecutor(engines.READERS, thread_name_prefix="read")
         self._writer: Final = ThreadPoolExecutor(1, thread_name_prefix="write")
         self._write_lock: Final = threading.Lock()
         self._urgent: set[asyncio.Future[Any]] = set()
@@ -285,30 +275,6 @@ class _Kept:
     pool: Pool
 
 
-def parse(url: str | URL) -> URL:
-    """The URL of a SQLite file or a PostgreSQL database.
-
-    Raises ``storage_url_unsupported``, which does not show the URL: it may hold a password.
-    """
-    try:
-        parsed = make_url(f"postgresql{url[8:]}" if isinstance(url, str) and url.startswith("postgres:") else url)
-    except ArgumentError:
-        raise DeckError("storage_url_unsupported", kind="?") from None
-    kind = parsed.get_backend_name()
-    if kind == "postgresql" or (kind == "sqlite" and parsed.database not in {None, "", ":memory:"}):
-        return parsed
-    raise DeckError("storage_url_unsupported", kind=kind)
-
-
-def require_sqlite(version: tuple[int, ...] = sqlite3.sqlite_version_info) -> None:
-    if version < OLDEST_SQLITE:
-        raise DeckError("storage_sqlite_too_old", found=_dotted(version), needed=_dotted(OLDEST_SQLITE))
-
-
-def _dotted(version: tuple[int, ...]) -> str:
-    return ".".join(map(str, version))
-
-
 def _store(connection: WriteConnection) -> None:
     """Number the changes in commit order.
 
@@ -323,122 +289,3 @@ def _store(connection: WriteConnection) -> None:
         "INSERT INTO changes (kind, subject, boot, at) VALUES (?, ?, ?, ?)",
         [(one.kind, one.subject, one.boot, to_micros(one.at)) for one in dict.fromkeys(connection.changes)],
     )
-
-
-@contextmanager
-def storage_errors(folder: Path | None = None) -> Iterator[None]:
-    """Turn the driver's failures into ``storage_…`` codes; a broken constraint is left to the caller.
-
-    ``folder`` is where SQLite's file lies: on a read-only disk SQLite only says that it can't open its log there.
-    """
-    try:
-        yield
-    except (DBAPIError, sqlite3.Error) as error:
-        said = getattr(error, "orig", error)
-        code = _code(error, str(said).lower())
-        if code is None:
-            raise
-        if code == "storage_failed" and folder is not None and not os.access(folder, os.W_OK):
-            code = "storage_read_only"
-        status = 422 if code == "storage_text_refused" else 503
-        raise DeckError(code, status=status, detail=str(said)[:200]) from error
-    except PoolTimeout as error:
-        raise DeckError("storage_busy", status=503) from error
-
-
-_SIGNS: Final = (
-    ("disk is full", "storage_full"),
-    ("no space left", "storage_full"),
-    ("readonly database", "storage_read_only"),
-    ("read-only", "storage_read_only"),
-    ("disk i/o error", "storage_failed"),
-    ("malformed", "storage_damaged"),
-    ("not a database", "storage_damaged"),
-    ("no such table", "storage_damaged"),
-    ("database is locked", "storage_busy"),
-    ("deadlock detected", "storage_busy"),
-    ("unable to open", "storage_failed"),
-    ("cannot contain nul", "storage_text_refused"),
-)
-"""What SQLite and PostgreSQL say. SQLite's driver of Python 3.11 tells most of these apart by their words alone."""
-
-
-def _code(error: DBAPIError | sqlite3.Error, said: str) -> str | None:
-    for sign, code in _SIGNS:
-        if sign in said:
-            return code
-    on_server = isinstance(error, OperationalError) and not isinstance(error.orig, sqlite3.Error)
-    return "storage_unreachable" if on_server else None
-
-
-def _sqlite(url: URL, synchronous: str, autocheckpoint: int) -> Engine:
-    require_sqlite()
-    engine = create_engine(
-        url,
-        poolclass=QueuePool,
-        pool_size=READERS + 2,
-        pool_use_lifo=True,  # the one used last: work that comes one after the other fills one page cache, not each
-        max_overflow=4,
-        connect_args={"timeout": SECONDS_TO_WAIT_FOR_THE_LOCK, "check_same_thread": False},
-        json_deserializer=_from_json,
-    )
-
-    @event.listens_for(engine, "connect")
-    def set_up(connection: sqlite3.Connection, _record: object) -> None:
-        connection.isolation_level = None  # the driver begins nothing by itself: ``begin`` below does
-        for pragma in (
-            "journal_mode=WAL",
-            f"synchronous={synchronous}",
-            f"wal_autocheckpoint={autocheckpoint}",
-            "foreign_keys=ON",
-            f"cache_size=-{_PAGE_CACHE_KIB}",
-            "temp_store=MEMORY",
-        ):
-            connection.execute(f"PRAGMA {pragma}")
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        # A write takes the lock now, not at its first statement: no deadlock by lock upgrade. A read's BEGIN keeps
-        # one snapshot for all its questions.
-        if words := connection.get_execution_options().get("begin", "BEGIN"):
-            connection.exec_driver_sql(words)
-
-    return engine
-
-
-def _from_json(text: str | bytes) -> Any:
-    """Quickly; the few texts that msgspec refuses, such as endless numbers, the standard library reads."""
-    try:
-        return msgspec.json.decode(text)
-    except ValueError:
-        return json.loads(text)
-
-
-_SNAPSHOT: Final = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-
-
-def _postgresql(url: URL, schema: str | None) -> Engine:
-    from psycopg import RawCursor  # noqa: PLC0415 - half a second that SQLite need not wait for
-
-    engine = create_engine(
-        url.set(drivername="postgresql+psycopg"),
-        pool_size=READERS + 2,
-        max_overflow=4,
-        pool_pre_ping=True,
-        connect_args={
-            "application_name": "authdeck",
-            **({"options": f"-c search_path={schema}"} if schema else {}),
-        },
-        json_deserializer=_from_json,
-    )
-    engine.dialect.use_insertmanyvalues_wo_returning = True  # many rows in one statement, not in as many
-
-    @event.listens_for(engine, "do_execute")
-    def with_numbers(cursor: Any, statement: str, parameters: Any, context: Any) -> bool:
-        numbered: bool = context.execution_options.get(_NUMBERED, False)
-        if numbered:
-            with RawCursor(cursor.connection) as raw:
-                raw.execute(statement.encode(), parameters)
-        return numbered
-
-    return engine

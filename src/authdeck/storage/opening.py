@@ -18,7 +18,9 @@ from authdeck.clock import Clock, to_micros
 from authdeck.errors import DeckError
 from authdeck.settings import Settings
 from authdeck.storage import tables
-from authdeck.storage.database import Database, parse, storage_errors
+from authdeck.storage.database import Database
+from authdeck.storage.engines import parse
+from authdeck.storage.failures import storage_errors
 from authdeck.storage.migrations import Branch, is_known, newest, revision_of, upgrade
 
 MONITORING_SCHEMA: Final = "monitoring"

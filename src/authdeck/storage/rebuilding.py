@@ -9,7 +9,8 @@ from sqlalchemy import Connection, text
 from sqlalchemy.schema import CreateSchema
 
 from authdeck.errors import DeckError
-from authdeck.storage.database import Database, WriteConnection, storage_errors
+from authdeck.storage.database import Database, WriteConnection
+from authdeck.storage.failures import storage_errors
 from authdeck.storage.migrations import Branch, is_known, newest, upgrade
 
 _VERSIONS: Final = "alembic_version"
