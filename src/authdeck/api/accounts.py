@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from authdeck.access import Actor, Role
 from authdeck.api.account_search import SearchHere
+from authdeck.api.eyes import revision_shapes
 from authdeck.api.limits import Limited
 from authdeck.api.parts import ActorHere, DeskHere, EyesHere, PartsHere, VersionRead, json_response, with_etag
 from authdeck.api.shapes import (
@@ -20,7 +21,6 @@ from authdeck.api.shapes import (
     ReasonShape,
     RevisionShape,
     Shape,
-    revision_shapes,
 )
 from authdeck.errors import DeckError
 from authdeck.gate.routes import needs

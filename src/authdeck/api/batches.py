@@ -9,9 +9,10 @@ from starlette.responses import Response
 from authdeck import change as changes
 from authdeck.access import Role
 from authdeck.api.accounts import AccountChange
+from authdeck.api.eyes import Eyes
 from authdeck.api.limits import MAX_NAMES, Limited
 from authdeck.api.parts import ActorHere, EyesHere, PartsHere
-from authdeck.api.shapes import Because, Eyes, Listing, Shape, Time
+from authdeck.api.shapes import Because, Listing, Shape, Time
 from authdeck.errors import DeckError
 from authdeck.gate.handing_out import handed_out
 from authdeck.gate.routes import needs

@@ -9,9 +9,10 @@ from starlette.responses import Response
 
 from authdeck.access import Role
 from authdeck.api.account_search import Filters
+from authdeck.api.eyes import Eyes
 from authdeck.api.limits import MAX_NAMES, Limited
 from authdeck.api.parts import ActorHere, DeskHere, EyesHere
-from authdeck.api.shapes import Because, Eyes, Shape
+from authdeck.api.shapes import Because, Shape
 from authdeck.errors import DeckError
 from authdeck.gate.handing_out import handed_out
 from authdeck.gate.routes import needs

@@ -13,9 +13,10 @@ from starlette.responses import Response, StreamingResponse
 from authdeck.access import Role
 from authdeck.api.accounts import Name
 from authdeck.api.batches import BatchShape, Key, batch_fields
+from authdeck.api.eyes import Eyes
 from authdeck.api.limits import Limited
 from authdeck.api.parts import ActorHere, DeskHere, EyesHere, PartsHere
-from authdeck.api.shapes import Because, Eyes, Listing, Shape, Time
+from authdeck.api.shapes import Because, Listing, Shape, Time
 from authdeck.clock import rfc3339
 from authdeck.errors import DeckError, NotFound
 from authdeck.evidence import Action

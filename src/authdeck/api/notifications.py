@@ -8,9 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from authdeck.access import Role
 from authdeck.account import Provider
+from authdeck.api.eyes import Eyes
 from authdeck.api.limits import Limited
 from authdeck.api.parts import ActorHere, DeskHere, EyesHere, PartsHere
-from authdeck.api.shapes import Because, Eyes, Listing, Shape, Time
+from authdeck.api.shapes import Because, Listing, Shape, Time
 from authdeck.errors import DeckError
 from authdeck.gate.routes import needs
 from authdeck.health import Health

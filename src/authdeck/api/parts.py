@@ -8,7 +8,8 @@ from fastapi import Depends, Header, Request
 from starlette.responses import Response
 
 from authdeck.access import Actor
-from authdeck.api.shapes import Eyes, Shape
+from authdeck.api.eyes import Eyes
+from authdeck.api.shapes import Shape
 from authdeck.errors import DeckError
 from authdeck.gate.locale import locale_of
 from authdeck.gate.visits import actor_of

@@ -11,9 +11,10 @@ from authdeck.access import Role
 from authdeck.account import Provider
 from authdeck.action import Incident
 from authdeck.api.batches import ANSWERS, Key, answer
+from authdeck.api.eyes import Eyes
 from authdeck.api.limits import Limited
 from authdeck.api.parts import ActorHere, DeskHere, EyesHere, PartsHere
-from authdeck.api.shapes import Eyes, Listing, Shape, Time
+from authdeck.api.shapes import Listing, Shape, Time
 from authdeck.candidate import OPEN, Status
 from authdeck.errors import DeckError, NotFound
 from authdeck.evidence import Action

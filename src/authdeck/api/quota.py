@@ -14,6 +14,7 @@ from authdeck.api.account_search import SearchHere
 from authdeck.api.accounts import Name
 from authdeck.api.batches import Key, Selection
 from authdeck.api.evidence import Cursor, PageSize, start_of
+from authdeck.api.eyes import Eyes
 from authdeck.api.limits import Limited
 from authdeck.api.parts import ActorHere, DeskHere, EyesHere, PartsHere
 from authdeck.api.quota_shapes import (
@@ -25,7 +26,7 @@ from authdeck.api.quota_shapes import (
     ToldShape,
     WindowShape,
 )
-from authdeck.api.shapes import Eyes, Listing
+from authdeck.api.shapes import Listing
 from authdeck.entry import Entry
 from authdeck.gate.routes import needs
 from authdeck.operations.batches import Asked

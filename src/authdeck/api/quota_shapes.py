@@ -1,6 +1,7 @@
 """The shapes of quota: windows, what a query came to, forecasts, what the pool can serve; and how each is made."""
 
-from authdeck.api.shapes import Because, Eyes, Shape, Time
+from authdeck.api.eyes import Eyes
+from authdeck.api.shapes import Because, Shape, Time
 from authdeck.entry import Entry
 from authdeck.forecast import Forecast
 from authdeck.in_passing import Said

@@ -7,9 +7,10 @@ from fastapi import APIRouter, Path, Query, Request
 from authdeck import models
 from authdeck.access import Role
 from authdeck.api.accounts import Name
+from authdeck.api.eyes import Eyes
 from authdeck.api.limits import Limited
 from authdeck.api.parts import DeskHere, EyesHere
-from authdeck.api.shapes import Because, Eyes, Listing, Shape
+from authdeck.api.shapes import Because, Listing, Shape
 from authdeck.gate import hosts
 from authdeck.gate.routes import needs
 from authdeck.operations import reach

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from authdeck.access import Role
 from authdeck.api.accounts import Name
+from authdeck.api.eyes import revision_shapes
 from authdeck.api.limits import Limited
 from authdeck.api.parts import ActorHere, DeskHere, EyesHere, PartsHere, VersionRead, with_etag
 from authdeck.api.shapes import (
@@ -19,7 +20,6 @@ from authdeck.api.shapes import (
     NearShape,
     RevisionContentShape,
     SplitShape,
-    revision_shapes,
 )
 from authdeck.gate.routes import needs
 from authdeck.operations import documents, kin

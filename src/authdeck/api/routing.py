@@ -5,9 +5,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from authdeck.access import Role
 from authdeck.api.account_search import AccountQuery
+from authdeck.api.eyes import Eyes
 from authdeck.api.limits import Limited
 from authdeck.api.parts import EyesHere, PartsHere
-from authdeck.api.shapes import Because, Eyes, ReasonShape, Shape
+from authdeck.api.shapes import Because, ReasonShape, Shape
 from authdeck.explanation import Explained
 from authdeck.gate.routes import needs
 from authdeck.operations.entries import by_name

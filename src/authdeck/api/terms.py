@@ -5,9 +5,10 @@ from fastapi import APIRouter
 from authdeck import wording
 from authdeck.access import Role
 from authdeck.account import Provider
+from authdeck.api.eyes import Eyes
 from authdeck.api.limits import Limited
 from authdeck.api.parts import ActorHere, DeskHere, EyesHere
-from authdeck.api.shapes import Eyes, Listing, Shape, Time
+from authdeck.api.shapes import Listing, Shape, Time
 from authdeck.gate.routes import needs
 from authdeck.operations import terms
 from authdeck.operations.desk import Desk
