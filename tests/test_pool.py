@@ -245,6 +245,26 @@ def test_who_met_a_limit_least_recently_comes_next() -> None:
     assert picked(made, 1, now=NOW + 10) == ["bob"]
 
 
+def test_a_limit_counts_though_nobody_asked_while_it_lasted() -> None:
+    made = pool(entry("ann"), entry("bob"), strategy=Strategy.LEAST_RECENTLY_LIMITED)
+    assert picked(made, 1) == ["ann"]
+    made.block("ann", None, NOW + 5, "usage_limit_reached", NOW, is_quota=True)
+    assert picked(made, 3, now=NOW + 10) == ["bob", "bob", "bob"]
+    made.block("bob", None, NOW + 15, "usage_limit_reached", NOW + 10, is_quota=True)
+    assert picked(made, 2, now=NOW + 20) == ["ann", "ann"]
+    made.block("ann", None, NOW + 25, "usage_limit_reached", NOW + 20, is_quota=True)
+    assert picked(made, 2, now=NOW + 30) == ["bob", "bob"]
+
+
+def test_a_new_auth_file_forgets_short_pauses_but_no_limit() -> None:
+    made = pool(entry("ann"), entry("bob"), strategy=Strategy.LEAST_RECENTLY_LIMITED)
+    made.block("ann", None, NOW + 5, "usage_limit_reached", NOW, is_quota=True)
+    made.apply(entry("ann", revision=2))
+    assert picked(made, 3) == ["bob", "bob", "bob"]
+    made.block("bob", None, NOW + 5, "usage_limit_reached", NOW + 1, is_quota=True)
+    assert picked(made, 1) == ["ann"]
+
+
 def test_a_limit_that_became_a_hold_is_remembered_when_the_hold_is_gone() -> None:
     made = pool(strategy=Strategy.LEAST_RECENTLY_LIMITED)
     made.apply(entry("ann", held("usage_limit_reached", owner=Owner.COOLDOWN)))

@@ -63,12 +63,15 @@ class Pool:
         """Take in an account as it is now, with its open holds. A new auth file makes it forget short pauses."""
         account = entry.account
         index = account.auth_index
+        if account.trashed_at is not None:
+            self.remove(index)
+            return
         former = self._members.get(index)
         if former is not None:
-            is_same_file = former.account.revision == account.revision and account.trashed_at is None
-            self.remove(index, forget_blocks=not is_same_file)
-        if account.trashed_at is not None:
-            return
+            self._take_out(former)
+            if former.account.revision != account.revision:
+                self._blocks.pop(index, None)
+                self._trials.pop(index, None)
         if former is not None and former.entry.holds:
             self._forget_pauses(former.entry, entry)
         if entry.holds:
@@ -85,18 +88,18 @@ class Pool:
         for scope, block in self._blocks.get(index, _NO_BLOCKS).items():
             self._pause(member, scope, block)
 
-    def remove(self, auth_index: str, *, forget_blocks: bool = True) -> None:
-        member = self._members.pop(auth_index, None)
-        if forget_blocks:
-            self._blocks.pop(auth_index, None)
-            self._limited.pop(auth_index, None)
-            self._trials.pop(auth_index, None)
-        if member is None:
-            return
+    def remove(self, auth_index: str) -> None:
+        for known in (self._blocks, self._limited, self._trials):
+            known.pop(auth_index, None)
+        if (member := self._members.get(auth_index)) is not None:
+            self._take_out(member)
+
+    def _take_out(self, member: Member) -> None:
+        del self._members[member.auth_index]
         self._withdraw(member.own_names)
         member.alive = False
         group = member.group
-        del group.members[auth_index]
+        del group.members[member.auth_index]
         for key in group.lanes:
             self._lanes[key].removed()
         if not group.members:

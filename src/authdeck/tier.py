@@ -163,7 +163,7 @@ class _Ring(Generic[One]):
 
 
 class _Ranked(Generic[One]):
-    """The lowest rank serves until it is dropped."""
+    """The lowest rank serves until it is dropped. A rank may grow meanwhile; that is seen once it is the lowest."""
 
     def __init__(self, rank: Callable[[One], float]) -> None:
         self._rank: Final = rank
@@ -179,7 +179,12 @@ class _Ranked(Generic[One]):
         heappush(self._members, (self._rank(member), next(_SEQUENCE), member))
 
     def head(self) -> One | None:
-        return self._members[0][2] if self._members else None
+        while self._members:
+            rank, _, member = self._members[0]
+            if rank == (grown := self._rank(member)):
+                return member
+            heapreplace(self._members, (grown, next(_SEQUENCE), member))
+        return None
 
     def drop(self) -> None:
         heappop(self._members)
@@ -192,7 +197,7 @@ class _Ranked(Generic[One]):
         heapify(self._members)
 
     def waiting(self) -> Iterable[One]:
-        return (member for _, _, member in sorted(self._members))
+        return (member for _, _, member in sorted((self._rank(each[2]), *each[1:]) for each in self._members))
 
 
 class _LongestUnlimited(Generic[One]):
@@ -212,7 +217,10 @@ class _LongestUnlimited(Generic[One]):
         (self._limited if member.limited_at else self._never).put(member)
 
     def head(self) -> One | None:
-        return self._never.head() or self._limited.head()
+        while (first := self._never.head()) is not None and first.limited_at:  # since it came in
+            self._never.drop()
+            self._limited.put(first)
+        return first or self._limited.head()
 
     def drop(self) -> None:
         self._first.drop()
@@ -225,7 +233,9 @@ class _LongestUnlimited(Generic[One]):
         self._limited.sweep()
 
     def waiting(self) -> Iterable[One]:
-        return chain(self._never.waiting(), self._limited.waiting())
+        limited = [member for member in self if member.limited_at]
+        never = (member for member in self._never.waiting() if not member.limited_at)
+        return chain(never, sorted(limited, key=lambda member: member.limited_at))
 
     @property
     def _first(self) -> "_Ring[One] | _Ranked[One]":

@@ -1,5 +1,6 @@
 """Settings of the gateway and of routing in a whole server: each does what it says there."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,6 +115,26 @@ async def test_whose_turn_it_is(made: Made, strategy: str, served: int) -> None:
     deck = await made(routing={"strategy": strategy})
     await deck.add("ann", "bob")
     assert len({await deck.served_by() for _ in range(4)}) == served
+
+
+async def test_that_weights_count(made: Made) -> None:
+    deck = await made(routing={"strategy": "weighted"})
+    [ann], [bob], _ = [await deck.add(name, weight=weight) for name, weight in (("ann", 3), ("bob", 1), ("eve", 0))]
+    assert Counter([await deck.served_by() for _ in range(8)]) == {ann: 6, bob: 2}
+
+
+async def test_that_the_one_whose_limit_is_longest_ago_serves(made: Made, clock: SetClock) -> None:
+    deck = await made(routing={"strategy": "least_recently_limited"})
+    indexes = set(await deck.add("ann", "bob"))
+    deck.simulator.fail(status=429)
+    second = await deck.served_by()
+    [first] = indexes - {second}
+    clock.move(hours=2)  # over by then
+    assert {await deck.served_by() for _ in range(4)} == {second}  # the other was limited, this one never
+    deck.simulator.fail(status=429)
+    assert await deck.served_by() == first
+    clock.move(hours=2)  # over by then
+    assert {await deck.served_by() for _ in range(4)} == {first}
 
 
 @pytest.mark.parametrize("prefixes", ["team", "*", "other"])
