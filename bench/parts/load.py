@@ -5,7 +5,7 @@ import json
 import time
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import httptools
 
@@ -68,6 +68,11 @@ class Delays:
 
     events: list[float] = field(default_factory=list)
     last: list[float] = field(default_factory=list)
+
+    def __iadd__(self, other: "Delays") -> Self:
+        self.events += other.events
+        self.last += other.last
+        return self
 
 
 def written(key: str, *, stream: bool = False) -> bytes:

@@ -125,7 +125,7 @@ class Forwarder:
                 ends = witness.sees(piece)
                 if ends and not request.is_recorded:
                     await self._record_answer(request, wanted, account, witness)
-                if witness.is_counted_out:
+                if witness.is_counted_out or (request.is_recorded and stream.is_over):
                     await request.piece(piece, more=False)
                     return
                 await request.piece(piece, more=True)

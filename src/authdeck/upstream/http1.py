@@ -72,6 +72,11 @@ class Answer:
             self._connection.resume()
         return piece
 
+    @property
+    def is_over(self) -> bool:
+        """Whether it came to its proper end and all of it was read."""
+        return self.is_complete and not self._pieces
+
     def must_be_whole(self) -> None:
         """Raises ``UpstreamFailure`` where nobody can tell that nothing is missing."""
         if not self.is_counted:
