@@ -1,11 +1,9 @@
 """One process that serves: its port, its signals, its log, and the welcome on a terminal."""
 
-import ctypes
 import errno
 import gc
 import socket
 import sys
-from contextlib import suppress
 from typing import Final
 
 import structlog
@@ -36,7 +34,6 @@ _log = structlog.get_logger(__name__)
 def run(settings: Settings, *, sample: SampleRequest | None = None) -> None:
     """Serve until told to stop. Raises ``DeckError`` where home, port, database or vault refuse."""
     logs.set_up(settings.log_level)
-    share_memory()
     sys.setswitchinterval(SWITCH_INTERVAL)
     home = take_home(settings)
     try:
@@ -74,20 +71,6 @@ async def _complete(built: Built) -> None:
     await built.settled
     await built.console.ready()
     calm_collector()
-
-
-def share_memory() -> None:
-    """One heap of the C library for all threads, where it is glibc's: each keeps what it let go of (mallopt(3)).
-
-    Python's own allocator has most of the objects, so threads hardly ever wait for each other here. To be called before
-    there are any.
-    """
-    with suppress(AttributeError):
-        ctypes.CDLL(None).mallopt(_M_ARENA_MAX, 1)
-
-
-_M_ARENA_MAX: Final = -8
-"""Of malloc.h."""
 
 
 def calm_collector() -> None:
