@@ -4,30 +4,20 @@ Labels are closed lists (providers, status classes, outcomes, health), so that t
 account, key or model is a label.
 """
 
+from bisect import bisect_left
+from collections import Counter as Counting
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, ProcessCollector
-from prometheus_client.core import CounterMetricFamily
+from prometheus_client import CollectorRegistry, Counter, Gauge, Metric, ProcessCollector
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
 REGISTRY: Final = CollectorRegistry()
 
-REQUESTS: Final = Counter(
-    "authdeck_requests",
-    "Client requests that ended, by the provider that served them (none: no account was tried) and status class.",
-    ["provider", "status"],
-    registry=REGISTRY,
-)
-LATENCY: Final = Histogram(
-    "authdeck_request_seconds",
-    "Seconds from a request's first byte in to its answer's last byte out.",
-    ["provider"],
-    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300),
-    registry=REGISTRY,
-)
 REFRESHES: Final = Counter(
     "authdeck_refreshes",
     "Token refreshes that ended, by provider and outcome (ok, refused, failed, unknown).",
@@ -43,19 +33,6 @@ QUOTA_QUERIES: Final = Counter(
 OBSERVATIONS_DROPPED: Final = Counter(
     "authdeck_observations_dropped",
     "Observations of accounts that were dropped because too many waited to be written.",
-    registry=REGISTRY,
-)
-TOKENS: Final = Counter(
-    "authdeck_tokens",
-    "Tokens as providers reported them, by provider and kind; input includes cached.",
-    ["provider", "kind"],
-    registry=REGISTRY,
-)
-FIRST_BYTE: Final = Histogram(
-    "authdeck_first_byte_seconds",
-    "Seconds from a request's first byte in to its answer's first byte out.",
-    ["provider"],
-    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300),
     registry=REGISTRY,
 )
 ACCOUNTS: Final = Gauge(
@@ -86,6 +63,9 @@ NOTIFICATIONS: Final = Counter(
 ProcessCollector(registry=REGISTRY)
 
 
+BOUNDS: Final = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
+"""Seconds up to which requests are counted together."""
+
 KINDS_OF_TOKENS: Final = ("input", "output", "cached", "reasoning")
 FATES: Final = ("stored", "late", "dropped", "refused")
 
@@ -111,37 +91,81 @@ _EVENTS: Final = _Events()
 REGISTRY.register(_EVENTS)
 
 
+@dataclass(slots=True)
+class _Told:
+    """Requests of one provider. The last of the counts by ``BOUNDS`` is of all that took longer."""
+
+    by_class: Counting[int] = field(default_factory=Counting)
+    latencies: list[int] = field(default_factory=lambda: [0] * (len(BOUNDS) + 1))
+    first_bytes: list[int] = field(default_factory=lambda: [0] * (len(BOUNDS) + 1))
+    seconds: float = 0.0
+    first_byte_seconds: float = 0.0
+    tokens: Counting[str] = field(default_factory=Counting)
+
+
+class _Requests(Collector):
+    """Counted and told by the event loop alone. The library's own collectors take a lock for each count."""
+
+    def __init__(self) -> None:
+        self.told: Final[dict[str, _Told]] = {}
+
+    def collect(self) -> Iterator[Metric]:
+        ended = CounterMetricFamily(
+            "authdeck_requests",
+            "Client requests that ended, by the provider that served them (none: no account was tried) and status"
+            " class.",
+            labels=["provider", "status"],
+        )
+        latency = HistogramMetricFamily(
+            "authdeck_request_seconds",
+            "Seconds from a request's first byte in to its answer's last byte out.",
+            labels=["provider"],
+        )
+        first_byte = HistogramMetricFamily(
+            "authdeck_first_byte_seconds",
+            "Seconds from a request's first byte in to its answer's first byte out.",
+            labels=["provider"],
+        )
+        tokens = CounterMetricFamily(
+            "authdeck_tokens",
+            "Tokens as providers reported them, by provider and kind; input includes cached.",
+            labels=["provider", "kind"],
+        )
+        for provider, told in self.told.items():
+            for status, count in told.by_class.items():
+                ended.add_metric([provider, f"{status}xx"], count)
+            latency.add_metric([provider], _up_to(told.latencies), told.seconds)
+            first_byte.add_metric([provider], _up_to(told.first_bytes), told.first_byte_seconds)
+            for kind, count in told.tokens.items():
+                tokens.add_metric([provider, kind], count)
+        yield from (ended, latency, first_byte, tokens)
+
+
+def _up_to(counts: Iterable[int]) -> list[tuple[str, float]]:
+    return list(zip((*map(floatToGoString, BOUNDS), "+Inf"), accumulate(counts), strict=True))
+
+
+_REQUESTS: Final = _Requests()
+REGISTRY.register(_REQUESTS)
+
+
 def request_ended(
     provider: str | None, status: int, seconds: float, first_byte: float | None, tokens: Iterable[int | None]
 ) -> None:
     """Count one client request. ``tokens`` in the order of ``KINDS_OF_TOKENS``."""
-    of = _of_requests(provider or "none", status // 100)
-    of.ended.inc()
-    of.latency.observe(seconds)
+    name = provider or "none"
+    told = _REQUESTS.told.get(name)
+    if told is None:
+        told = _REQUESTS.told[name] = _Told()
+    told.by_class[status // 100] += 1
+    told.latencies[bisect_left(BOUNDS, seconds)] += 1
+    told.seconds += seconds
     if first_byte is not None:
-        of.first_byte.observe(first_byte)
-    for counter, count in zip(of.tokens, tokens, strict=True):
+        told.first_bytes[bisect_left(BOUNDS, first_byte)] += 1
+        told.first_byte_seconds += first_byte
+    for kind, count in zip(KINDS_OF_TOKENS, tokens, strict=True):
         if count:
-            counter.inc(count)
-
-
-@dataclass(frozen=True, slots=True)
-class _Series:
-    ended: Counter
-    latency: Histogram
-    first_byte: Histogram
-    tokens: tuple[Counter, ...]
-
-
-@cache
-def _of_requests(provider: str, status_class: int) -> _Series:
-    """Looked up once: finding a series by its labels costs more than counting in it."""
-    return _Series(
-        REQUESTS.labels(provider, f"{status_class}xx"),
-        LATENCY.labels(provider),
-        FIRST_BYTE.labels(provider),
-        tuple(TOKENS.labels(provider, kind) for kind in KINDS_OF_TOKENS),
-    )
+            told.tokens[kind] += count
 
 
 def refresh_ended(provider: str, outcome: str) -> None:

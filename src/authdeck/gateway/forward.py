@@ -25,7 +25,7 @@ from authdeck.pool import Pool
 from authdeck.protocols import asking
 from authdeck.protocols.asking import NOTHING_NAMED
 from authdeck.protocols.conversations import conversation
-from authdeck.protocols.routes import Recognised
+from authdeck.protocols.routes import ProtocolModule, Recognised
 from authdeck.providers import PROVIDERS
 from authdeck.settings import Settings
 from authdeck.upstream.failures import UpstreamFailure
@@ -72,10 +72,10 @@ class Forwarder:
             await self._pass_failure(request, outcome, account, more)
         else:
             assert isinstance(outcome, Stream)
-            # Not needed any more, and an answer may last for minutes.
-            wanted = replace(wanted, headers=[], body=b"", opened=b"")
+            protocol, model = call.protocol, wanted.model
+            del wanted  # bodies and headers are not needed any more, and an answer may last for minutes
             request.forget_names()
-            await self._pass(request, wanted, account, outcome)
+            await self._pass(request, protocol, model, account, outcome)
 
     def _wanted(self, request: Request, call: Recognised, query: str, body: bytes, key: ClientKey) -> Wanted:
         opened = body
@@ -100,21 +100,23 @@ class Forwarder:
             request.errand.account if request.errand else None,
         )  # fmt: skip
 
-    def observe_inside(self, request: Underway, wanted: Wanted, account: Account, code: str) -> None:
+    def observe_inside(self, request: Underway, model: str | None, account: Account, code: str) -> None:
         """An error inside a started answer, where its code is one that says something of the account."""
         body = json.dumps({"error": {"code": code}}).encode()
-        verdict = PROVIDERS[account.provider].read_failure(200, {}, body, self._clock.now(), wanted.model)
+        verdict = PROVIDERS[account.provider].read_failure(200, {}, body, self._clock.now(), model)
         if verdict.code != "broken_answer":
-            failed = observe.Failed(account, account.generation, verdict, {}, body, request.id, wanted.model)
+            failed = observe.Failed(account, account.generation, verdict, {}, body, request.id, model)
             self._observer.failed(failed)
 
-    async def _pass(self, request: Request, wanted: Wanted, account: Account, stream: Stream) -> None:
+    async def _pass(
+        self, request: Request, protocol: ProtocolModule, model: str | None, account: Account, stream: Stream
+    ) -> None:
         """Pass the answer on. The piece that ends it waits until the event is durable; all others leave at once.
 
         The headers of a stream leave at once too; those of any other answer go with its first piece, in one write.
         """
         event = request.event
-        witness = Witness(wanted.call.protocol, stream.headers)
+        witness = Witness(protocol, stream.headers)
         event.streamed = witness.streamed
         sent = headers.passed_back(stream.headers, self._marks(request, account))
         try:
@@ -124,7 +126,7 @@ class Forwarder:
                     event.ttfb_ms = request.elapsed_ms()
                 ends = witness.sees(piece)
                 if ends and not request.is_recorded:
-                    await self._record_answer(request, wanted, account, witness)
+                    await self._record_answer(request, model, account, witness)
                 if witness.is_counted_out or (request.is_recorded and stream.is_over):
                     await request.piece(piece, more=False)
                     return
@@ -143,19 +145,19 @@ class Forwarder:
         finally:
             stream.close()
         if not request.is_recorded:
-            await self._record_answer(request, wanted, account, witness)
+            await self._record_answer(request, model, account, witness)
         await request.piece(b"", more=False)
 
-    async def _record_answer(self, request: Request, wanted: Wanted, account: Account, witness: Witness) -> None:
+    async def _record_answer(self, request: Request, model: str | None, account: Account, witness: Witness) -> None:
         event = request.event
         event.tokens = witness.tokens
         if witness.failure is not None:
             request.fails(Failure(FailureKind.UPSTREAM, witness.failure))
-            self.observe_inside(request, wanted, account, witness.failure)
+            self.observe_inside(request, model, account, witness.failure)
         elif witness.lacks_its_end:  # passed on as the provider ended it, but an answer it is not
             _broke_off(request, FailureKind.UPSTREAM, "upstream_reset")
         else:
-            self._pool.unblock(account.auth_index, wanted.model)
+            self._pool.unblock(account.auth_index, model)
         await self.record(request)
 
     async def _pass_failure(self, request: Request, failed: Failed, account: Account, more: bool) -> None:

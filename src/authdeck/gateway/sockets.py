@@ -267,7 +267,7 @@ class Conversation:
         if turn.reader.failure is None:
             self._pool.unblock(self._account.auth_index, self._wanted.model)
         else:
-            self._forwarder.observe_inside(turn, self._wanted, self._account, turn.reader.failure)
+            self._forwarder.observe_inside(turn, self._wanted.model, self._account, turn.reader.failure)
 
     async def _moved(self, message: Message) -> bool:
         """Whether a refusal that is the account's alone has led to another one, where nothing was passed on yet."""
