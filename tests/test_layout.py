@@ -69,6 +69,20 @@ def test_imports_go_downwards_only() -> None:
     assert done.returncode == 0, done.stdout
 
 
+@pytest.mark.parametrize(
+    ("wanted", "unwanted"),
+    [
+        ("authdeck.serving, authdeck.web", ["fastapi", "alembic", "psycopg", "pyrage", "segno", "authdeck.cli"]),
+        ("authdeck.cli", ["authdeck.cli.accounts", "authdeck.formats", "httpx2", "pydantic", "rich", "sqlalchemy"]),
+    ],
+)
+def test_a_process_holds_only_what_it_needs(wanted: str, unwanted: list[str]) -> None:
+    """Gateway and console do without the API's libraries, and a command without those of the others."""
+    asked = f"import sys, {wanted}; print(*(name for name in {unwanted} if name in sys.modules))"
+    found = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert found.stdout.split() == []
+
+
 @pytest.mark.parametrize("host", REGISTRIES)
 def test_no_file_names_a_registry(host: str) -> None:
     assert _naming(re.compile(re.escape(host))) == []
