@@ -71,11 +71,6 @@ class BatchRunner:
             task.add_done_callback(lambda _: self._tasks.pop(batch_id, None))
         return task
 
-    async def ended(self, batch_id: str) -> None:
-        """When this process has nothing more to do for the batch: its last rows are in force after their commit."""
-        if (task := self._tasks.get(batch_id)) is not None:
-            await asyncio.wait([task])
-
     async def close(self) -> None:
         """Let the chunks under way end; the rest waits for the next process."""
         self._closing = True

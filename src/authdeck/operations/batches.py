@@ -166,7 +166,7 @@ class Batches:
         """
         batch = await self._desk.read(partial(reading.one, batch_id=batch_id))
         if batch.status == "completed":
-            await self._runner.ended(batch_id)
+            await self._desk.in_force()
         return batch
 
     async def cancel(self, batch_id: str, actor: Actor) -> StoredBatch:

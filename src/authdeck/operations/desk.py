@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from authdeck import tasks
 from authdeck.catalogue import SHIPPED, Catalogue
@@ -37,6 +37,7 @@ class Desk:
     calls: Calls
     catalogue: Catalogue = SHIPPED
     started: Settings = field(init=False)
+    _under_way: "set[asyncio.Future[Any]]" = field(default_factory=set, init=False)
 
     def __post_init__(self) -> None:
         self.started = self.settings
@@ -59,15 +60,32 @@ class Desk:
             changes.extend(connection.changes)
             return result
 
-        writing = asyncio.get_running_loop().create_task(self.database.write(working, patient=patient))
+        loop = asyncio.get_running_loop()
+        writing, in_force = loop.create_task(self.database.write(working, patient=patient)), loop.create_future()
+        self._wait_for(in_force)
         try:
             result = await tasks.to_its_end(writing)
             await self.feed.publish(changes)
         except asyncio.CancelledError:
             if _is_done(writing):
-                tasks.start(self.feed.publish(changes), name="put a change in force")
+                self._wait_for(tasks.start(self.feed.publish(changes), name="put a change in force"))
             raise
+        finally:
+            in_force.set_result(None)
         return result
+
+    async def in_force(self) -> None:
+        """When all that was written until now is in force here.
+
+        A commit is seen by who reads a moment before it is: whoever shows both what was read and what is in memory
+        waits for this in between.
+        """
+        if self._under_way:
+            await asyncio.wait(set(self._under_way))
+
+    def _wait_for(self, doing: "asyncio.Future[Any]") -> None:
+        self._under_way.add(doing)
+        doing.add_done_callback(self._under_way.discard)
 
 
 def _is_done(writing: "asyncio.Task[T]") -> bool:

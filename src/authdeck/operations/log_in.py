@@ -107,13 +107,20 @@ class Logins:
         return self._shown(stored)
 
     async def get(self, login_id: str, beginner: Beginner) -> LoginNow:
-        """Raises ``NotFound('login_not_found')`` for those of other sessions too."""
-        return self._shown(await self._desk.read(partial(self._mine, login_id=login_id, beginner=beginner)))
+        """Its account is in force once it is ``done``.
+
+        Raises ``NotFound('login_not_found')`` for those of other sessions too.
+        """
+        login = await self._desk.read(partial(self._mine, login_id=login_id, beginner=beginner))
+        if login.status == "done":
+            await self._desk.in_force()
+        return self._shown(login)
 
     async def mine(self, beginner: Beginner) -> list[LoginNow]:
         """The session's own ones of the last day, newest first."""
         since, session = self._desk.now() - KEPT, session_of(self._desk, beginner)
         stored = await self._desk.read(partial(logins.of_session, session=session, since=since))
+        await self._desk.in_force()
         return [self._shown(each) for each in stored]
 
     async def call_back(self, login_id: str, pasted: str, beginner: Beginner) -> LoginNow:

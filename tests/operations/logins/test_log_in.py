@@ -82,6 +82,37 @@ async def test_it_works_in_a_browser(desk, logins, simulator, ports, provider):
     assert ports.open_now == set()
 
 
+async def test_who_sees_that_it_is_done_finds_the_account(desk, logins, simulator, monkeypatch):
+    """It is committed a moment before this process knows of the account."""
+    simulator.approve(simulator.account("codex", "ann@example.com"))
+    now = await logins.begin("codex", HERE)
+    publish, committed, may_go_on = desk.feed.publish, asyncio.Event(), asyncio.Event()
+
+    async def held(changes):
+        changes = list(changes)
+        await publish(change for change in changes if change.kind != "account")
+        if found := [change for change in changes if change.kind == "account"]:
+            committed.set()
+            await may_go_on.wait()
+            await publish(found)
+
+    monkeypatch.setattr(desk.feed, "publish", held)
+    finishing = tasks.start(logins.call_back(now.id, await came_back(now.url), HERE), name="the call back")
+    await committed.wait()
+    looking = [
+        tasks.start(looked, name="a look")
+        for looked in (ended(logins, now.id), logins.get(now.id, HERE), logins.mine(HERE))
+    ]
+    for _ in range(20):
+        await desk.read(lambda connection: accounts.by_file_name(connection, []))
+    assert await nothing_saved(desk)
+    assert not any(task.done() for task in looking)
+    may_go_on.set()
+    done, again, [mine] = [await task for task in looking]
+    assert done.auth_index == again.auth_index == mine.auth_index == (await finishing).auth_index
+    assert desk.directory.get(done.auth_index) is not None
+
+
 @pytest.mark.parametrize("provider", DEVICES)
 async def test_it_works_on_a_device(desk, logins, simulator, pauses, provider):
     ann = simulator.account(provider, "ann@example.com")
