@@ -42,6 +42,8 @@ class SharedHouse:
             self.people.append(self.simulator.account("codex", f"p{place}@example.com", expires_in=gone))
         files = [self.simulator.auth_file(person, prefix=f"p{place}") for place, person in enumerate(self.people)]
         self.indexes = [row["auth_index"] for row in first.upload(*files)]
+        for deck in self.decks:  # the other one hears of it within half a second
+            deck.wait_until(lambda deck=deck: len(deck.accounts()) == number)
 
     def journal(self) -> dict[str, Counter[str]]:
         """How the token calls of each account ended."""
