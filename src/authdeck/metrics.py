@@ -92,14 +92,28 @@ REGISTRY.register(_EVENTS)
 
 
 @dataclass(slots=True)
+class _Durations:
+    """How many by ``BOUNDS``, the last of them all that took longer; and their sum in seconds."""
+
+    counts: list[int] = field(default_factory=lambda: [0] * (len(BOUNDS) + 1))
+    seconds: float = 0.0
+
+    def add(self, seconds: float) -> None:
+        self.counts[bisect_left(BOUNDS, seconds)] += 1
+        self.seconds += seconds
+
+    def add_to(self, family: HistogramMetricFamily, provider: str) -> None:
+        bounds = (*map(floatToGoString, BOUNDS), "+Inf")
+        family.add_metric([provider], list(zip(bounds, accumulate(self.counts), strict=True)), self.seconds)
+
+
+@dataclass(slots=True)
 class _Told:
-    """Requests of one provider. The last of the counts by ``BOUNDS`` is of all that took longer."""
+    """Requests of one provider."""
 
     by_class: Counting[int] = field(default_factory=Counting)
-    latencies: list[int] = field(default_factory=lambda: [0] * (len(BOUNDS) + 1))
-    first_bytes: list[int] = field(default_factory=lambda: [0] * (len(BOUNDS) + 1))
-    seconds: float = 0.0
-    first_byte_seconds: float = 0.0
+    latencies: _Durations = field(default_factory=_Durations)
+    first_bytes: _Durations = field(default_factory=_Durations)
     tokens: Counting[str] = field(default_factory=Counting)
 
 
@@ -134,15 +148,11 @@ class _Requests(Collector):
         for provider, told in self.told.items():
             for status, count in told.by_class.items():
                 ended.add_metric([provider, f"{status}xx"], count)
-            latency.add_metric([provider], _up_to(told.latencies), told.seconds)
-            first_byte.add_metric([provider], _up_to(told.first_bytes), told.first_byte_seconds)
+            told.latencies.add_to(latency, provider)
+            told.first_bytes.add_to(first_byte, provider)
             for kind, count in told.tokens.items():
                 tokens.add_metric([provider, kind], count)
         yield from (ended, latency, first_byte, tokens)
-
-
-def _up_to(counts: Iterable[int]) -> list[tuple[str, float]]:
-    return list(zip((*map(floatToGoString, BOUNDS), "+Inf"), accumulate(counts), strict=True))
 
 
 _REQUESTS: Final = _Requests()
@@ -158,11 +168,9 @@ def request_ended(
     if told is None:
         told = _REQUESTS.told[name] = _Told()
     told.by_class[status // 100] += 1
-    told.latencies[bisect_left(BOUNDS, seconds)] += 1
-    told.seconds += seconds
+    told.latencies.add(seconds)
     if first_byte is not None:
-        told.first_bytes[bisect_left(BOUNDS, first_byte)] += 1
-        told.first_byte_seconds += first_byte
+        told.first_bytes.add(first_byte)
     for kind, count in zip(KINDS_OF_TOKENS, tokens, strict=True):
         if count:
             told.tokens[kind] += count

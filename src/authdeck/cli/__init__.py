@@ -18,19 +18,19 @@ from authdeck.cli.failure import RefusedError, explain
 from authdeck.errors import DeckError
 
 VERBS: Final = {
-    "serve": "serve",
-    "demo": "demo",
-    "import": "import_",
-    "export": "export",
-    "login": "login",
-    "inspect": "inspect",
-    "doctor": "doctor",
-    "backup": "backup",
-    "restore": "backup",
-    "migrate": "serve",
-    "sign-in-link": "serve",
+    "serve": "serve.serve",
+    "demo": "demo.demo",
+    "import": "import_.import_",
+    "export": "export.export",
+    "login": "login.login",
+    "inspect": "inspect.inspect",
+    "doctor": "doctor.doctor",
+    "backup": "backup.backup",
+    "restore": "backup.restore",
+    "migrate": "serve.migrate",
+    "sign-in-link": "serve.sign_in_link",
 }
-"""Commands and their files, in the order of the help."""
+"""Commands, each with its file and function, in the order of the help."""
 
 NOUNS: Final = (
     "accounts", "batch", "keys", "master-key", "notifications", "operators", "queue", "quota", "requests", "routing",
@@ -56,9 +56,9 @@ class _Commands(Mapping[str, Any]):
             return self._own[name]
         if name in NOUNS:
             return typer.main.get_group(import_module(f"authdeck.cli.{name.replace('-', '_')}").app)
-        module = import_module(f"authdeck.cli.{VERBS[name]}")
+        file, _, function = VERBS[name].partition(".")
         alone = typer.Typer(add_completion=False)
-        alone.command(name)(getattr(module, VERBS[name] if name == "import" else name.replace("-", "_")))
+        alone.command(name)(getattr(import_module(f"authdeck.cli.{file}"), function))
         return typer.main.get_command(alone)
 
 
