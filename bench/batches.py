@@ -1,6 +1,6 @@
 """How long a batch of many accounts and its undo take, and what the rest of the process feels meanwhile.
 
-python bench/batches.py [--accounts 100000] [--rows 10000] [--rounds 3] [--postgresql]
+python bench/batches.py [--accounts 100000] [--rows 10000] [--rounds 3] [--only sqlite postgresql]
 """
 
 import argparse
@@ -47,6 +47,7 @@ from shared import tell
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from fakes.postgresql import Server as PostgreSQL
 
+SYSTEMS = ("sqlite", "postgresql")
 METHOD = (
     "a whole server in one process (uvloop, as `authdeck serve` sets it up), its directory and pool loaded. A batch is"
     " timed from asking to its end, when every row is committed (SQLite: synchronous=FULL) and in force. Meanwhile one"
@@ -62,13 +63,15 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--no-lists", dest="lists", action="store_false", help="ask for no pages meanwhile")
-    parser.add_argument("--postgresql", action="store_true", help="on the tests' embedded PostgreSQL, not on SQLite")
+    parser.add_argument("--only", nargs="+", choices=SYSTEMS, default=SYSTEMS, help="PostgreSQL is the tests' own")
     options = parser.parse_args()
     goals = "3 s on SQLite, 5 s on PostgreSQL; lag p99 5 ms"
     tell(f"Batch of {options.rows:,} among {options.accounts:,} accounts", goals, METHOD)
     sys.setswitchinterval(serving.SWITCH_INTERVAL)
-    with tempfile.TemporaryDirectory() as folder, postgresql(wanted=options.postgresql) as url:
-        uvloop.run(measure(Path(folder), options, url))
+    for system in options.only:
+        print(system)
+        with tempfile.TemporaryDirectory() as folder, postgresql(wanted=system == "postgresql") as url:
+            uvloop.run(measure(Path(folder), options, url))
 
 
 @contextmanager

@@ -268,7 +268,7 @@ def entries(draw: st.DrawFn) -> Entry:
         draw(st.sampled_from(Kind)),
         f"{draw(st.sampled_from(['a', 'A', 'b']))}{draw(st.integers(0, 12))}.json",
         settings,
-        plan=draw(st.sampled_from([None, "Plus", "pro", "enterprise", "free"])),
+        plan=draw(st.sampled_from([None, "Plus", "pro", "enterprise", "free", "team", "prolite"])),
         aliases=draw(st.sampled_from([(), ("old-name",)])),
         locked=draw(st.booleans()),
         unreadable=draw(st.sampled_from([None, None, None, "key_missing"])),

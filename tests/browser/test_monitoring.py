@@ -51,8 +51,13 @@ def test_a_hidden_page_does_not_listen(page: Page, deck: Deck) -> None:
     expect(page.locator("[data-live]")).to_have_text("Live")
     turn = "(hidden) => { Object.defineProperty(document, 'hidden', {value: hidden, configurable: true});"
     turn += " document.dispatchEvent(new Event('visibilitychange')); }"
+    listened: list[str] = []
+    page.on("request", lambda request: listened.append(request.url) if "/monitoring/live" in request.url else None)
     page.evaluate(turn, True)
     add(deck)
+    page.evaluate("() => fetch('/healthz').then(() => 0)")
+    assert listened == []
+    expect(page.locator("[data-live-news]")).to_be_hidden()
     with page.expect_request(re.compile(r"/monitoring/live\?.*after=\d+")):
         page.evaluate(turn, False)
     expect(page.locator("[data-live-news]")).to_contain_text("1 new")

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -109,6 +110,34 @@ def test_secrets_come_from_a_file(alone: Shell, folder: Path, tmp_path: Path) ->
     assert alone.ok("batch", "--names-from", names, "--delete", "--json").json["counts"]["done"] == 2
     trashed = [row["auth_index"] for row in alone.ok("trash", "list", "--json").json["items"]]
     assert alone.ok("trash", "restore", *trashed, "--json").json["counts"]["done"] == 2
+
+
+def test_each_flag_is_the_change_of_its_name(alone: Shell, folder: Path) -> None:
+    alone.run("import", folder)
+
+    def batch(*words: str) -> dict[str, int]:
+        counts: dict[str, int] = alone.ok("batch", *words, "--json").json["counts"]
+        return counts
+
+    def ann(field: str) -> Any:
+        return alone.ok("accounts", "show", "ann.json", "--json").json[field]
+
+    assert batch("ann.json", "--disable", "away", "--until", "2099-01-02T03:04:05Z")["done"] == 1
+    assert (ann("enabled"), ann("reasons")[0]["until"]) == (False, "2099-01-02T03:04:05Z")
+    batch("ann.json", "--enable")
+    assert ann("enabled")
+    batch("ann.json", "--lock")
+    assert ann("locked")
+    batch("ann.json", "--unlock")
+    assert not ann("locked")
+    batch("ann.json", "--set", "prefix=team")
+    assert batch("--where", "prefix=team", "--set", "priority=7")["total"] == 1
+    assert ann("priority") == 7
+    index = ann("auth_index")
+    batch("ann.json", "--delete")
+    assert alone.run("accounts", "show", "ann.json").code == 1
+    assert batch(index, "--restore")["done"] == 1
+    assert ann("auth_index") == index
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,26 @@ async def test_set_cleared_left_alone_and_undone(desk: Desk, field: str, given: 
     assert [await settings(desk, one) for one in (first, second)] == [HELD, NOTHING]
 
 
+async def test_prefix_priority_and_proxy_are_cleared_and_come_back(desk: Desk) -> None:
+    bulk, (index,) = Bulk(desk), await crowd(desk, 1)
+    given = {"prefix": "team", "priority": 4, "proxy_url": "http://u:pw_FAKE@10.0.0.1:1"}
+    await edit_accounts.edit(desk, index, ANN, given, version=None)
+    before = placed(desk, index)
+    assert before[:2] == ("team", 4)
+    assert before[2]
+    assert "FAKE" not in before[2]
+    batch = await bulk.change([index], **dict.fromkeys(given))
+    assert placed(desk, index) == (None, 0, None)
+    await bulk.undo(batch)
+    assert placed(desk, index) == before
+
+
+def placed(desk: Desk, index: str) -> tuple[str | None, int, str | None]:
+    entry = desk.directory.get(index)
+    assert entry is not None
+    return entry.account.settings.prefix, entry.account.settings.priority, entry.account.proxy_display
+
+
 @pytest.mark.parametrize(
     ("change", "name", "given"),
     [

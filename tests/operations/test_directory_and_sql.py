@@ -138,7 +138,7 @@ def happening(desk: Desk, chance: random.Random, indexes: Sequence[str]) -> Call
             if entry is None:
                 continue
             key = entry.account.key
-            for_it = {"plan": chance.choice(["free", "plus", "pro", "enterprise", None])}
+            for_it = {"plan": chance.choice(["free", "plus", "pro", "enterprise", "team", "prolite", None])}
             asked, answered = (chance.choice([None, now, now - timedelta(hours=chance.randrange(30))]) for _ in "12")
             told = {"label": chance.choice(LABELS), "unreadable": chance.choice(["key_missing", *[None] * 7])}
             seen = {**for_it, **told, "last_request_at": asked, "last_success_at": answered}

@@ -244,8 +244,12 @@ def test_a_day_that_is_not_over_is_not_settled(put: Callable[..., None], monitor
 def test_sums_stay_when_the_requests_go(put: Callable[..., None], monitoring: Database) -> None:
     """An hour whose requests are gone can't be cut any more: it is taken whole, and that is said."""
     put(*[event(DST + minute * 60_000) for minute in range(0, 300, 10)])
+    whole = Span(DST, DST + 5 * HOUR)
+    before = monitoring.read_now(lambda c: traffic(c, RequestSearch(), whole, UTC))
     while monitoring.write_now(lambda c: prune(c, DST + 4 * HOUR)):
         pass
+    after = monitoring.read_now(lambda c: traffic(c, RequestSearch(), whole, UTC))
+    assert (after.sums, after.times) == (before.sums, before.times)
     asked = Span(DST + HOUR // 2, DST + 5 * HOUR)
     found = monitoring.read_now(lambda c: traffic(c, RequestSearch(), asked, UTC))
     assert found.covered == Span(DST, DST + 5 * HOUR)

@@ -63,6 +63,43 @@ async def test_every_view_has_its_rows(ann: Visitor, view: str) -> None:
     assert len(re.findall("data-row[ >]", (await ann.get(f"/monitoring?view={view}")).text)) > 0
 
 
+@pytest.mark.parametrize(("view", "name"), [("account", ANN), ("model", "m-9"), ("client_key", "k-9")])
+async def test_a_view_sums_up_what_the_figures_do(ann: Visitor, house: House, view: str, name: str) -> None:
+    index = house.indexes[ANN]
+    for status, failure in (200, None), (500, Failure(FailureKind.UPSTREAM, "x")):
+        add(
+            house, project="p-9", model="m-9", client_key="k-9", auth_index=index, status=status, failure=failure,
+            latency_ms=2_000.0, ttfb_ms=500.0, tokens=Tokens(1_000, 200, 500, 50),
+        )  # fmt: skip
+    text = (await ann.get(f"/monitoring?project=p-9&view={view}")).text
+    told = text[text.index('<dl class="stats">') :].partition("</dl>")[0]
+    stats = " ".join(re.sub(r"<[^>]+>", " ", told).split())
+    for said in (
+        "Requests 2 ",
+        "Answered 50% 1 failed",
+        "First byte 0.5 s",
+        "2.0 s median; 95 %: 2.0 s",
+        "Tokens in 2K 50% from a cache",
+        "Tokens out 400 100 of them reasoning",
+    ):
+        assert said in stats, (said, stats)
+    table = text[text.index('<table class="table monitor stacked kv-rows') :]
+    assert table.count("<tr data-row>") == 1
+    assert f"{view}={index if view == 'account' else name}" in table
+    cells = dict(re.findall(r'data-label="([^"]+)">(?:<[^>]+>)*([^<]+)<', table))
+    assert (cells["Requests"], cells["Failed"], cells["In"], cells["Out"]) == ("2", "1", "2K", "400"), cells
+
+
+@pytest.mark.parametrize("asked", ["provider=kimi", "client_key=k-8", "cache=hit"])
+async def test_whoever_asked_where_and_what_was_cached_are_filters(ann: Visitor, house: House, asked: str) -> None:
+    shown = add(house, project="p-8", provider="kimi", client_key="k-8", tokens=Tokens(9, 9, 9, 9))
+    other = add(house, project="p-8")
+    assert re.findall('id="request-([0-9a-f]{32})"', (await ann.get("/monitoring?project=p-8")).text) != [shown]
+    text = (await ann.get(f"/monitoring?project=p-8&{asked}")).text
+    assert re.findall('id="request-([0-9a-f]{32})"', text) == [shown]
+    assert other not in text
+
+
 async def test_filters_are_in_the_address_and_leave_by_a_chip(ann: Visitor, house: House) -> None:
     trace = "0af7651916cd43dd8448eb211c80319c"
     shown = add(house, project="p-7", prefix="team", trace=trace, latency_ms=99_000.0, tokens=Tokens(9, 9, 9, 9))
@@ -240,3 +277,4 @@ async def test_empty_monitoring_says_what_it_sees(tmp_path: Path) -> None:
     assert "The client needs one" in text
     assert text.index("Add one") < text.index("See why") < text.index("The client needs one")
     assert 'class="plot"' not in text
+    assert "Nothing waits for an acknowledgement." in text  # nobody is here whose terms could

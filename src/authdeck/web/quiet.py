@@ -44,6 +44,6 @@ async def checks(room: Room, now: datetime) -> Sequence[Check]:
     return (
         Check("accounts", accounts > 0, "/auth-files" if accounts else "/import", accounts),
         Check("available", serving > 0, "/auth-files" if serving else "/auth-files?problem=true", serving),
-        Check("terms", accounts > 0 and not waiting, "/settings/terms", len(waiting), ", ".join(waiting)),
+        Check("terms", not waiting, "/settings/terms", len(waiting), ", ".join(waiting)),
         Check("keys", keys > 0, "/client-keys", keys),
     )
