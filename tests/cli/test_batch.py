@@ -133,6 +133,16 @@ def test_each_flag_is_the_change_of_its_name(alone: Shell, folder: Path) -> None
     batch("ann.json", "--set", "prefix=team")
     assert batch("--where", "prefix=team", "--set", "priority=7")["total"] == 1
     assert ann("priority") == 7
+    alone.ok("batch", "bob.json", "--set", "project_id=p-7")
+    assert [row["file_name"] for row in alone.ok("accounts", "list", "--project", "p-7", "--json").json["items"]] == [
+        "bob.json"
+    ]
+    assert len(alone.ok("accounts", "list", "--limit", "1", "--json").json["items"]) == 1
+    preview = alone.run("batch", "ann.json", "nobody.json", "--refresh", "--preview", "--json").json
+    assert preview["change"] == {"refresh": True}
+    assert [(row["outcome"], row["reason"] and row["reason"]["code"]) for row in preview["items"]] == [
+        ("done", None), ("skipped", "account_not_found"),
+    ]  # fmt: skip
     index = ann("auth_index")
     batch("ann.json", "--delete")
     assert alone.run("accounts", "show", "ann.json").code == 1
