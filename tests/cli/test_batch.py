@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pyrage import x25519
 
 from cli.conftest import Shell
 from cli.test_login import TERMINAL
@@ -144,6 +145,13 @@ def test_each_flag_is_the_change_of_its_name(alone: Shell, folder: Path) -> None
         ("done", None), ("skipped", "account_not_found"),
     ]  # fmt: skip
     index = ann("auth_index")
+    out = folder.parent / "ann.age"
+    alone.ok(
+        "batch", "ann.json", "--export", "archive", "--recipient", str(x25519.Identity.generate().to_public()),
+        "--hand-over", "--output", out,
+    )  # fmt: skip
+    assert out.read_bytes().startswith(b"age-encryption.org/v1")
+    assert ann("refresh_by") == "other"
     batch("ann.json", "--delete")
     assert alone.run("accounts", "show", "ann.json").code == 1
     assert batch(index, "--restore")["done"] == 1
