@@ -14,7 +14,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -215,12 +215,18 @@ class Database:
         with storage_errors(self._folder), self._write_lock:
             kept = self._kept_connection()
             try:
-                with kept.connection.begin():
-                    kept.cursor.execute("BEGIN IMMEDIATE")
-                    return work(PlainConnection(kept.connection, kept.cursor))
+                kept.cursor.execute("BEGIN IMMEDIATE")
+                result = work(PlainConnection(kept.connection, kept.cursor))
+                if kept.connection.in_transaction():  # Core was asked for something, and keeps account of it since
+                    kept.connection.commit()
+                else:
+                    kept.cursor.connection.commit()
             except BaseException:
+                with suppress(sqlite3.Error):
+                    kept.cursor.connection.rollback()
                 self._let_go()
                 raise
+            return result
 
     def _kept_connection(self) -> "_Kept":
         """The same until it failed or the engine was disposed of, as when the file is replaced."""
