@@ -27,10 +27,12 @@ import uvloop
 from parts import deck, litellm, nginx, upstream
 from parts.load import Delays, Target, at, close, connected, flat_out, paced, steady, written
 from parts.machine import cores, cpu_of, memory_mb
-from parts.upstream import EVENTS
+from parts.upstream import EVENTS, PACE
 
 SETTLING: Final = 0.3
 ROUNDS: Final = 5
+AGAIN: Final = 3
+"""Streams of a client, one after the other."""
 BUSY_RATE: Final = 500
 """Requests a second beside a batch."""
 
@@ -86,22 +88,33 @@ async def steadily(bench: Bench) -> None:
 
 
 async def streams(bench: Bench) -> None:
-    """Events of open streams. Goals at 128: CPU <= 3 times nginx's; p50 <= 0.5, p99 <= 5 ms; last one 2 and 15 ms."""
+    """Events of open streams. Goals at 128: CPU <= 3 times nginx's; p50 <= 0.5, p99 <= 5 ms; last one 2 and 15 ms.
+
+    Begun all at once, they end all at once too; begun one after the other, as by many people, they end so.
+    """
     for count in (1, 64, 128):
-        print(f"  {'direct':8} {count} streams: {told(await paced(bench.direct, count))}")
-        found = {target.name: Delays() for target in bench.proxies}
-        spent = {target.name: 0.0 for target in bench.proxies}
-        for _ in range(ROUNDS):  # how many end at the very same time differs from one to the next
-            for target in bench.proxies:
-                with cpu_of(target.pid) as used:
-                    found[target.name] += await paced(target, count)
-                spent[target.name] += used.seconds
-        cost = {name: spent[name] / (ROUNDS * count * EVENTS) * 1e6 for name in spent}
+        await open_together(bench, f"{count} streams at once", partial(paced, streams=count), ROUNDS, count)
+    evenly = partial(paced, streams=128, over=PACE * EVENTS, times=AGAIN)
+    await open_together(bench, "128 streams evenly", evenly, 2, 128 * AGAIN)
+
+
+async def open_together(
+    bench: Bench, name: str, ask: Callable[[Target], Coroutine[Any, Any, Delays]], rounds: int, streams: int
+) -> None:
+    print(f"  {'direct':8} {name}: {told(await ask(bench.direct))}")
+    found = {target.name: Delays() for target in bench.proxies}
+    spent = {target.name: 0.0 for target in bench.proxies}
+    for _ in range(rounds):  # how many end at the very same time differs from one to the next
         for target in bench.proxies:
-            print(
-                f"  {target.name:8} {count} streams: {told(found[target.name])},"
-                f" {cost[target.name]:.0f} us CPU an event{ratio(cost, target)}"
-            )
+            with cpu_of(target.pid) as used:
+                found[target.name] += await ask(target)
+            spent[target.name] += used.seconds
+    cost = {each: spent[each] / (rounds * streams * EVENTS) * 1e6 for each in spent}
+    for target in bench.proxies:
+        print(
+            f"  {target.name:8} {name}: {told(found[target.name])},"
+            f" {cost[target.name]:.0f} us CPU an event{ratio(cost, target)}"
+        )
 
 
 async def many_open(bench: Bench) -> None:

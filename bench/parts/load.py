@@ -132,12 +132,22 @@ async def steady(target: Target, rate: float, seconds: float) -> list[float]:
     return took
 
 
-async def paced(target: Target, streams: int) -> Delays:
-    """How promptly the events of streams arrive that are all open at once."""
+async def paced(target: Target, streams: int, *, over: float = 0.0, times: int = 1) -> Delays:
+    """How promptly the events of streams arrive that are all open at once.
+
+    They begin within ``over`` seconds, evenly one after the other; when one has ended its client asks again, so that
+    each has ``times`` of them.
+    """
     clients, request = await connected(target.port, streams), written(target.key, stream=True)
-    await asyncio.gather(*(client.ask(request) for client in clients))
+
+    async def asking(number: int, client: Client) -> None:
+        await asyncio.sleep(over * number / streams)
+        for _ in range(times):
+            await client.ask(request)
+
+    await asyncio.gather(*(asking(number, client) for number, client in enumerate(clients)))
     found = Delays([d for client in clients for d in client.delays], [d for c in clients for d in c.last_delays])
-    assert (len(found.events), len(found.last)) == (streams * EVENTS, streams)
+    assert (len(found.events), len(found.last)) == (streams * times * EVENTS, streams * times)
     close(clients)
     return found
 
