@@ -5,23 +5,22 @@ python bench/monitoring.py [--events 1000000] [--home FOLDER] [--postgresql]
 
 import argparse
 import asyncio
-import os
+import sqlite3
 import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
-from authdeck import tasks
+from httpx2 import Client
+
 from authdeck.clock import SystemClock
-from authdeck.event import RequestEvent
-from authdeck.ids import new_request_id
 from authdeck.operations.keep_requests import Keeper
-from authdeck.operations.record import Recorder
 from authdeck.operations.traffic import grouped, traffic
 from authdeck.settings import Monitoring
 from authdeck.spans import DAY, HOUR, Span
@@ -29,8 +28,9 @@ from authdeck.storage import opening
 from authdeck.storage.database import Database, ReadConnection
 from authdeck.storage.reading import latencies, sums
 from authdeck.storage.reading.request_search import RequestSearch
-from authdeck.storage.reading.requests import newer_than, newest_number, page
+from authdeck.storage.reading.requests import page
 from directory import of_database, postgresql
+from parts.machine import cpu_of
 from parts.many_requests import DAYS, fill
 from parts.to_postgresql import copy
 from shared import AUTHDECK, environment, figures, serving, tell, timed
@@ -76,9 +76,7 @@ def main() -> None:
         measure_pages(home)
         if options.postgresql:
             measure_postgresql(file)
-        database = opening.monitoring(f"sqlite:///{file}", SystemClock())
-        asyncio.run(measure_retention(database))
-        database.close()
+        measure_retention(home)
 
 
 def measure_postgresql(file: Path) -> None:
@@ -140,57 +138,71 @@ def measure_functions(database: Database) -> None:
 def measure_pages(home: Path, more: Mapping[str, str] = MappingProxyType({})) -> None:
     with serving(home, more) as server:
         for path in PAGES:
-            before = _cpu(server.process)
-            walls = timed(server.client, path, TIMES)
-            used = (_cpu(server.process) - before) * 1000 / (TIMES + 10)
+            with cpu_of(server.process) as spent:
+                walls = timed(server.client, path, TIMES)
+            used = spent.seconds * 1000 / (TIMES + 10)
             print(f"{figures(path, walls, 'ms')}   CPU {used:.0f} ms")
 
 
-def _cpu(process: int) -> float:
-    """Seconds of the process."""
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def measure_retention(home: Path) -> None:
+    """What waits while the oldest tenth of the requests goes. The server begins with that a minute after its start."""
+    days = DAYS - DAYS // 10
+    before_ms = time.time_ns() // 1_000_000 - days * DAY
+    with serving(home, {"AUTHDECK_MONITORING__KEEP_DAYS": str(days)}) as server, _looking(home) as old:
+        key = server.client.post("/api/v1/client-keys", json={"name": f"bench {time.time_ns()}"}).json()["key"]
+        told_of = _Told(server.client, key)
+        there = old(before_ms)
+        quiet = told_of.meanwhile(15)
+        assert old(before_ms) == there, "retention began too soon to measure without it"
+        while old(before_ms) == there:
+            time.sleep(0.2)
+        there, began = old(before_ms), time.perf_counter()
+        busy = told_of.meanwhile(15)
+        gone, seconds = there - old(before_ms), time.perf_counter() - began
+        assert old(before_ms), "everything old went before the end: ask for more --events"
+    for name, found in (("quiet", quiet), ("during retention", busy)):
+        for what, walls in found.items():
+            print(figures(f"{name}: {what}", walls, "ms"))
+    print(f"  {gone:,} requests went meanwhile, {gone / seconds:,.0f} a second")
 
 
-async def measure_retention(database: Database) -> None:
-    """Recording an event and asking for the newest, each alone and while the oldest tenth goes."""
-    recorder = Recorder(database, SystemClock())
-    recorder.start()
-    oldest = await database.read(lambda c: page(c, RequestSearch(page_size=1)))
-    assert oldest.items
-    quiet = await _live(database, recorder, lambda _done: _done < 100)
-    keeper = Keeper(database, SystemClock(), lambda: Monitoring(keep_days=DAYS - DAYS // 10))
-    pruning = tasks.start(keeper.prune(), name="prune")
-    began = time.perf_counter()
-    busy = await _live(database, recorder, lambda done: not pruning.done() and done < 2_000)
-    seconds = time.perf_counter() - began
-    keeper.close()
-    gone = await pruning
-    await recorder.close()
-    for name, (recorded, asked) in (("quiet", quiet), ("during retention", busy)):
-        print(figures(f"{name}: recorded", recorded, "ms"))
-        print(figures(f"{name}: newest asked for", asked, "ms"))
-    print(f"  {gone:,} requests went, {gone / seconds:,.0f} a second; late events: {recorder.counts.late}")
+@contextmanager
+def _looking(home: Path) -> Iterator[Callable[[int], int]]:
+    """How many requests are older than a moment, asked of the file."""
+    with closing(sqlite3.connect(f"file:{home / 'monitoring.db'}?mode=ro", uri=True)) as file:
+        yield lambda ms: file.execute("SELECT count(*) FROM requests WHERE at_ms < ?", (ms,)).fetchone()[0]
 
 
-async def _live(
-    database: Database, recorder: Recorder, goes_on: Callable[[int], bool]
-) -> tuple[list[float], list[float]]:
-    recorded: list[float] = []
-    asked: list[float] = []
-    newest = await database.read(newest_number)
-    while goes_on(len(recorded)):
-        at_ms = time.time_ns() // 1_000_000
-        event = RequestEvent(new_request_id(at_ms), at_ms, "/v1/responses", model="model-1", status=200)
+class _Told:
+    """Somebody who sends requests, opens Monitoring and has its realtime open."""
+
+    def __init__(self, client: Client, key: str) -> None:
+        self._client = client
+        self._key = {"authorization": f"Bearer {key}"}
+
+    def meanwhile(self, seconds: float) -> dict[str, list[float]]:
+        """Milliseconds, from beginning to end. No account is there: a request is refused, and recorded before that."""
+        found: dict[str, list[float]] = {"a request": [], "the page of 24 hours": [], "realtime tells of a request": []}
+        until = time.perf_counter() + seconds
+        while time.perf_counter() < until:
+            with self._client.stream("GET", "/monitoring/live") as live:
+                lines = live.iter_lines()
+                for _ in range(10):
+                    self._one(found, lines)
+        return found
+
+    def _one(self, found: dict[str, list[float]], lines: Iterator[str]) -> None:
         began = time.perf_counter()
-        await recorder.record(event)
-        recorded.append((time.perf_counter() - began) * 1000)
-        began = time.perf_counter()
-        look = partial(newer_than, search=RequestSearch(), n=newest, since_ms=at_ms - HOUR, limit=100)
-        await database.read(look)
-        asked.append((time.perf_counter() - began) * 1000)
-        await asyncio.sleep(0.01)
-    return recorded, asked
+        answer = self._client.post("/v1/chat/completions", json={"model": "model-1"}, headers=self._key)
+        assert answer.headers["x-authdeck-request-id"]
+        answered = time.perf_counter()
+        next(line for line in lines if line == "event: new")
+        told = time.perf_counter()
+        self._client.get("/monitoring").raise_for_status()
+        for walls, (first, last) in zip(
+            found.values(), ((began, answered), (told, time.perf_counter()), (answered, told)), strict=True
+        ):
+            walls.append((last - first) * 1000)
 
 
 if __name__ == "__main__":

@@ -34,6 +34,15 @@ async def test_it_works() -> None:
     assert work.runs == runs
 
 
+async def test_what_is_rare_is_done_soon_after_the_start_too() -> None:
+    work = Counted(1)
+    runner = Runner([Job("daily", 86_400, work)], first=0.001)
+    runner.start()
+    await work.done.wait()
+    await runner.close()
+    assert work.runs == 1
+
+
 async def test_a_failure_costs_one_run_and_no_other_job() -> None:
     broken, sound = Counted(3, fails=True), Counted(3)
     runner = Runner([Job("broken", 0.001, broken), Job("sound", 0.001, sound)])

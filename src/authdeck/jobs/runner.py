@@ -10,12 +10,15 @@ import structlog
 
 from authdeck import tasks
 
+FIRST: Final = 60.0
+"""Seconds within which each job runs for the first time: a server that is started anew every hour prunes too."""
+
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """Something done every so many seconds, counted from the end of the former run.
+    """Something done every so many seconds, counted from the end of the former run; see ``FIRST`` for the first one.
 
     ``at_close``: done once more when the runner closes, so that nothing held in memory is lost.
     """
@@ -29,8 +32,9 @@ class Job:
 class Runner:
     """``start`` it on the loop; ``close`` lets runs under way end and does what must be done last."""
 
-    def __init__(self, jobs: Iterable[Job]) -> None:
+    def __init__(self, jobs: Iterable[Job], *, first: float = FIRST) -> None:
         self._jobs: Final = tuple(jobs)
+        self._first: Final = first
         self._closing: Final = asyncio.Event()
         self._running: list[asyncio.Task[None]] = []
 
@@ -45,11 +49,13 @@ class Runner:
                 await run(job)
 
     async def _repeat(self, job: Job) -> None:
+        wait = min(self._first, job.every)
         while not self._closing.is_set():
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._closing.wait(), job.every)
+                await asyncio.wait_for(self._closing.wait(), wait)
                 return
             await run(job)
+            wait = job.every
 
 
 async def run(job: Job) -> None:
