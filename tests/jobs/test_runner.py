@@ -1,8 +1,7 @@
 import asyncio
-from dataclasses import fields
 
 from authdeck import tasks
-from authdeck.jobs import Chores, Job, Runner, timetable
+from authdeck.jobs import Job, Runner
 
 
 class Counted:
@@ -76,12 +75,3 @@ async def test_a_run_under_way_is_waited_for() -> None:
     go_on.set()
     await closing
     assert ended.is_set()
-
-
-async def test_only_several_processes_poll_for_changes() -> None:
-    work = Counted(1)
-    always = {field.name: work for field in fields(Chores) if field.name != "poll_changes"}
-    alone = timetable(Chores(**always))
-    together = timetable(Chores(**always, poll_changes=work))
-    assert {job.name for job in together} - {job.name for job in alone} == {"poll-changes"}
-    assert next(job.every for job in together if job.name == "poll-changes") <= 0.5
