@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Page, Request, expect
 
 from authdeck.clock import to_micros
 from authdeck.event import RequestEvent
@@ -17,6 +17,22 @@ def add(deck: Deck, **fields: Any) -> None:
     at_ms = to_micros(deck.house.desk.now()) // 1000
     event = RequestEvent(new_request_id(at_ms), at_ms, "/v1/messages", **{"model": "opus", "status": 200, **fields})
     deck.house.monitoring.write_now(lambda c: store(c, [event], {}))
+
+
+def is_listening(request: Request) -> bool:
+    return "/monitoring/live" in request.url
+
+
+def listening(page: Page) -> list[Request]:
+    """Where the page listens from now on."""
+    found: list[Request] = []
+    page.on("request", lambda request: found.append(request) if is_listening(request) else None)
+    return found
+
+
+def settled(page: Page) -> None:
+    """What the page asked for until now is known."""
+    page.evaluate("() => fetch('/healthz').then(() => 0)")
 
 
 def test_new_requests_are_counted_and_nothing_moves(page: Page, deck: Deck) -> None:
@@ -36,12 +52,18 @@ def test_new_requests_are_counted_and_nothing_moves(page: Page, deck: Deck) -> N
 def test_space_pauses_and_goes_on_with_what_was_missed(page: Page, deck: Deck) -> None:
     page.goto("/monitoring?model=opus")
     expect(page.locator("[data-live]")).to_have_text("Live")
-    page.keyboard.press("Space")
+    listened = listening(page)
+    with page.expect_event("requestfailed", is_listening):  # it ends the stream it has
+        page.keyboard.press("Space")
     expect(page.locator("[data-live]")).to_have_text("Paused")
     expect(page.get_by_role("button", name="Pause live updates")).to_have_attribute("aria-pressed", "true")
     add(deck)
     add(deck, model="another")
-    page.get_by_role("button", name="Pause live updates").click()
+    settled(page)
+    assert listened == []
+    expect(page.locator("[data-live-news]")).to_be_hidden()
+    with page.expect_request(re.compile(r"/monitoring/live\?.*after=\d+")):
+        page.get_by_role("button", name="Pause live updates").click()
     expect(page.locator("[data-live-news]")).to_contain_text("1 new")
 
 
@@ -51,11 +73,11 @@ def test_a_hidden_page_does_not_listen(page: Page, deck: Deck) -> None:
     expect(page.locator("[data-live]")).to_have_text("Live")
     turn = "(hidden) => { Object.defineProperty(document, 'hidden', {value: hidden, configurable: true});"
     turn += " document.dispatchEvent(new Event('visibilitychange')); }"
-    listened: list[str] = []
-    page.on("request", lambda request: listened.append(request.url) if "/monitoring/live" in request.url else None)
-    page.evaluate(turn, True)
+    listened = listening(page)
+    with page.expect_event("requestfailed", is_listening):
+        page.evaluate(turn, True)
     add(deck)
-    page.evaluate("() => fetch('/healthz').then(() => 0)")
+    settled(page)
     assert listened == []
     expect(page.locator("[data-live-news]")).to_be_hidden()
     with page.expect_request(re.compile(r"/monitoring/live\?.*after=\d+")):
