@@ -1,6 +1,7 @@
 """The piece that ends an answer waits until its event is stored, for a while; all others leave at once."""
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,8 @@ import pytest
 
 from authdeck.operations.record import WAIT
 from gateway.conftest import House
+from gateway.test_sockets import answer as turn
+from gateway.test_sockets import connect, create
 
 HELLO = [{"role": "user", "content": "hello"}]
 STREAMS = {
@@ -24,6 +27,15 @@ STREAMS = {
     ),
     "kimi": ("/v1/chat/completions", {"model": "kimi-k3", "messages": HELLO, "stream": True}, b"[DONE]"),
 }
+CONTENTS = [{"role": "user", "parts": [{"text": "hello"}]}]
+ENDLESS = {
+    "gemini": ("/v1beta/models/gemini-3-flash:streamGenerateContent?alt=sse", {"contents": CONTENTS}),
+    "antigravity": (
+        "/v1internal:streamGenerateContent?alt=sse",
+        {"model": "gemini-3-pro", "project": "p", "request": {"contents": CONTENTS}},
+    ),
+}
+"""Streams without a terminal event: their end is that nothing follows."""
 LONG_ENOUGH = 0.3
 """Seconds in which what is not held back would have come many times over."""
 
@@ -50,6 +62,12 @@ async def held(house: House) -> AsyncIterator[Event]:
 async def taken_in(house: House, provider: str) -> None:
     await house.take_in(house.simulator.account(provider, "ann@example.com"))
     await house.acknowledge()
+
+
+async def end_came(house: House) -> None:
+    """Returns when the end has come and its event waits for the store."""
+    while not house.recorder.waiting:  # noqa: ASYNC110 - each turn of the loop brings it nearer
+        await asyncio.sleep(0)
 
 
 async def silent(answer: aiohttp.ClientResponse) -> bool:
@@ -80,8 +98,7 @@ async def test_only_the_last_piece_of_a_stream_waits(house: House, provider: str
         assert last not in arrived
         assert house.recorder.waiting == 0  # its event is not even written yet
         house.simulator.release()
-        while not house.recorder.waiting:  # noqa: ASYNC110 - each turn of the loop brings the last piece nearer
-            await asyncio.sleep(0)
+        await end_came(house)
         assert await silent(answer)
         assert house.recorder.counts.late == 0
         let_go.set()
@@ -89,6 +106,52 @@ async def test_only_the_last_piece_of_a_stream_waits(house: House, provider: str
     assert last in rest
     assert (arrived + rest).count(b"\n\n") == events
     assert len(await house.events()) == 2
+
+
+@pytest.mark.parametrize("provider", ENDLESS)
+async def test_only_the_end_of_a_stream_without_a_last_event_waits(house: House, provider: str) -> None:
+    path, body = ENDLESS[provider]
+    await taken_in(house, provider)
+    events = (await whole(house, path, body)).count(b"\n\n")
+    house.simulator.fail(stall_after_events=events - 1)
+    async with held(house) as let_go, house.post(path, body) as answer:
+        arrived = b""
+        while arrived.count(b"\n\n") < events - 1:
+            arrived += await answer.content.readany()
+        assert b"STOP" not in arrived
+        house.simulator.release()
+        while arrived.count(b"\n\n") < events:  # the last one says why it stops, but more could follow
+            arrived += await answer.content.readany()
+        assert b"STOP" in arrived
+        await end_came(house)
+        assert await silent(answer)
+        assert not answer.content.at_eof()
+        let_go.set()
+        assert await answer.read() == b""
+    assert len(await house.events()) == 2
+
+
+async def test_only_the_last_message_of_a_websockets_turn_waits(house: House) -> None:
+    await house.take_in(house.simulator.account("codex", "ann@example.com"), websockets=True)
+    await house.acknowledge()
+    async with connect(house) as socket:
+        await socket.send_str(json.dumps(create()))
+        types = [message["type"] for message in await turn(socket)]
+        events = sum(one.startswith("response.") for one in types)  # the others tell of limits, before them
+        house.simulator.fail(stall_after_events=events - 1)
+        async with held(house) as let_go:
+            await socket.send_str(json.dumps(create()))
+            arrived = [json.loads(await socket.receive_str(timeout=30)) for _ in types[:-1]]
+            assert [message["type"] for message in arrived] == types[:-1]
+            assert house.recorder.waiting == 0  # its event is not even written yet
+            house.simulator.release()
+            await end_came(house)
+            with pytest.raises(TimeoutError):
+                await socket.receive(timeout=LONG_ENOUGH)
+            assert house.recorder.counts.late == 0
+            let_go.set()
+            assert json.loads(await socket.receive_str(timeout=30))["type"] == types[-1] == "response.completed"
+        assert len(await house.events()) == 2
 
 
 async def test_the_headers_of_a_stream_do_not_wait(house: House) -> None:
@@ -108,8 +171,7 @@ async def test_a_whole_answer_waits(house: House) -> None:
         asked = asyncio.ensure_future(whole(house, path, {**body, "stream": False}))  # noqa: TID251 - looked at while under way
         done, _ = await asyncio.wait([asked], timeout=LONG_ENOUGH)
         assert not done
-        while not house.recorder.waiting:  # noqa: ASYNC110 - as above
-            await asyncio.sleep(0)
+        await end_came(house)
         done, _ = await asyncio.wait([asked], timeout=LONG_ENOUGH)
         assert not done
         let_go.set()
