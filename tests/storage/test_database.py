@@ -15,6 +15,7 @@ from authdeck.storage.database import Database, ReadConnection, WriteConnection
 from authdeck.storage.engines import parse, require_sqlite
 from authdeck.storage.tables import operators
 from fakes.clock import SetClock
+from fakes.laid import laid
 
 Adding = Callable[[str], Callable[[WriteConnection], object]]
 
@@ -142,6 +143,21 @@ def test_a_full_disk_has_a_code(tmp_path: Path, clock: SetClock, add: Adding) ->
         database.write_now(fill)
     database.engine.dispose()
     assert database.read_now(count) == 0
+    database.close()
+
+
+def test_a_checkpoint_finds_damage_that_who_only_writes_does_not(tmp_path: Path, clock: SetClock, add: Adding) -> None:
+    """All that the writer needs is in its memory: it might go on for hours, into what nobody can read any more."""
+    database = opening.control(laid(f"sqlite:///{tmp_path / 'authdeck.db'}"), clock)
+    database.write_often(add("Ann"))
+    database.checkpoint()
+    with database.file.open("r+b") as raw:
+        raw.write(b"overwritten by Eve" * (database.file.stat().st_size // 18))
+    database.write_often(add("Bob"))  # goes well: nothing has looked yet
+    with pytest.raises(DeckError, match="storage_damaged"):
+        database.checkpoint()
+    with pytest.raises(DeckError, match="storage_damaged"):
+        database.write_often(add("Sam"))
     database.close()
 
 
