@@ -1,16 +1,25 @@
 """Retention: bounds of age and room are kept, sums stay, and recording goes on meanwhile."""
 
-from typing import Any
+import asyncio
+import signal
+import subprocess
+import sys
+from datetime import UTC
+from typing import Any, get_args
 
 import pytest
 from sqlalchemy import func, select
 
 from authdeck import tasks
+from authdeck.clock import SystemClock
 from authdeck.event import Failure, FailureKind
 from authdeck.operations.follow_requests import beginning, follow
 from authdeck.operations.keep_requests import Keeper
 from authdeck.operations.record import Recorder
+from authdeck.operations.traffic import By, grouped, traffic
 from authdeck.settings import Monitoring
+from authdeck.spans import DAY as DAY_MS
+from authdeck.spans import Span
 from authdeck.storage.database import Database
 from authdeck.storage.reading import room
 from authdeck.storage.reading.request_search import RequestSearch
@@ -18,7 +27,7 @@ from authdeck.storage.reading.requests import page
 from authdeck.storage.tables import day_model_times, hour_model, hour_times, latency_buckets, requests
 from authdeck.storage.writing.requests import store
 from fakes.clock import SetClock
-from operations.test_requests_file import event
+from operations.test_requests_file import AT, event
 
 DAY = 24 * 60
 
@@ -115,3 +124,94 @@ async def test_who_follows_is_told_of_all_while_the_oldest_go(monitoring: Databa
     assert await pruning == 6_000
     assert len(came) > 1
     assert told == came
+
+
+PROCESS = """
+import asyncio, os, signal, sys
+from sqlalchemy import event
+from authdeck.clock import SystemClock, to_micros
+from authdeck.event import RequestEvent
+from authdeck.ids import new_request_id
+from authdeck.operations.keep_requests import Keeper
+from authdeck.operations.record import Recorder
+from authdeck.operations.traffic import By, grouped, traffic
+from authdeck.settings import Monitoring
+from authdeck.spans import DAY as DAY_MS
+from authdeck.spans import Span
+from authdeck.storage import opening
+from authdeck.tasks import start
+
+url, last, nth = sys.argv[1:]
+done = []
+
+def die(connection, cursor, statement, *rest):
+    if statement.replace("monitoring.", "").startswith(last):
+        done.append(statement)
+        if len(done) == int(nth):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+async def keep(keeper):
+    await keeper.settle()
+    await keeper.prune()
+
+async def main():
+    clock = SystemClock()
+    database = opening.monitoring(url, clock)
+    event.listen(database.engine, "after_cursor_execute", die)
+    recorder = Recorder(database, clock, wait=30)
+    recorder.start()
+    number, keeping = 0, None
+    while keeping is None or not keeping.done():
+        at_ms = to_micros(clock.now()) // 1000
+        one = RequestEvent(new_request_id(at_ms), at_ms, "/v1/responses", "gpt-5", status=200, latency_ms=5.0)
+        await recorder.record(one)
+        print(one.id.hex(), flush=True)
+        keeping = keeping or start(keep(Keeper(database, clock, lambda: Monitoring(keep_days=3))), name="keep")
+
+asyncio.run(main())
+"""
+"""Settles, prunes and records, until it kills itself: after the nth statement that begins so, before the commit."""
+
+
+DAYS_AGO = Span(AT // DAY_MS * DAY_MS - 12 * DAY_MS, AT // DAY_MS * DAY_MS - 9 * DAY_MS)
+
+
+def told(database: Database) -> list[Any]:
+    """All that Monitoring says of those days and does not need the requests themselves."""
+    found = database.read_now(lambda c: traffic(c, RequestSearch(), DAYS_AGO, UTC))
+    groups = [database.read_now(lambda c, by=by: grouped(c, RequestSearch(), DAYS_AGO, by)) for by in get_args(By)]
+    return [found.sums, found.times, found.parts, *(group.rows for group in groups)]
+
+
+def recorded_until_killed(*arguments: str) -> set[str]:
+    """The ids of the requests that the process said it had stored."""
+    words = [sys.executable, "-c", PROCESS, *arguments]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        lines = [line.strip() for line in process.stdout if line.endswith("\n")]
+    assert process.returncode == -signal.SIGKILL
+    return set(lines)
+
+
+@pytest.mark.parametrize(
+    ("last", "nth", "left"), [("INSERT INTO hour_times", 3, 3_000), ("DELETE FROM requests", 7, 1_800)]
+)
+async def test_a_kill_in_the_midst_counts_nothing_twice_and_loses_no_sum(
+    monitoring: Database, last: str, nth: int, left: int
+) -> None:
+    old = [event(-10 * DAY - place / 2, auth_index=f"{place % 3:016x}") for place in range(3_000)]
+    monitoring.write_now(lambda c: store(c, old, {}))
+    before, url = told(monitoring), monitoring.url.render_as_string(hide_password=False)
+    recorded = await asyncio.to_thread(recorded_until_killed, url, last, str(nth))
+    assert recorded
+    assert told(monitoring) == before
+    rows = monitoring.read_now(lambda c: c.execute(select(requests.c.id, requests.c.at_ms)).all())
+    assert {row.id.hex() for row in rows} >= recorded
+    assert sum(row.at_ms < DAYS_AGO.until_ms for row in rows) == left  # whole steps, and not the one of the kill
+    keep = Keeper(monitoring, SystemClock(), lambda: Monitoring(keep_days=3))
+    await keep.settle()
+    assert await keep.prune() == left
+    assert told(monitoring) == before
+    assert count(monitoring) == len(rows) - left
+    summed = monitoring.read_now(lambda c: c.execute(select(func.sum(hour_model.c.requests))).scalar())
+    assert summed == 3_000 + len(rows) - left
