@@ -194,7 +194,7 @@ async def serving(tmp_path: Path, place: Path, simulator: Simulator) -> AsyncIte
     key = (await client_keys.create(built.desk, "ann's laptop", AUTOMATION)).key
     listening = socket.create_server(("127.0.0.1", 0))
     web = uvicorn.Server(uvicorn.Config(built.app, log_config=None, lifespan="off"))
-    serving_it = tasks.start(web.serve([listening]), name="server")
+    until_stopped = tasks.start(web.serve([listening]), name="server")
     client = partial(
         httpx2.AsyncClient, base_url=f"http://127.0.0.1:{listening.getsockname()[1]}", timeout=30, trust_env=False
     )
@@ -203,7 +203,7 @@ async def serving(tmp_path: Path, place: Path, simulator: Simulator) -> AsyncIte
             yield Serving(built, gateway, management)
     finally:
         web.should_exit = True
-        await serving_it
+        await until_stopped
         await built.stop()
 
 
@@ -284,11 +284,11 @@ async def test_a_file_damaged_meanwhile_stops_neither_requests_nor_the_next_run(
         while not any(serving.file.parent.glob("monitoring.db.damaged-*")):
             await serving.ask()
     await keeping
-    lost = len(serving.asked)
+    doubtful = len(serving.asked)  # some of them went with the file
     await serving.stored()
     await serving.ask()
     await serving.stored()
-    assert {*serving.asked[lost:]} <= await serving.known() <= {*serving.asked}
+    assert {*serving.asked[doubtful:]} <= await serving.known() <= {*serving.asked}
     assert {gap["why"] for gap in (await serving.get("/api/v1/requests/summary")).json()["gaps"]} == {"damaged"}
     serving.put_old(10)
     await serving.keep()
