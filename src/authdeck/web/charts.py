@@ -18,6 +18,8 @@ _TEXT: Final = 56.0
 _THIN: Final = 3
 _LEAST: Final = 1.5
 """Units of height: no failure is too small to be seen."""
+_SLIM: Final = 0.6
+"""Units of width: nor is a time too short, such as the beginning of a range a moment before a full hour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +81,16 @@ class Hole:
 
 @dataclass(frozen=True, slots=True)
 class Axes:
-    """The time that a chart spans, how wide it is, and how numbers and moments (unix milliseconds) are written."""
+    """The time that a chart spans, how wide it is, and how numbers and moments (unix milliseconds) are written.
+
+    ``least`` is the finest step between marks: 1 where nothing lies between whole numbers.
+    """
 
     whole: Span
     width: float
     number: Callable[[float], str]
     moment: Callable[[int], str]
+    least: float = 0
 
     def x(self, at_ms: int) -> float:
         share = (at_ms - self.whole.from_ms) / self.whole.length if self.whole.length else 0
@@ -112,7 +118,8 @@ def lines(
 def _stack(axes: Axes, bar: Bar, top: float) -> list[Rect]:
     left, right = axes.x(bar.span.from_ms), axes.x(bar.span.until_ms)
     apart = 1 if right - left > _THIN else 0.2
-    width, at, rects = max(0.6, right - left - apart), HEIGHT - _BOTTOM, []
+    width, at, rects = max(_SLIM, right - left - apart), HEIGHT - _BOTTOM, []
+    left = min(left, right - width)
     for kind, amount in bar.amounts:
         if amount:
             high = max(_LEAST, _high(amount, top))
@@ -149,7 +156,7 @@ def _scale(most: float, axes: Axes) -> tuple[float, list[Mark]]:
         return 1.0, [Mark(HEIGHT - _BOTTOM, axes.number(0))]
     rough = most / _STEPS
     power = 10 ** math.floor(math.log10(rough))
-    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999)
+    step = max(axes.least, next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999))
     number = max(1, math.ceil(most / step - 1e-9))
     top = step * number
     values = [step * place for place in range(number + 1)]
@@ -157,11 +164,11 @@ def _scale(most: float, axes: Axes) -> tuple[float, list[Mark]]:
 
 
 def _times(axes: Axes, spans: Sequence[Span]) -> list[Mark]:
-    """Some of the spans' beginnings, never so near that their texts would touch."""
+    """Some of the spans' beginnings, never so near that their texts would touch each other or the drawing's end."""
     marks: list[Mark] = []
     for span in spans[:: max(1, math.ceil(len(spans) / _LABELS))]:
         at = round(axes.x(span.from_ms), 1)
-        if at < axes.width - _TEXT / 2 and (not marks or at - marks[-1].at >= _TEXT):
+        if at <= axes.width - _TEXT and (not marks or at - marks[-1].at >= _TEXT):
             marks.append(Mark(at, axes.moment(span.from_ms)))
     return marks
 

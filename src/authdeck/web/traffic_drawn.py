@@ -60,10 +60,10 @@ class Share:
 def charts(found: Traffic, now: datetime, prefs: Preferences) -> dict[str, Any]:
     """What the template draws."""
     requests = Axes(
-        found.asked, WIDE, lambda number: wording.compact(number, prefs.locale), _moments(found, now, prefs)
+        found.asked, WIDE, lambda number: wording.compact(number, prefs.locale), _moments(found, now, prefs), least=1
     )
     durations = Axes(found.asked, NARROW, lambda ms: f"{ms / 1000:g}", requests.moment)
-    holes = [Hole(Span(gap.from_ms, max(gap.until_ms, gap.from_ms + 1)), _gap(gap, now, prefs)) for gap in found.gaps]
+    holes = [Hole(_hole(gap), _gap(gap, now, prefs)) for gap in found.gaps]
     spans = [part.span for part in found.parts]
     shown = [_bar(part, requests.moment, prefs.locale) for part in found.parts]
     medians, slow = [part.times.p50 for part in found.parts], [part.times.p95 for part in found.parts]
@@ -121,9 +121,14 @@ def _bar(part: Part, moment: Callable[[int], str], locale: str) -> Bar:
 
 
 def _row(part: Part, gaps: Sequence[Gap], now: datetime, prefs: Preferences) -> Row:
-    within = [gap for gap in gaps if gap.from_ms < part.span.until_ms and gap.until_ms >= part.span.from_ms]
+    within = [gap for gap in gaps if gap.from_ms < part.span.until_ms and _hole(gap).until_ms > part.span.from_ms]
     whys = dict.fromkeys(wording.sentence(f"gap.{gap.why}", {}, prefs.locale) for gap in within)
     return Row(_moment(part.span.from_ms, now, prefs), part, " ".join(whys))
+
+
+def _hole(gap: Gap) -> Span:
+    """A gap of a single request has no length, and is in one part."""
+    return Span(gap.from_ms, max(gap.until_ms, gap.from_ms + 1))
 
 
 def _gap(gap: Gap, now: datetime, prefs: Preferences) -> str:
