@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from authdeck.account import Kind, Provider
 from authdeck.health import Health
 from authdeck.operations.client_keys import list_keys
 from authdeck.operations.terms import TEXT_VERSIONS
@@ -14,7 +15,7 @@ from authdeck.web.account_rows import NAMES
 from authdeck.web.room import Room
 
 _ALL: Final = AccountSearch(page_size=1)
-_SERVING: Final = (Health.AVAILABLE, Health.LOW, Health.UNKNOWN)
+_SERVING: Final = frozenset({Health.AVAILABLE, Health.LOW, Health.UNKNOWN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +36,21 @@ class Check:
 async def checks(room: Room, now: datetime) -> Sequence[Check]:
     """From the first thing that a request needs to the last."""
     found = room.desk.directory.find(_ALL, now)
-    states, providers = found.facets["state"], found.facets["provider"]
-    serving = sum(states.get(health.value, 0) for health in _SERVING)
     decided = await room.desk.read(acknowledged)
-    waiting = [NAMES[name] for name in NAMES if name in TEXT_VERSIONS and name in providers and name not in decided]
+    waiting = [name for name in NAMES if name in TEXT_VERSIONS and name not in decided and _sign_ins(room, name, now)]
+    held = sum(_sign_ins(room, name, now, _SERVING) for name in waiting)
+    serving = sum(found.facets["state"].get(health, 0) for health in _SERVING) - held
+    problems = "/auth-files?problem=true" if found.facets["only"].get("problem") else "/auth-files"
     keys = sum(key.counts(now) for key in await list_keys(room.desk))
-    accounts = sum(states.values())
     return (
-        Check("accounts", accounts > 0, "/auth-files" if accounts else "/import", accounts),
-        Check("available", serving > 0, "/auth-files" if serving else "/auth-files?problem=true", serving),
-        Check("terms", not waiting, "/settings/terms", len(waiting), ", ".join(waiting)),
+        Check("accounts", found.total > 0, "/auth-files" if found.total else "/import", found.total),
+        Check("terms", not waiting, "/settings/terms", len(waiting), ", ".join(NAMES[name] for name in waiting)),
+        Check("available", serving > 0, "/auth-files" if serving else problems, serving),
         Check("keys", keys > 0, "/client-keys", keys),
     )
+
+
+def _sign_ins(room: Room, provider: str, now: datetime, state: frozenset[Health] = frozenset()) -> int:
+    """How many accounts of it serve only after its terms were acknowledged."""
+    search = AccountSearch(provider=Provider(provider), kind=Kind.OAUTH, state=state, page_size=1)
+    return room.desk.directory.find(search, now).total

@@ -12,21 +12,17 @@ from starlette.routing import Route
 from authdeck import wording
 from authdeck.access import Role
 from authdeck.errors import DeckError
-from authdeck.gate import hosts
 from authdeck.gate.routes import needs
 from authdeck.gate.visits import actor_of
-from authdeck.operations import client_keys, putting_back, reach
+from authdeck.operations import client_keys, putting_back
 from authdeck.operations.client_keys import NewClientKey, Scope
-from authdeck.protocols import clients
-from authdeck.routing import Route as Served
 from authdeck.web import toasts
 from authdeck.web.account_rows import NAMES
-from authdeck.web.pages.account.settings import clients_begin_at
-from authdeck.web.room import Room, room_of
+from authdeck.web.client_start import PLACEHOLDER, for_clients
+from authdeck.web.room import room_of
 from authdeck.web.toasts import Undo
 
 PATH: Final = "/client-keys"
-PLACEHOLDER: Final = "adk_…"
 
 
 @needs(Role.OPERATOR)
@@ -110,7 +106,7 @@ async def _page(
     said: FormData | None = None,
 ) -> Response:
     room = room_of(request)
-    now, origin = room.desk.now(), hosts.address(request.scope, room.desk.settings)
+    now = room.desk.now()
     keys = await client_keys.list_keys(room.desk)
     locale = room.pages.preferences(request).locale
     shown = PLACEHOLDER if made is None else made.key.open()
@@ -130,18 +126,10 @@ async def _page(
         made=made,
         made_key=shown,
         error=None if error is None else wording.sentence(error.code, error.params, locale),
-        origin=origin,
-        starts=clients_begin_at(clients.base(origin), _shown_routes(room)),
-        snippets=clients.snippets(clients.base(origin), _shown_routes(room), key=shown),
+        **for_clients(request, room, shown),
     )
     response.headers["cache-control"] = "no-store"
     return response
-
-
-def _shown_routes(room: Room) -> frozenset[Served]:
-    """What the accounts here serve; while there are none, what most people come for."""
-    served = reach.routes_of(entry.account for entry in room.desk.directory.entries())
-    return served or frozenset({Served.RESPONSES, Served.MESSAGES})
 
 
 ROUTES: Final = (

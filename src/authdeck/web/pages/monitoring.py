@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
@@ -28,6 +29,7 @@ from authdeck.storage.reading.requests import NumberedEvent, RequestPage
 from authdeck.storage.reading.sums import Slice
 from authdeck.web import account_rows, request_rows, traffic_drawn
 from authdeck.web.account_rows import NAMES
+from authdeck.web.client_start import for_clients
 from authdeck.web.masking import masked
 from authdeck.web.preferences import Preferences
 from authdeck.web.quiet import checks
@@ -66,7 +68,7 @@ async def index(request: Request) -> Response:
         "trouble": "" if failed is None else trouble(failed, prefs.locale),
         **({"found": None} if isinstance(figures, DeckError) else _figures(*figures, room, prefs)),
         **(_NO_TABLE if isinstance(rows, DeckError) else _table(*rows, state, room, prefs)),
-        "quiet": () if isinstance(rows, DeckError) or rows[1] else await checks(room, now),
+        **({"quiet": ()} if isinstance(rows, DeckError) or rows[1] else await _explained(request, room, now)),
     }
     return await room.pages.drawn_aside(
         request, "monitoring/index.html", section="monitoring", **context, **await _filters(room, state, prefs)
@@ -116,6 +118,11 @@ def _state(request: Request, room: Room, prefs: Preferences) -> TrafficState:
 
 def _last(some: list[NumberedEvent]) -> int:
     return some[-1].n
+
+
+async def _explained(request: Request, room: Room, now: datetime) -> dict[str, Any]:
+    """What to check where nothing ever came, with what is seen of it."""
+    return {"quiet": await checks(room, now), **for_clients(request, room)}
 
 
 def _figures(found: Traffic, shares: tuple[Groups, Groups], room: Room, prefs: Preferences) -> dict[str, Any]:

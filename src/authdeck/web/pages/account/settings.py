@@ -1,7 +1,6 @@
 """Settings: all fields a person sets, checked as they are left, and how clients reach the account."""
 
-from collections.abc import Iterable
-from typing import Any, Final
+from typing import Any
 
 from starlette.datastructures import FormData
 from starlette.requests import Request
@@ -19,7 +18,7 @@ from authdeck.gate.visits import actor_of
 from authdeck.operations import edit_accounts, reach
 from authdeck.operations.header_names import header_names
 from authdeck.operations.undo_edit import undo_edit
-from authdeck.routing import Route as Served
+from authdeck.web import client_start
 from authdeck.web.pages.account import fields
 from authdeck.web.pages.account.frame import PATH, done, edited, entry_of, show
 from authdeck.web.room import room_of
@@ -42,22 +41,8 @@ async def content(
         "headers": await header_names(room.desk, account.auth_index) if account.has_headers else [],
         "reach": found,
         "reach_note": wording.sentence(found.note, params, prefs.locale) if found.note else "",
-        "starts": clients_begin_at(found.base, reach.routes_of([account])),
+        "starts": client_start.addresses(found.base, reach.routes_of([account])),
     }
-
-
-def clients_begin_at(base: str, routes: Iterable[Served]) -> list[tuple[str, str]]:
-    """The address that each family of clients wants, by the code of its name; only families that are served here."""
-    served = frozenset(routes)
-    return [(code, f"{base}{path}") for code, path, needed in _FAMILIES if served & needed]
-
-
-_FAMILIES: Final = (
-    ("clients.openai", "/v1", frozenset({Served.RESPONSES, Served.CHAT})),
-    ("clients.anthropic", "", frozenset({Served.MESSAGES})),
-    ("clients.gemini", "/v1beta", frozenset({Served.GENERATE})),
-    ("clients.code_assist", "", frozenset({Served.CODE_ASSIST})),
-)
 
 
 @needs(Role.OPERATOR)
