@@ -8,7 +8,7 @@ from httpx2 import AsyncClient
 
 from api.conftest import As
 from api.test_requests import ANNS, AT, event, recorder
-from authdeck.event import Failure, FailureKind
+from authdeck.event import Failure, FailureKind, Tokens
 from authdeck.ids import new_request_id
 from authdeck.operations.record import Recorder
 from authdeck.storage.database import Database
@@ -18,6 +18,7 @@ from fakes.people import BOB, VERA
 
 __all__ = ("recorder",)
 
+UNTIL = "2026-11-23T13:00:00Z"
 QUOTA = Failure(FailureKind.QUOTA, "usage_limit_reached", "The usage limit has been reached")
 
 
@@ -64,6 +65,24 @@ async def test_groups_of_the_newest_requests_say_since_when(
     assert told["gaps"] == []
 
 
+async def test_groups_in_the_order_asked_for(ann: AsyncClient, recorder: Recorder) -> None:
+    for number, name, in_, out in ((1, "a", 1, 50), (2, "a", 1, 50), (3, "b", 90, 9)):
+        failed = {"failure": QUOTA, "status": 429, "latency_ms": 9_000.0} if name == "b" else {}
+        named = {"model": name * 16, "auth_index": name * 16, "client_key": name * 16}
+        await recorder.record(event(number, **named, **failed, tokens=Tokens(in_, out, 0, 0)))
+    orders = {"requests": "ab", "failures": "ba", "tokens_input": "ba", "tokens_output": "ab", "latency_us": "ba"}
+    for by in ("model", "account", "client_key"):
+        for order, names in orders.items():
+            told = (await ann.get("/requests/groups", params={"by": by, "order": order, "until": UNTIL})).json()
+            assert "".join(row["name"][0] for row in told["items"]) == names, (by, order)
+
+
+async def test_an_order_that_is_none_is_refused_by_its_name(ann: AsyncClient) -> None:
+    error = (await ann.get("/requests/groups", params={"by": "model", "order": "zebra"})).json()["error"]
+    assert "order" in json.dumps(error)
+    assert "tokens_input" in json.dumps(error)
+
+
 @pytest.mark.parametrize(
     ("path", "params", "code"),
     [
@@ -73,6 +92,7 @@ async def test_groups_of_the_newest_requests_say_since_when(
         ("summary", {"since": "1900-01-01T00:00:00Z"}, "time_empty"),
         ("groups", {"by": "shoe-size"}, "request_invalid"),
         ("groups", {}, "request_invalid"),
+        ("groups", {"by": "model", "order": "zebra"}, "request_invalid"),
         ("summary", {"slower_than": "-1"}, "request_invalid"),
         ("summary", {"cache": "perhaps"}, "request_invalid"),
     ],

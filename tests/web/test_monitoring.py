@@ -90,6 +90,33 @@ async def test_a_view_sums_up_what_the_figures_do(ann: Visitor, house: House, vi
     assert (cells["Requests"], cells["Failed"], cells["In"], cells["Out"]) == ("2", "1", "2K", "400"), cells
 
 
+@pytest.mark.parametrize("view", ["account", "model", "client_key"])
+async def test_a_view_is_sorted_by_the_head_that_is_followed(ann: Visitor, house: House, view: str) -> None:
+    """The most first. What is no order is the usual one, as everything that an address asks wrongly."""
+    often, much = house.indexes[ANN], house.indexes["codex-bob@example.com-plus.json"]
+    for name, tokens in ((often, (1, 50)), (often, (1, 50)), (much, (90, 9))):
+        refused = {"failure": Failure(FailureKind.UPSTREAM, "x"), "status": 529} if name == much else {}
+        add(house, auth_index=name, model=name, client_key=name, project="p-9", tokens=Tokens(*tokens, 0, 0), **refused)
+
+    def seen(text: str) -> tuple[list[str], list[str]]:
+        """Which head it is sorted by, and what stands in which order."""
+        table = text[text.index('<table class="table monitor') :]
+        first = [re.findall(rf"[?;&]{view}=([^&\"]+)", row)[0] for row in table.split("<tr data-row>")[1:]]
+        return re.findall(r'aria-sort="descending"><a[^>]*>([^<]+)<', table), first
+
+    usual = main((await ann.get(f"/monitoring?project=p-9&view={view}")).text)
+    assert seen(usual) == (["Requests"], [often, much])
+    heads = {label: href for href, label in re.findall(r'class="table__sort" href="([^"]+)">([^<]+)<', usual)}
+    assert list(heads) == ["Requests", "Failed", "In", "Out"]
+    for label, order in (("Failed", [much, often]), ("In", [much, often]), ("Out", [often, much])):
+        sorted_ = main((await ann.get(html.unescape(heads[label]))).text)
+        assert seen(sorted_) == ([label], order)
+        assert heads["Requests"] in sorted_  # the way back
+        assert f'href="{heads[label]}" data-key="r"' in sorted_  # asked for again, it stays so
+    for wrong in ("zebra", "latency_us", "requests;drop"):
+        assert seen(main((await ann.get(f"/monitoring?project=p-9&view={view}&sort={wrong}")).text)) == seen(usual)
+
+
 @pytest.mark.parametrize("asked", ["provider=kimi", "client_key=k-8", "cache=hit"])
 async def test_whoever_asked_where_and_what_was_cached_are_filters(ann: Visitor, house: House, asked: str) -> None:
     shown = add(house, project="p-8", provider="kimi", client_key="k-8", tokens=Tokens(9, 9, 9, 9))
