@@ -138,7 +138,7 @@ def test_figures_are_what_the_requests_add_up_to(
     monitoring.write_now(lambda c: store(c, early, {}))
     settle_all(monitoring, DST + 10 * DAY)
     monitoring.write_now(lambda c: store(c, late, {}))
-    there = [one for one in early + late if asked.from_ms <= one.at_ms < asked.until_ms and _matches(one, search)]
+    there = [one for one in early + late if asked.from_ms <= one.at_ms < asked.until_ms and matches(one, search)]
 
     found = monitoring.read_now(lambda c: traffic(c, search, asked, ZoneInfo(zone)))
     assert found.covered == asked
@@ -159,7 +159,7 @@ def test_figures_are_what_the_requests_add_up_to(
     assert sum(cause.count for cause in found.causes) == found.sums.failures
 
 
-def _matches(one: RequestEvent, search: RequestSearch) -> bool:
+def matches(one: RequestEvent, search: RequestSearch) -> bool:
     fields = ("model", "provider", "client_key", "auth_index", "prefix", "project")
     outcome = {None: True, "ok": not failed(one), "failed": failed(one)}.get(search.status, one.status == search.status)
     kinds = ("", one.failure.kind, f"{one.failure.kind}:{one.failure.code}") if one.failure else ("",)

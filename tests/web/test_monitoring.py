@@ -2,6 +2,7 @@
 
 import html
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from authdeck.storage.reading import accounts
 from authdeck.storage.reading.request_search import SCATTERED
 from authdeck.storage.tables import evidence
 from authdeck.storage.writing import holds
-from authdeck.storage.writing.requests import mark_gap, store
+from authdeck.storage.writing.requests import mark_gap, prune, store
 from fakes.house import House, build
 from fakes.questions import REFUSED, UNCLEAR, ask
 from web.conftest import HERE, Visitor
@@ -231,6 +232,35 @@ async def test_lists_and_shares_of_the_newest_requests_say_so(ann: Visitor, hous
     assert "Shares are those of the newest requests, since" in text
     assert "of the newest requests, since" in text[text.index("Most first") :]
     assert "newest requests" not in main((await ann.get("/monitoring?range=30d&view=account")).text)
+
+
+async def test_when_requests_are_gone_the_page_says_what_is_still_known(ann: Visitor, house: House) -> None:
+    """Sums by account, key and model are; of durations, and of accounts under another filter, it says since when."""
+    days, named = 24 * 60, {"auth_index": house.index(ANN), "client_key": "k-9", "prefix": "team"}
+    for minutes in (20 * days, 20 * days, 1):
+        add(house, minutes, **named)
+    ten_days_ago = to_micros(house.desk.now()) // 1000 - 10 * days * 60_000
+    while house.monitoring.write_now(lambda c: prune(c, ten_days_ago)):
+        pass
+
+    async def shown(asked: str) -> str:
+        return main((await ann.get(f"/monitoring?{asked}")).text)
+
+    table = (await shown("range=30d&view=client_key")).partition('<table class="table monitor')[2]
+    assert re.search(r'title="k-9".*?data-label="Requests">3<', table, re.DOTALL)
+    assert "newest requests" not in table
+    assert "newest requests" not in (await shown("range=30d&view=account")).partition('<table class="table monitor')[2]
+    by_key = await shown("range=30d&client_key=k-9")
+    assert "<dt>Requests</dt><dd>3" in " ".join(re.sub(r">\s+<", "><", by_key).split())
+    assert "Durations are those of the newest requests, since" in by_key
+    by_prefix = await shown("range=30d&prefix=team&view=account")
+    assert "Only single requests tell this: the figures begin at" in by_prefix
+    assert "of the newest requests, since" in by_prefix[by_prefix.index("Most first") :]
+    since = (house.desk.now() - timedelta(days=21)).strftime("%Y-%m-%dT%H:%M")
+    until = (house.desk.now() - timedelta(days=19)).strftime("%Y-%m-%dT%H:%M")
+    gone = await shown(f"range=custom&since={since}&until={until}")
+    assert "No request of this time is kept any more" in gone
+    assert "<dt>Requests</dt><dd>2" in " ".join(re.sub(r">\s+<", "><", gone).split())
 
 
 async def test_a_failed_request_leads_on(ann: Visitor, house: House) -> None:

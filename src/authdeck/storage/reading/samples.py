@@ -11,7 +11,7 @@ from authdeck.storage.database import ReadConnection
 from authdeck.storage.reading.latencies import Duration
 from authdeck.storage.reading.latencies import of_events as durations_of
 from authdeck.storage.reading.request_search import RequestSearch, back_to, conditions, floor
-from authdeck.storage.reading.sums import Grouped, Slice
+from authdeck.storage.reading.sums import Grouped, Slice, kept_from
 from authdeck.storage.reading.sums import of_events as sums_of
 from authdeck.storage.tables import requests
 
@@ -31,7 +31,7 @@ failure is grouped by its status, below zero."""
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """``covered`` begins later than what was asked for where there were too many."""
+    """``covered`` begins later than what was asked for where there were too many, and where some are gone."""
 
     covered: Span
     where: tuple[Any, ...]
@@ -39,9 +39,10 @@ class Sample:
 
 def sample(c: ReadConnection, search: RequestSearch, asked: Span, most: int | None = None) -> Sample:
     """Of a time. A filter that no index answers is only tried on the newest ``most`` that others leave."""
-    within = replace(search, since=from_micros(asked.from_ms * 1000), until=from_micros(asked.until_ms * 1000))
+    begins = kept_from(c, asked)
+    within = replace(search, since=from_micros(begins * 1000), until=from_micros(asked.until_ms * 1000))
     lowest = floor(c, within, most)
-    covered = asked if lowest is None else Span(lowest, asked.until_ms)
+    covered = Span(begins if lowest is None else lowest, asked.until_ms)
     return Sample(covered, tuple(conditions(c, back_to(within, lowest))))
 
 

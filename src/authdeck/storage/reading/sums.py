@@ -4,7 +4,21 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-from sqlalchemy import ColumnElement, Row, Select, Table, and_, case, func, literal, select, text, union_all
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Row,
+    Select,
+    Table,
+    and_,
+    case,
+    cast,
+    func,
+    literal,
+    select,
+    text,
+    union_all,
+)
 
 from authdeck.spans import DAY, HOUR, Span
 from authdeck.storage.database import ReadConnection
@@ -82,7 +96,7 @@ def cover(
     ``auth_index``: only that account's are counted.
     """
     mine = [requests.c[kind] == number for kind, number in _chosen(c, account=auth_index).items()]
-    newest = c.execute(select(func.max(requests.c.at_ms))).scalar() or 0
+    newest = _newest(c)
     first, end = -(-asked.from_ms // unit), asked.until_ms // unit
     until_ms = asked.until_ms
     if until_ms > newest and end * unit < until_ms:  # nothing lies behind it: the unit that it ends in is whole
@@ -227,6 +241,15 @@ def within(span: Span) -> ColumnElement[bool]:
     return and_(requests.c.at_ms >= span.from_ms, requests.c.at_ms < span.until_ms)
 
 
+def _newest(c: ReadConnection) -> int:
+    """When the newest request came in; where all are gone, the end of the newest hour that had any."""
+    newest = c.execute(select(func.max(requests.c.at_ms))).scalar()
+    if newest is not None:
+        return int(newest)
+    hour = c.execute(select(func.max(hour_model.c.hour))).scalar()
+    return 0 if hour is None else (int(hour) + 1) * HOUR - 1
+
+
 def _is_countable(c: ReadConnection, edge: Span, mine: Sequence[Any], number: int, unit: int, most: int) -> bool:
     """Whether the edge's requests are few enough, and all still there."""
     some = select(requests.c.n).where(within(edge), *mine).limit(most + 1).subquery()
@@ -244,3 +267,30 @@ def is_whole(c: ReadConnection, span: Span) -> bool:
     hours = hour_model.c.hour >= span.from_ms // HOUR, hour_model.c.hour < span.until_ms // HOUR
     counted = c.execute(select(func.coalesce(func.sum(hour_model.c.requests), 0)).where(*hours)).scalar()
     return int(there or 0) >= int(counted or 0)
+
+
+def kept_from(c: ReadConnection, asked: Span) -> int:
+    """From when on all requests of that time are still there: the end of its newest hour of which some are gone.
+
+    The oldest go first: after an hour with none of its requests left, only the next one may lack some of them.
+    """
+    begins, end = asked.from_ms // HOUR, -(-asked.until_ms // HOUR)
+    asked_for = hour_model.c.hour >= begins, hour_model.c.hour < end
+    hour = select(hour_model.c.hour).where(*asked_for).distinct().subquery()
+    begin_ms = cast(hour.c.hour, BigInteger) * HOUR
+    left = select(requests.c.n).where(requests.c.at_ms >= begin_ms, requests.c.at_ms < begin_ms + HOUR).exists()
+    gone = c.execute(select(hour.c.hour).where(~left).order_by(hour.c.hour.desc()).limit(1)).scalar()
+    begins = begins if gone is None else int(gone) + 1
+    while (following := _first_hour(c, begins, end)) is not None and not is_whole(c, _hour(following)):
+        begins = following + 1
+    return min(asked.until_ms, max(asked.from_ms, begins * HOUR))
+
+
+def _first_hour(c: ReadConnection, begins: int, end: int) -> int | None:
+    """That had requests."""
+    hours = hour_model.c.hour >= begins, hour_model.c.hour < end
+    return c.execute(select(func.min(hour_model.c.hour)).where(*hours)).scalar()
+
+
+def _hour(number: int) -> Span:
+    return Span(number * HOUR, (number + 1) * HOUR)

@@ -4,7 +4,9 @@ SENTENCES: dict[str, str] = {
     "traffic.bar": "{from}: {answered} answered, {failed} failed",
     "traffic.no_model": "no model named",
     "traffic.seconds": "{seconds} s or more",
-    "traffic.newest_only": "These filters look at the newest requests only: the figures begin at {at}.",
+    "traffic.newest_only": (
+        "Only single requests tell this: the figures begin at {at}. Earlier ones are no longer kept, or too many to look at."
+    ),
     "traffic.taken_whole": "The time begins within an hour that can’t be divided any more: the figures begin at {at}.",
     "traffic.newest_timed": "Durations are those of the newest requests, since {at}.",
     "traffic.newest_shares": "Shares are those of the newest requests, since {at}.",
