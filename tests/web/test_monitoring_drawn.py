@@ -50,6 +50,8 @@ async def test_recorded_requests_are_drawn_as_they_are_counted(tmp_path: Path) -
         ((_, title, x, _),) = [rect for rect in _rects(plot) if rect[0] == "hole"]
         assert title.endswith(": 12 requests are missing. The store did not take them.")
         assert re.findall(r"\d\d:\d\d", title) == [_clock(lost), _clock(lost + timedelta(hours=1))]
+        assert plot.count('class="hole-edge"') == 1
+        assert plot.index('class="hole-edge"') > max(plot.rfind('class="k-'), plot.rfind("<path"))  # nothing hides it
         assert 44 < x < min(at for kind, _, at, _ in _rects(requests) if kind != "hole")
 
     numbers = [row[1:] for row in rows(text, "numbers-requests") if row[1:] != ["0", "0", "0", "0", ""]]
@@ -116,7 +118,10 @@ def _plots(text: str) -> list[str]:
 
 def _rects(plot: str) -> list[tuple[str, str, float, float]]:
     """Kind, title, where it begins and how high it is."""
-    form = r'<rect class="(\S+)" x="([\d.]+)" y="[\d.]+" width="[\d.]+" height="([\d.]+)">(?:<title>(.*?)</title>)?'
+    form = (
+        r'<rect class="(k-ok|k-bad|hole)" x="([\d.]+)" y="[\d.]+" width="[\d.]+" height="([\d.]+)">'
+        r"(?:<title>(.*?)</title>)?"
+    )
     return [(kind, html.unescape(title), float(x), float(high)) for kind, x, high, title in re.findall(form, plot)]
 
 
