@@ -16,6 +16,7 @@ from authdeck.web.traffic_drawn import charts, shares
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 AT = int(NOW.timestamp() * 1000) - 4 * HOUR
 ASKED = Span(AT, AT + 4 * HOUR)
+LATER = Span(AT + HOUR, AT + 4 * HOUR)
 NONE = Percentiles()
 
 
@@ -89,6 +90,28 @@ def test_gaps_are_drawn_in_both_charts_with_their_cause() -> None:
         "08:00 to 09:00: 1,200 requests are missing. The store did not take them.",
         "09:00 to 10:00: requests may be missing. The file was damaged and set aside.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("covered", "timed", "explained", "notes"),
+    [
+        (ASKED, ASKED, ASKED, []),
+        (Span(AT - HOUR, AT + 4 * HOUR), ASKED, ASKED, ["begins within an hour", "figures begin at 07:00"]),
+        (Span(AT, AT + 5 * HOUR), ASKED, ASKED, ["ends within an hour", "figures end at 13:00"]),
+        (Span(AT - HOUR, AT + 5 * HOUR), ASKED, ASKED, ["begins within", "ends within"]),
+        (LATER, ASKED, ASKED, ["Only single requests tell this: the figures begin at 09:00."]),
+        (LATER, LATER, LATER, ["Only single requests tell this"]),
+        (ASKED, LATER, ASKED, ["Durations are those of the newest requests, since 09:00."]),
+        (ASKED, ASKED, LATER, ["Causes are counted among the newest failures, since 09:00."]),
+    ],
+)
+def test_figures_of_another_time_than_was_asked_for_say_so(
+    covered: Span, timed: Span, explained: Span, notes: list[str]
+) -> None:
+    found = Traffic(ASKED, covered, timed, explained, Sums(1), NONE, [part(hour) for hour in range(4)], (), ())
+    told = charts(found, NOW, Preferences())["notes"]
+    assert all(note in " ".join(told) for note in notes), told
+    assert len(told) == len({covered, timed, explained} - {ASKED}) + (covered == Span(AT - HOUR, AT + 5 * HOUR))
 
 
 def test_a_share_is_of_all_and_its_bar_of_the_largest() -> None:

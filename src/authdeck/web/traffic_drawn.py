@@ -161,9 +161,12 @@ def _notes(found: Traffic, now: datetime, prefs: Preferences) -> list[str]:
     if found.covered.from_ms > found.asked.from_ms:
         at = _moment(found.covered.from_ms, now, prefs)
         notes.append(wording.sentence("traffic.newest_only", {"at": at}, prefs.locale))
-    elif found.covered != found.asked:
+    elif found.covered.from_ms < found.asked.from_ms:
         at = _moment(found.covered.from_ms, now, prefs)
         notes.append(wording.sentence("traffic.taken_whole", {"at": at}, prefs.locale))
+    if found.covered.until_ms > found.asked.until_ms:
+        at = _moment(found.covered.until_ms, now, prefs)
+        notes.append(wording.sentence("traffic.taken_to_its_end", {"at": at}, prefs.locale))
     if found.timed.from_ms > found.asked.from_ms and found.timed != found.covered:
         at = _moment(found.timed.from_ms, now, prefs)
         notes.append(wording.sentence("traffic.newest_timed", {"at": at}, prefs.locale))

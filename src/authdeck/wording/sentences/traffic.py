@@ -8,6 +8,7 @@ SENTENCES: dict[str, str] = {
         "Only single requests tell this: the figures begin at {at}. Earlier ones are no longer kept, or too many to look at."
     ),
     "traffic.taken_whole": "The time begins within an hour that can’t be divided any more: the figures begin at {at}.",
+    "traffic.taken_to_its_end": "The time ends within an hour that can’t be divided any more: the figures end at {at}.",
     "traffic.newest_timed": "Durations are those of the newest requests, since {at}.",
     "traffic.newest_shares": "Shares are those of the newest requests, since {at}.",
     "traffic.newest_explained": "Causes are counted among the newest failures, since {at}.",
