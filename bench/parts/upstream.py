@@ -44,12 +44,17 @@ class Upstream(asyncio.Protocol):
     async def stream(self) -> None:
         head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
         self.transport.write(head)
-        for _ in range(EVENTS):
-            await asyncio.sleep(PACE)
+        began = time.monotonic()
+        for number in range(1, EVENTS + 1):
+            await self.until(began + number * PACE)
             self.chunk(f'data: {{"at": {time.monotonic()}, "choices": [], "filling": "{FILLING}"}}\n\n'.encode())
-        await asyncio.sleep(PACE)
+        await self.until(began + (EVENTS + 1) * PACE)
         self.chunk(f": {time.monotonic()}\ndata: [DONE]\n\n".encode())
         self.transport.write(b"0\r\n\r\n")
+
+    async def until(self, at: float) -> None:
+        """By the clock: streams that only wait ``PACE`` after each event fall into step, more with every event."""
+        await asyncio.sleep(max(0.0, at - time.monotonic()))
 
     def chunk(self, data: bytes) -> None:
         self.transport.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
