@@ -165,18 +165,20 @@ class Request:
     ) -> None:
         """Begin the answer; or have it begin with its first piece, so that both leave in one write."""
         self.event.status = status
-        self._head = {"type": "http.response.start", "status": status, "headers": headers}
-        if not with_first_piece:
-            await self._begin()
+        head = {"type": "http.response.start", "status": status, "headers": headers}
+        if with_first_piece:
+            self._head = head
+        else:
+            await self._begin(head)
 
-    async def _begin(self) -> None:
-        if self._head is not None:
-            head, self._head = self._head, None
-            self.is_started = True
-            await self._send(head)
+    async def _begin(self, head: Message) -> None:
+        self._head = None
+        self.is_started = True
+        await self._send(head)
 
     async def piece(self, body: bytes, *, more: bool) -> None:
-        await self._begin()
+        if self._head is not None:
+            await self._begin(self._head)
         if not more:
             self.is_over = True
         await self._send({"type": "http.response.body", "body": body, "more_body": more})

@@ -1,6 +1,5 @@
 """Watching an answer pass: its end, its tokens, an error inside. The witness reads a copy and changes nothing."""
 
-from collections.abc import Callable
 from typing import Final
 
 import structlog
@@ -60,31 +59,25 @@ class Witness:
         """Take note of a piece; true if the answer ends with it: the terminal event, or the last counted byte."""
         if self._left is not None:
             self._left -= len(piece)
-        if self._reader is None:
-            return self._left == 0
         self._read(piece)
         if self._left == 0:
             self.ends()
-            return True
-        return self._has_ended()
-
-    def _has_ended(self) -> bool:
-        return self._reader is not None and self._reader.ended
+        return self._left == 0 or (self._reader is not None and self._reader.ended)
 
     def ends(self) -> None:
         """Take note that nothing follows."""
-        if self._reader is not None:
-            self._guarded(self._reader.end)
+        self._read(None)
 
-    def _read(self, piece: bytes) -> None:
+    def _read(self, piece: bytes | None) -> None:
+        """``None`` at the end. An answer must pass whatever it holds: a reader that stumbles costs the token counts."""
         reader = self._reader
-        if reader is not None:
-            self._guarded(lambda: reader.feed(self._decoder.decode(piece) if self._decoder else piece))
-
-    def _guarded(self, read: Callable[[], None]) -> None:
-        """An answer must pass whatever it holds: a reader that stumbles costs the token counts, not the answer."""
+        if reader is None:
+            return
         try:
-            read()
+            if piece is None:
+                reader.end()
+            else:
+                reader.feed(piece if self._decoder is None else self._decoder.decode(piece))
         except Undecodable:
             self._reader = None
         except Exception:  # noqa: BLE001 - see above; the log has it in full
