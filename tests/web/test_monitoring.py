@@ -256,6 +256,8 @@ async def test_when_requests_are_gone_the_page_says_what_is_still_known(ann: Vis
     by_prefix = await shown("range=30d&prefix=team&view=account")
     assert "Only single requests tell this: the figures begin at" in by_prefix
     assert "of the newest requests, since" in by_prefix[by_prefix.index("Most first") :]
+    assert re.search(r"Newest first · before .* only sums are kept", by_key)
+    assert "only sums are kept" not in await shown("range=24h&client_key=k-9")
     since = (house.desk.now() - timedelta(days=21)).strftime("%Y-%m-%dT%H:%M")
     until = (house.desk.now() - timedelta(days=19)).strftime("%Y-%m-%dT%H:%M")
     gone = await shown(f"range=custom&since={since}&until={until}")

@@ -245,6 +245,13 @@ class Database:
             kept.connection.invalidate()
             kept.connection.close()
 
+    @contextmanager
+    def at_rest(self) -> Iterator[None]:
+        """Nobody writes meanwhile, and whoever connects from now on opens the file anew."""
+        with self._write_lock:
+            self._engine.dispose()
+            yield
+
     def checkpoint(self) -> None:
         """Move what the write-ahead log holds into the database file, as far as no reader stands in the way.
 

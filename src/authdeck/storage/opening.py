@@ -82,10 +82,10 @@ def begin_anew(database: Database, clock: Clock) -> Path:
     now = clock.now()
     former = database.file
     aside = former.with_name(f"{former.name}.damaged-{now.astimezone(UTC):%Y%m%dT%H%M%S%fZ}")
-    database.engine.dispose()
-    for end in ("", "-wal", "-shm"):
-        if (part := Path(f"{former}{end}")).exists():
-            part.rename(f"{aside}{end}")
+    with database.at_rest():
+        for end in ("-wal", "-shm", ""):  # the file last: none of that name ever has the log of another
+            if (part := Path(f"{former}{end}")).exists():
+                part.rename(f"{aside}{end}")
     _brought_up_to_date(database, Branch.MONITORING, migrate=True)
     at_ms = to_micros(now) // 1000
     database.write_now(

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
@@ -22,11 +22,12 @@ from authdeck.gate.visits import actor_of
 from authdeck.operations.client_keys import list_keys
 from authdeck.operations.follow_requests import beginning, follow
 from authdeck.operations.requests_file import export_requests
-from authdeck.operations.traffic import Group, Groups, Traffic, grouped, traffic
+from authdeck.operations.traffic import By, Group, Groups, Traffic, grouped, traffic
+from authdeck.spans import Span
 from authdeck.storage.database import ReadConnection
 from authdeck.storage.reading import requests
 from authdeck.storage.reading.requests import NumberedEvent, RequestPage
-from authdeck.storage.reading.sums import Slice
+from authdeck.storage.reading.sums import Slice, kept_from
 from authdeck.web import account_rows, request_rows, traffic_drawn
 from authdeck.web.account_rows import NAMES
 from authdeck.web.client_start import for_clients
@@ -44,7 +45,7 @@ _SHARES: Final = Slice(6)
 _KINDS: Final = tuple(FailureKind)
 _NO_TABLE: Final[Mapping[str, Any]] = {
     "newest": None, "rows": (), "next": None, "looked_back_to": None, "groups": (), "grouped_from": None,
-    "grouped_since": None,
+    "grouped_since": None, "lost_before": None,
 }  # fmt: skip
 
 
@@ -151,20 +152,28 @@ def _shares(c: ReadConnection, state: TrafficState) -> tuple[Groups, Groups]:
     )
 
 
-def _rows(c: ReadConnection, state: TrafficState) -> tuple[RequestPage | Groups, int]:
-    """The table of the view, and the newest request's number: 0 where there never was one."""
+def _rows(c: ReadConnection, state: TrafficState) -> tuple[RequestPage | Groups, int, int | None]:
+    """The table of the view; the newest request's number, 0 where there never was one; see ``_lost_before``."""
     newest = requests.newest_number(c)
-    if state.view == "account":
-        return grouped(c, state.search, state.asked, "account", state.page), newest
-    if state.view == "model":
-        return grouped(c, state.search, state.asked, "model", state.page), newest
-    if state.view == "client_key":
-        return grouped(c, state.search, state.asked, "client_key", state.page), newest
-    return requests.page(c, state.list_search), newest
+    if state.view != "each":
+        return grouped(c, state.search, state.asked, cast("By", state.view), state.page), newest, None
+    found = requests.page(c, state.list_search)
+    return found, newest, None if found.next or not found.items else _lost_before(c, state.asked)
+
+
+def _lost_before(c: ReadConnection, asked: Span) -> int | None:
+    """Before when (unix milliseconds) single requests of that time are no longer kept, where that is so."""
+    begins = kept_from(c, asked)
+    return begins if begins > asked.from_ms else None
 
 
 def _table(
-    rows: RequestPage | Groups, newest: int, state: TrafficState, room: Room, prefs: Preferences
+    rows: RequestPage | Groups,
+    newest: int,
+    lost_before: int | None,
+    state: TrafficState,
+    room: Room,
+    prefs: Preferences,
 ) -> dict[str, Any]:
     if isinstance(rows, RequestPage):
         return {
@@ -173,6 +182,7 @@ def _table(
             "rows": [request_rows.row(event, prefs) for event in rows.items],
             "next": rows.next,
             "looked_back_to": rows.looked_back_to,
+            "lost_before": None if lost_before is None else from_micros(lost_before * 1000),
         }
     name = partial(_account_name, room, hidden=prefs.masked) if state.view == "account" else str
     return {
