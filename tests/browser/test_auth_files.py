@@ -247,6 +247,23 @@ def test_a_slow_account_is_awaited_in_its_place(page: Page, deck) -> None:
     expect(page).to_have_url(re.compile("/auth-files$"))
 
 
+def test_closing_the_drawer_leaves_the_page_as_it_is(page: Page, deck) -> None:
+    """Whoever listens first for going back: htmx does where our script comes late."""
+    late = hold(page, "**/static/console.*.js")
+    page.goto("/auth-files", wait_until="commit")
+    expect(page.locator("[data-htmx-powered]").first).to_be_attached()
+    late.pop().continue_()
+    page.wait_for_load_state()
+    page.evaluate("window.isTheSame = true")
+    page.locator(f"#row-{deck.house.index(ZOE)} [data-open]").click()
+    expect(page.locator("#drawer .verdict")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page).to_have_url(re.compile("/auth-files$"))
+    page.evaluate("async () => await window.navigation?.transition?.finished")
+    assert page.evaluate("window.isTheSame")
+    expect(page.locator("#drawer")).not_to_be_visible()
+
+
 def test_a_list_that_is_awaited_keeps_its_room(page: Page) -> None:
     page.goto("/auth-files")
     held = hold(page, "**/auth-files?search=zoe*")

@@ -1,4 +1,5 @@
-// The drawer's own forms stay in it. Closing it goes back to the list's address, which is asked for anew after a change.
+// The drawer's own forms stay in it. Closing it goes back to the list's address, which is asked for anew after a change
+// only: htmx, which listens for going back too, sooner or later than this, has nothing to restore then.
 const drawer = document.getElementById("drawer");
 let stale = false;
 document.addEventListener("htmx:after:swap", () => {
@@ -12,9 +13,12 @@ drawer.addEventListener("close", () => [delete drawer.dataset.wanted, delete dra
 drawer.addEventListener("submit", () => (stale = true));
 drawer.addEventListener("click", (event) => (event.target === drawer || event.target.closest("[data-close]")) && leave());
 drawer.addEventListener("cancel", (event) => [event.preventDefault(), leave()]);
+let closes = false;
+document.addEventListener("htmx:before:history:restore", (event) => closes && event.preventDefault());
 (window.navigation ?? window).addEventListener(window.navigation ? "navigate" : "popstate", (event) => {
-  if (!drawer.open || (event.navigationType ?? "traverse") !== "traverse") return;
-  event.stopImmediatePropagation();
+  if ((event.navigationType ?? "traverse") !== "traverse") return;
+  closes = drawer.open;
+  if (!closes) return;
   const close = () => {
     document.title = drawer.dataset.former ?? document.title;
     drawer.close();
@@ -22,5 +26,5 @@ drawer.addEventListener("cancel", (event) => [event.preventDefault(), leave()]);
     stale = false;
   };
   event.intercept ? event.intercept({ handler: close }) : close();
-}, { capture: true });
+});
 addEventListener("popstate", () => history.state?.drawer && !drawer.open && location.reload());
