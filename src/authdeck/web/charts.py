@@ -20,6 +20,8 @@ _LEAST: Final = 1.5
 """Units of height: no failure is too small to be seen."""
 _SLIM: Final = 0.6
 """Units of width: nor is a time too short, such as the beginning of a range a moment before a full hour."""
+_NEWEST: Final = 4
+"""Units of width of the last bar at least, into the margin: an hour that has just begun is what people look for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,11 +100,11 @@ class Axes:
 
 
 def bars(axes: Axes, drawn: Sequence[Bar], holes: Sequence[Hole]) -> Chart:
-    """Stacked bars; each as wide as the time that it stands for."""
+    """Stacked bars; each as wide as the time that it stands for, where that is enough to be seen."""
     top, ys = _scale(max((sum(amount for _, amount in bar.amounts) for bar in drawn), default=0), axes)
     rects = [_hole(axes, hole) for hole in holes]
     for bar in drawn:
-        rects += _stack(axes, bar, top)
+        rects += _stack(bar, top, *_place(axes, bar, is_last=bar is drawn[-1]))
     return Chart(rects, (), ys, _times(axes, [bar.span for bar in drawn]), axes.width)
 
 
@@ -115,11 +117,15 @@ def lines(
     return Chart([_hole(axes, hole) for hole in holes], paths, ys, _times(axes, spans), axes.width)
 
 
-def _stack(axes: Axes, bar: Bar, top: float) -> list[Rect]:
+def _place(axes: Axes, bar: Bar, *, is_last: bool) -> tuple[float, float]:
+    """Left end and width."""
     left, right = axes.x(bar.span.from_ms), axes.x(bar.span.until_ms)
-    apart = 1 if right - left > _THIN else 0.2
-    width, at, rects = max(_SLIM, right - left - apart), HEIGHT - _BOTTOM, []
-    left = min(left, right - width)
+    width = right - left - (1 if right - left > _THIN else 0.2)
+    return (left, max(_NEWEST, width)) if is_last else (min(left, right - _SLIM), max(_SLIM, width))
+
+
+def _stack(bar: Bar, top: float, left: float, width: float) -> list[Rect]:
+    at, rects = HEIGHT - _BOTTOM, []
     for kind, amount in bar.amounts:
         if amount:
             high = max(_LEAST, _high(amount, top))
