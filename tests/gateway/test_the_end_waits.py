@@ -70,6 +70,14 @@ async def end_came(house: House) -> None:
         await asyncio.sleep(0)
 
 
+async def came(answer: aiohttp.ClientResponse, events: int) -> bytes:
+    """The next so many events of a stream."""
+    arrived = b""
+    while arrived.count(b"\n\n") < events:
+        arrived += await answer.content.readany()
+    return arrived
+
+
 async def silent(answer: aiohttp.ClientResponse) -> bool:
     """Whether nothing comes for a while."""
     try:
@@ -92,9 +100,7 @@ async def test_only_the_last_piece_of_a_stream_waits(house: House, provider: str
     events = (await whole(house, path, body)).count(b"\n\n")
     house.simulator.fail(stall_after_events=events - 1)
     async with held(house) as let_go, house.post(path, body) as answer:
-        arrived = b""
-        while arrived.count(b"\n\n") < events - 1:
-            arrived += await answer.content.readany()
+        arrived = await came(answer, events - 1)
         assert last not in arrived
         assert house.recorder.waiting == 0  # its event is not even written yet
         house.simulator.release()
@@ -115,14 +121,10 @@ async def test_only_the_end_of_a_stream_without_a_last_event_waits(house: House,
     events = (await whole(house, path, body)).count(b"\n\n")
     house.simulator.fail(stall_after_events=events - 1)
     async with held(house) as let_go, house.post(path, body) as answer:
-        arrived = b""
-        while arrived.count(b"\n\n") < events - 1:
-            arrived += await answer.content.readany()
+        arrived = await came(answer, events - 1)
         assert b"STOP" not in arrived
         house.simulator.release()
-        while arrived.count(b"\n\n") < events:  # the last one says why it stops, but more could follow
-            arrived += await answer.content.readany()
-        assert b"STOP" in arrived
+        assert b"STOP" in await came(answer, 1)  # the last one says why it stops, but more could follow
         await end_came(house)
         assert await silent(answer)
         assert not answer.content.at_eof()
