@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 import psycopg
@@ -14,6 +15,7 @@ from sqlalchemy.engine import make_url
 from authdeck.errors import DeckError
 from authdeck.settings import Settings
 from authdeck.storage import opening
+from authdeck.storage.database import WriteConnection
 from authdeck.storage.migrations import Branch, known, newest, steps, upgrade
 from authdeck.storage.tables import gaps, operators
 from fakes.clock import SetClock
@@ -218,3 +220,23 @@ def test_settings_say_where(tmp_path: Path) -> None:
     on_server = Settings(home=tmp_path, database_url="postgres://ann@host/authdeck")
     assert opening.control_url(on_server) == opening.monitoring_url(on_server)
     assert opening.control_url(on_server).host == "host"
+
+
+def test_a_damaged_file_is_set_aside_while_nobody_writes(tmp_path: Path, clock: SetClock) -> None:
+    database = opening.monitoring(f"sqlite:///{tmp_path / 'monitoring.db'}", clock)
+
+    def aside() -> list[Path]:
+        return list(tmp_path.glob("*.damaged-*"))
+
+    with ThreadPoolExecutor(1) as elsewhere:
+
+        def begin_meanwhile(_: WriteConnection) -> Future[Path]:
+            beginning = elsewhere.submit(opening.begin_anew, database, clock)
+            wait([beginning], timeout=0.2)  # long enough for what nobody holds back
+            assert aside() == []
+            return beginning
+
+        lies = database.write_now(begin_meanwhile).result(timeout=60)
+    assert lies in aside()
+    assert database.read_now(lambda c: c.execute(select(gaps.c.why)).scalars().all()) == ["damaged"]
+    database.close()
