@@ -2,14 +2,17 @@
 
 import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
 from authdeck.action import Cause
-from fakes.house import House
+from fakes.clock import SetClock
+from fakes.house import House, build
 from fakes.questions import CLOSED, UNCLEAR, ask, break_down
 from fakes.receiver import Receiver, receiving
+from web.conftest import visiting
 
 
 @pytest_asyncio.fixture
@@ -57,13 +60,22 @@ async def test_ignoring_resolving_and_asking_again(ann, house: House) -> None:
     assert "Marked as done by" in (await ann.get("/queue?view=resolved")).text
 
 
-async def test_ignoring_for_a_while_says_until_when(ann, house: House) -> None:
-    key = await ask(house.desk, house.index("codex-ann@example.com-plus.json"))
-    await ann.get("/queue")
-    preview = await previewed(ann, **{"act": "ignore", "row": [str(key)], "for": "4", "next": "/queue"})
-    assert "1 of 1 rows" in preview
-    assert re.search(r"Row token_revoked</span> .*to do</span>.*<b>ignored until \d\d:\d\d", preview)
-    assert re.search(r"Ignored by \w+ until \d\d:\d\d", (await ann.get("/queue?view=ignored")).text)
+async def test_ignoring_for_a_while_says_until_when(tmp_path: Path) -> None:
+    """At noon for four hours; past midnight the day is said too."""
+    clock = SetClock()
+    async with build(tmp_path, clock) as house, visiting(house) as ann:
+        await ann.sign_in(house)
+        key = await ask(house.desk, house.index("codex-ann@example.com-plus.json"))
+        preview = await previewed(ann, **{"act": "ignore", "row": [str(key)], "for": "4", "next": "/queue"})
+        assert "1 of 1 rows" in preview
+        assert re.search(r"Row token_revoked</span> .*to do</span>.*<b>ignored until 16:00, in 4 h<", preview)
+        assert re.search(r"Ignored by \w+ until 16:00", (await ann.get("/queue?view=ignored")).text)
+        await ann.post("/queue/acts", one=f"reopen:{key}", next="/queue")
+        clock.move(hours=9)
+        await ann.sign_in(house)
+        preview = await previewed(ann, **{"act": "ignore", "row": [str(key)], "for": "4", "next": "/queue"})
+        assert "<b>ignored until 24 Nov, 01:00, in 4 h<" in preview
+        assert re.search(r"Ignored by \w+ until 24 Nov, 01:00", (await ann.get("/queue?view=ignored")).text)
 
 
 async def test_deleting_is_previewed_done_and_undone(ann, house: House) -> None:
