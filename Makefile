@@ -43,7 +43,8 @@ checks = $(MAKE) --no-print-directory check
 
 # The parsers' inputs are shared among all cores as it is; of the other parts, two run side by side.
 .PHONY: proof
-proof: setup ## The long proofs, about an hour on two cores: every parser and import with 100,000 inputs, ten minutes of storm over token rotation, two minutes of streams that break anywhere, ten thousand accounts refused at once, kills at every step, every route with 200 requests
+proof: setup ## The long proofs, about an hour on two cores: every property with 1,000 inputs of chance, every parser and import with 100,000, ten minutes of storm over token rotation, two minutes of streams that break anywhere, ten thousand accounts refused at once, kills at every step, every route with 200 requests
+	AUTHDECK_PROOF_EXAMPLES=1000 $(python) -m pytest --timeout 0 -n 2 --maxschedchunk 1 -m hypothesis
 	AUTHDECK_PROOF_INPUTS=100000 $(python) -m pytest --timeout 0 tests/formats/test_fuzz.py tests/operations/test_import_fuzz.py
 	AUTHDECK_PROOF_INPUTS=100000 $(python) -m pytest --timeout 0 -n 2 --maxschedchunk 1 tests/upstream/test_http1.py
 	AUTHDECK_PROOF_SECONDS=600 $(python) -m pytest --timeout 0 -s tests/end_to_end/test_rotation_storm.py

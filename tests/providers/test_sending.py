@@ -31,7 +31,7 @@ HOSTS = {
     Provider.CLAUDE: {"api.anthropic.com", "llm.example.com"},
     Provider.VERTEX: {"aiplatform.googleapis.com", "llm.example.com"},
     Provider.ANTIGRAVITY: {"daily-cloudcode-pa.googleapis.com"},
-    Provider.GEMINI: {"llm.example.com"},
+    Provider.GEMINI: {"generativelanguage.googleapis.com", "llm.example.com"},
     Provider.KIMI: {"api.kimi.com", "llm.example.com"},
     Provider.XAI: {"cli-chat-proxy.grok.com", "api.x.ai", "llm.example.com"},
     Provider.OPENAI_COMPATIBLE: {"llm.example.com"},
