@@ -18,6 +18,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from httpx2 import Client
+from sqlalchemy import select
 
 from authdeck.clock import SystemClock
 from authdeck.operations.keep_requests import Keeper
@@ -29,6 +30,7 @@ from authdeck.storage.database import Database, ReadConnection
 from authdeck.storage.reading import latencies, sums
 from authdeck.storage.reading.request_search import RequestSearch
 from authdeck.storage.reading.requests import page
+from authdeck.storage.tables import requests
 from directory import of_database, postgresql
 from parts.machine import cpu_of
 from parts.many_requests import DAYS, fill
@@ -118,6 +120,9 @@ def measure_functions(database: Database) -> None:
         "30 days: p95 latency by model": partial(latencies.by_model, first=hours[0], end=hours[1]),
         "30 days: table by model, percentiles too": partial(grouped, search=search, asked=month, by="model"),
         "30 days: table by account": partial(grouped, search=search, asked=month, by="account"),
+        "a day and 20,000 requests of its eve: by account": partial(
+            grouped, search=search, asked=_with_its_eve(database, now), by="account"
+        ),
         "30 days: table by client key": partial(grouped, search=search, asked=month, by="client_key"),
         "30 days: figures and course": partial(traffic, search=search, asked=month, zone=zone),
         "30 days, one account: figures and course": partial(traffic, search=of_an_account, asked=month, zone=zone),
@@ -135,6 +140,15 @@ def measure_functions(database: Database) -> None:
             walls.append((time.perf_counter() - began) * 1000)
             cpu.append((time.process_time() - used) * 1000)
         print(f"{figures(name, walls, 'ms')}   CPU {statistics.median(cpu):.0f} ms")
+
+
+def _with_its_eve(database: Database, now: int) -> Span:
+    """From before midnight (UTC), by as many requests as are counted one by one at most: then it takes longest."""
+    midnight = now // DAY * DAY
+    before = requests.c.at_ms < midnight
+    eve = select(requests.c.at_ms).where(before).order_by(requests.c.at_ms.desc()).offset(sums.COUNTED_ONE_BY_ONE - 1)
+    begins = database.read_now(lambda c: c.execute(eve.limit(1)).scalar())
+    return Span(midnight - DAY + 1 if begins is None else max(begins, midnight - DAY + 1), now)
 
 
 def measure_pages(home: Path, more: Mapping[str, str] = MappingProxyType({})) -> None:

@@ -264,6 +264,20 @@ def test_a_unit_with_too_many_is_taken_whole(put: Callable[..., None], monitorin
         assert (len(covered.edges), covered.whole.from_ms) == (edges, from_ms)
 
 
+def test_a_day_some_of_whose_requests_are_gone_is_cut_behind_them(
+    put: Callable[..., None], monitoring: Database
+) -> None:
+    midnight = DST // DAY * DAY
+    put(*[event(midnight + hour * HOUR) for hour in range(48)])
+    while monitoring.write_now(lambda c: prune(c, midnight + 5 * HOUR)):
+        pass
+    for begins, counted, from_ms in ((20, 28, 20), (5, 43, 5), (4, 48, 0)):
+        asked = Span(midnight + begins * HOUR, midnight + 2 * DAY)
+        groups = monitoring.read_now(lambda c, asked=asked: grouped(c, RequestSearch(), asked, "account"))
+        assert (groups.covered.from_ms - midnight) // HOUR == from_ms
+        assert sum(group.sums.requests for group in groups.rows) == counted
+
+
 @pytest.mark.parametrize("search", [RequestSearch(auth_index=ANN), RequestSearch(client_key="laptop")])
 def test_over_a_month_every_request_of_an_account_and_a_caller_is_counted(
     put: Callable[..., None], monitoring: Database, search: RequestSearch

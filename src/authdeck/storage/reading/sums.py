@@ -26,7 +26,7 @@ from authdeck.storage.reading.names import code
 from authdeck.storage.reading.request_search import IS_FAILED
 from authdeck.storage.tables import day_account, hour_caller, hour_model, requests
 
-COUNTED_ONE_BY_ONE: Final = 50_000
+COUNTED_ONE_BY_ONE: Final = 20_000
 """Requests of an hour or day that a range begins or ends in; with more of them it is taken whole."""
 
 _TOKENS: Final = ("tokens_input", "tokens_output", "tokens_cached", "tokens_reasoning")
@@ -110,7 +110,7 @@ def cover(
         if edge.length <= 0:
             continue
         number = edge.from_ms // unit
-        if _is_countable(c, edge, mine, number, unit, most):
+        if _is_countable(c, edge, mine, most):
             kept.append(edge)
         else:
             first, end = min(first, number), max(end, number + 1)
@@ -250,12 +250,12 @@ def _newest(c: ReadConnection) -> int:
     return 0 if hour is None else (int(hour) + 1) * HOUR - 1
 
 
-def _is_countable(c: ReadConnection, edge: Span, mine: Sequence[Any], number: int, unit: int, most: int) -> bool:
+def _is_countable(c: ReadConnection, edge: Span, mine: Sequence[Any], most: int) -> bool:
     """Whether the edge's requests are few enough, and all still there."""
     some = select(requests.c.n).where(within(edge), *mine).limit(most + 1).subquery()
     if (c.execute(select(func.count()).select_from(some)).scalar() or 0) > most:
         return False
-    return is_whole(c, Span(number * unit, (number + 1) * unit))
+    return is_whole(c, Span(edge.from_ms // HOUR * HOUR, -(-edge.until_ms // HOUR) * HOUR))
 
 
 def is_whole(c: ReadConnection, span: Span) -> bool:
