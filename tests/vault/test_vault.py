@@ -1,6 +1,7 @@
 """What is sealed opens in its own place alone; keyed hashes stay; rotating keys changes nothing that is stored."""
 
 from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
 
 import pytest
 from hypothesis import given
@@ -135,13 +136,27 @@ def test_keyed_hashes_depend_on_purpose_and_installation() -> None:
     assert {len(text) for text in hashes} == {64}
 
 
+def test_no_key_takes_the_place_of_another() -> None:
+    """Two processes would have to number a term alike, which the database does not let them."""
+    vault, place = Vault.create(MasterKey.new()).vault, Place("revisions", "a" * 16, 1)
+    first, second = vault.new_term(), vault.new_term()
+    vault.adopt(first)
+    vault.adopt(first)
+    sealed = vault.seal(b"rt_FAKE_1", place)
+    with pytest.raises(ValueError, match=f"seal term {first.number} already"):
+        vault.adopt(second)
+    assert vault.open(sealed, place) == b"rt_FAKE_1"
+
+
 def test_threads_share_it_while_terms_are_added() -> None:
-    vault = Vault.create(MasterKey.new()).vault
+    """Each term is made after the one before was adopted: the database numbers them, one transaction at a time."""
+    vault, adding = Vault.create(MasterKey.new()).vault, Lock()
 
     def work(number: int) -> bool:
         place = Place("revisions", "a" * 16, number)
         if number % 50 == 0:
-            vault.adopt(vault.new_term())
+            with adding:
+                vault.adopt(vault.new_term())
         return vault.open(vault.seal(str(number).encode() * 50, place), place) == str(number).encode() * 50
 
     with ThreadPoolExecutor(8) as pool:

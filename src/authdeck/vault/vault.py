@@ -121,10 +121,15 @@ class Vault:
         return Term(number, SEAL, self._wrap(self._master, SEAL, number, key))
 
     def adopt(self, term: Term) -> None:
-        """Take a stored term into the ring. The newest number writes; all read."""
+        """Take a stored term into the ring. The newest number writes; all read.
+
+        Raises ``ValueError`` where the ring has another key of that number: what is sealed with it would be lost.
+        """
         place = _term_place(self.installation_id, term.purpose, term.number)
         key = Cipher(self._master.raw).open(term.wrapped, place, purpose=Purpose.TERM)
         with self._adding:
+            if self._seals.get(term.number, key) != key:
+                raise ValueError(f"there is a seal term {term.number} already, with another key")
             seals = {**self._seals, term.number: key}
             self._ciphers = MappingProxyType({**self._ciphers, term.number: Cipher(key)})
             self._seals = MappingProxyType(seals)
