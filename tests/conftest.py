@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import pytest
 from hypothesis import settings
@@ -16,9 +17,9 @@ from fakes.postgresql import Server, Unavailable
 
 # A busy machine is no failure. `make test` tries the same inputs every time: what passed passes again. `make proof`
 # looks for others, many more of them.
-EXAMPLES = int(os.environ.get("AUTHDECK_PROOF_EXAMPLES", "0"))
-is_proof = any(name.startswith("AUTHDECK_PROOF_") for name in os.environ)
-settings.register_profile("authdeck", deadline=None, derandomize=not is_proof, max_examples=EXAMPLES or 100)
+EXAMPLES: Final = int(os.environ.get("AUTHDECK_PROOF_EXAMPLES", "0"))
+IS_PROOF: Final = any(name.startswith("AUTHDECK_PROOF_") for name in os.environ)
+settings.register_profile("authdeck", deadline=None, derandomize=not IS_PROOF, max_examples=EXAMPLES or 100)
 settings.load_profile("authdeck")
 
 os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", memory.place())
